@@ -1,0 +1,105 @@
+//! What each attribute can be told, once parsed.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Path, Type};
+
+use super::argument::{Argument, Arguments};
+use super::category::Category;
+
+/// A value whose key is needed again: a later rule may reject it there.
+pub(crate) struct Keyed<T> {
+    pub(crate) key: Ident,
+    pub(crate) value: T,
+}
+
+/// Of `#[command]` and `#[event]`; what the latter does not know stays `None`.
+#[derive(Default)]
+pub(crate) struct MessageArgs {
+    pub(crate) output: Option<Type>,
+    pub(crate) error: Option<Type>,
+    pub(crate) category: Option<Category>,
+    pub(crate) name: Option<Keyed<String>>,
+    pub(crate) version: Option<u32>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) root: Root,
+}
+
+/// Of `#[handler]`.
+#[derive(Default)]
+pub(crate) struct HandlerArgs {
+    pub(crate) priority: Option<i32>,
+    pub(crate) name: Option<String>,
+    pub(crate) timeout: Option<Duration>,
+    /// The key, when it is there.
+    pub(crate) blocking: Option<Ident>,
+    /// The key, when it is there.
+    pub(crate) manual: Option<Ident>,
+    pub(crate) root: Root,
+}
+
+/// Of `#[handlers]` and `#[resource]`, which need to know nothing but where the runtime is.
+#[derive(Default)]
+pub(crate) struct RootArgs {
+    pub(crate) root: Root,
+}
+
+/// Where the runtime crate is: `crate = path`, else `::bus`.
+#[derive(Default)]
+pub(crate) struct Root(Option<Path>);
+
+impl Root {
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        Self(self.0.as_ref().or(other.0.as_ref()).cloned())
+    }
+
+    /// The one place where the expansion names the crate. All of it has the span of what the user
+    /// wrote, so that a crate which is not there is reported at its name.
+    pub(crate) fn import(&self) -> TokenStream {
+        match &self.0 {
+            Some(path) => quote_spanned!(path.span()=> use #path as __bus;),
+            None => quote!(
+                use ::bus as __bus;
+            ),
+        }
+    }
+}
+
+impl Arguments for MessageArgs {
+    fn take(&mut self, argument: &Argument<'_>) -> syn::Result<()> {
+        match argument.name() {
+            "output" => self.output = Some(argument.ty()?),
+            "error" => self.error = Some(argument.ty()?),
+            "kind" => self.category = Some(argument.category()?),
+            "name" => self.name = Some(argument.keyed(argument.text()?)),
+            "version" => self.version = Some(argument.version()?),
+            "timeout" => self.timeout = Some(argument.duration()?),
+            _ => self.root = Root(Some(argument.path()?)),
+        }
+        Ok(())
+    }
+}
+
+impl Arguments for HandlerArgs {
+    fn take(&mut self, argument: &Argument<'_>) -> syn::Result<()> {
+        match argument.name() {
+            "priority" => self.priority = Some(argument.priority()?),
+            "name" => self.name = Some(argument.text()?),
+            "timeout" => self.timeout = Some(argument.duration()?),
+            "blocking" => self.blocking = Some(argument.flag()?),
+            "manual" => self.manual = Some(argument.flag()?),
+            _ => self.root = Root(Some(argument.path()?)),
+        }
+        Ok(())
+    }
+}
+
+impl Arguments for RootArgs {
+    fn take(&mut self, argument: &Argument<'_>) -> syn::Result<()> {
+        self.root = Root(Some(argument.path()?));
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! From the tokens between the parentheses of an attribute to typed arguments.
+//!
+//! [`key`] says which attribute knows which key, [`argument`] walks through `key = value, ..`,
+//! [`value`] parses the values, [`arguments`] are the results.
+
+mod argument;
+mod arguments;
+pub(crate) mod category;
+pub(crate) mod duration;
+mod key;
+mod nearest;
+mod value;
+
+use std::fmt;
+
+pub(crate) use argument::parse;
+pub(crate) use arguments::{HandlerArgs, MessageArgs, Root, RootArgs};
+
+/// The attributes of this crate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    Command,
+    Event,
+    Handler,
+    Handlers,
+    Resource,
+}
+
+impl Attribute {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Command,
+        Self::Event,
+        Self::Handler,
+        Self::Handlers,
+        Self::Resource,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Event => "event",
+            Self::Handler => "handler",
+            Self::Handlers => "handlers",
+            Self::Resource => "resource",
+        }
+    }
+
+    /// Is this the attribute that the user wrote? It may be written with a path: `#[bus::event]`.
+    pub(crate) fn is(self, written: &syn::Attribute) -> bool {
+        written
+            .path()
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == self.name())
+    }
+}
+
+/// As the user writes it: `` `#[command]` ``.
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`#[{}]`", self.name())
+    }
+}
+
+/// `a`, `b` and `c`: for the ends of sentences.
+pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>, last: &str) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((end, others)) => format!("{} {last} {end}", others.join(", ")),
+    }
+}

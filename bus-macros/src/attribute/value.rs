@@ -1,0 +1,147 @@
+//! The values of arguments. A value of the wrong kind is underlined whole, and the message shows
+//! one of the right kind.
+
+use std::time::Duration;
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
+use syn::parse::{Parse, ParseStream};
+use syn::{LitInt, LitStr, Path, Token, Type};
+
+use super::argument::{Argument, skip};
+use super::category::Category;
+use super::duration;
+
+impl Argument<'_> {
+    /// A key that stands alone.
+    pub(super) fn flag(&self) -> syn::Result<Ident> {
+        if !self.input.peek(Token![=]) {
+            return Ok(self.key.clone());
+        }
+        let wrong = skip(self.input)?;
+        let name = self.name();
+        Err(syn::Error::new_spanned(
+            wrong,
+            format!("`{name}` takes no value: write `{name}`, or leave it out"),
+        ))
+    }
+
+    pub(super) fn ty(&self) -> syn::Result<Type> {
+        self.value("a type, without quotes", Type::parse)
+    }
+
+    pub(super) fn path(&self) -> syn::Result<Path> {
+        self.value("a path, without quotes", Path::parse_mod_style)
+    }
+
+    pub(super) fn category(&self) -> syn::Result<Category> {
+        let written = self.value("a word, without quotes", Ident::parse_any)?;
+        Category::parse(self.attribute, &written)
+    }
+
+    /// A text that says something.
+    pub(super) fn text(&self) -> syn::Result<String> {
+        let literal = self.string("a text in quotes")?;
+        let text = literal.value();
+        if text.trim().is_empty() {
+            let name = self.name();
+            return Err(syn::Error::new_spanned(
+                literal,
+                format!("`{name}` must not be empty: leave it out for the default"),
+            ));
+        }
+        Ok(text)
+    }
+
+    pub(super) fn duration(&self) -> syn::Result<Duration> {
+        let literal = self.string("a duration in quotes")?;
+        duration::parse(&literal.value()).map_err(|why| syn::Error::new_spanned(&literal, why))
+    }
+
+    pub(super) fn version(&self) -> syn::Result<u32> {
+        let literal = self.value("a whole number", digits)?;
+        match literal.base10_parse() {
+            Ok(0) => Err(syn::Error::new_spanned(literal, "versions count from 1")),
+            Ok(version) => Ok(version),
+            Err(_) => Err(syn::Error::new_spanned(
+                literal,
+                "`version` must fit in a `u32`",
+            )),
+        }
+    }
+
+    pub(super) fn priority(&self) -> syn::Result<i32> {
+        let (minus, literal) = self.value("an integer", |input| {
+            Ok((input.parse::<Option<Token![-]>>()?, digits(input)?))
+        })?;
+        let sign = if minus.is_some() { "-" } else { "" };
+        // With its sign, as the least `i32` has no positive counterpart.
+        format!("{sign}{}", literal.base10_digits())
+            .parse()
+            .map_err(|_| {
+                let wrong = quote::quote!(#minus #literal);
+                let (least, most) = (i32::MIN, i32::MAX);
+                syn::Error::new_spanned(
+                    wrong,
+                    format!("`priority` must fit in an `i32`: from {least} to {most}"),
+                )
+            })
+    }
+
+    fn string(&self, what: &str) -> syn::Result<LitStr> {
+        self.value(what, |input| input.parse())
+    }
+
+    /// `= value`. When `parse` does not understand it, the error says that the key is `what`.
+    fn value<T>(
+        &self,
+        what: &str,
+        parse: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
+    ) -> syn::Result<T> {
+        let (name, usage) = (self.name(), self.known.usage);
+        let missing = || {
+            let message = format!("`{name}` needs a value: `{usage}`");
+            Err(syn::Error::new_spanned(&self.key, message))
+        };
+        if self.at_end() {
+            return missing();
+        }
+        if !self.input.peek(Token![=]) {
+            let wrong = skip(self.input)?;
+            return Err(syn::Error::new_spanned(
+                wrong,
+                format!("`{name}` is written `{usage}`"),
+            ));
+        }
+        self.input.parse::<Token![=]>()?;
+        if self.at_end() {
+            return missing();
+        }
+        let ahead = self.input.fork();
+        if let Ok(value) = parse(&ahead) {
+            self.input.advance_to(&ahead);
+            return Ok(value);
+        }
+        let wrong = skip(self.input)?;
+        Err(syn::Error::new_spanned(
+            wrong,
+            format!("`{name}` is {what}: `{usage}`"),
+        ))
+    }
+
+    fn at_end(&self) -> bool {
+        self.input.is_empty() || self.input.peek(Token![,])
+    }
+}
+
+/// The digits of an integer: without a sign, which not every key may have, and without a type, which
+/// is the key's.
+fn digits(input: ParseStream<'_>) -> syn::Result<LitInt> {
+    let literal: LitInt = input.parse()?;
+    if literal.suffix().is_empty() && !literal.base10_digits().starts_with('-') {
+        Ok(literal)
+    } else {
+        Err(input.error("expected digits"))
+    }
+}

@@ -1,0 +1,44 @@
+//! Fragments that several expansions share.
+//!
+//! # Spans
+//!
+//! Generated code names the runtime by one import, `use ::bus as __bus`, so that a wrong crate name
+//! is one error. A path that depends on a type of the user is quoted with that type's span,
+//! *first token included*: then the compiler's errors about it read as the user's own code, and the
+//! same error from two places of the expansion, being the same text at the same span, is shown once.
+//!
+//! Paths are absolute or begin with `__bus`: the user may have a `Result` or a `Box` of their own.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+/// A local of the expansion. Its span keeps it apart from the user's names, so it has to be made
+/// once and interpolated: the same text in a fragment with another span is another variable.
+pub(crate) fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// The fields that say where `name` is declared.
+pub(crate) fn place(name: &Ident) -> TokenStream {
+    let at = name.span();
+    let (file, line) = (
+        quote_spanned!(at=> ::core::file!()),
+        quote_spanned!(at=> ::core::line!()),
+    );
+    quote!(file: #file, line: #line,)
+}
+
+/// An optional duration as a constant.
+pub(crate) fn duration(duration: Option<Duration>) -> TokenStream {
+    match duration {
+        None => quote!(__bus::__private::Option::None),
+        Some(duration) => {
+            let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+            quote! {
+                __bus::__private::Option::Some(__bus::__private::Duration::new(#secs, #nanos))
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The registration of a handler: a type that stands for it, the proof that its message has no
+//! other, and the entry that the bus finds at start-up.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+
+use super::call;
+use super::model::{Handler, Owner};
+use crate::expansion::{duration, local, place};
+
+pub(super) fn handler(handler: &Handler) -> TokenStream {
+    let import = handler.root.import();
+    let marker = matches!(handler.owner, Owner::Free(_)).then(|| marker(handler));
+    let uniqueness = (!handler.manual).then(|| uniqueness(handler));
+    let aliases = aliases(handler);
+    let (require, slot, entry) = (require(handler), call::slot(handler), entry(handler));
+    let handler_type = handler_type(handler);
+    let submission = (!handler.manual).then(submission);
+    quote! {
+        #marker
+        const _: () = {
+            #import
+            #aliases
+            #uniqueness
+            #require
+            #slot
+            #entry
+            #handler_type
+            #submission
+        };
+    }
+}
+
+/// The message type. Everything about the message has this one span: see [`crate::expansion`].
+pub(super) fn message(handler: &Handler) -> TokenStream {
+    let at = handler.message.ty.span();
+    if handler.message.by_ref {
+        quote_spanned!(at=> <__Written as __bus::__private::MessageRef>::Message)
+    } else {
+        quote_spanned!(at=> <__Written as __bus::__private::MessageOf>::Message)
+    }
+}
+
+/// The type of the function's name: with braces, so that it takes no name among the values.
+fn marker(handler: &Handler) -> TokenStream {
+    let Handler { ident, owner, .. } = handler;
+    let vis = match owner {
+        Owner::Free(vis) => Some(vis),
+        Owner::Service(_) => None,
+    };
+    let name = ident.unraw();
+    let doc = format!(
+        " The handler [`{name}`](fn@{name}) as a type: what names it to `Builder::without`, \
+         `Builder::configure` and `Bus::register`."
+    );
+    quote! {
+        #[doc = #doc]
+        #[allow(
+            non_camel_case_types,
+            dead_code,
+            unreachable_pub,
+            missing_debug_implementations,
+            missing_copy_implementations,
+            clippy::empty_structs_with_brackets
+        )]
+        #vis struct #ident {}
+    }
+}
+
+/// A second handler of the same command makes the `_` ambiguous, across crates too. What it is
+/// ambiguous between are types of the functions' names, for the compiler lists them; not the markers,
+/// which may be private, and a private type is inferred in no other crate.
+fn uniqueness(handler: &Handler) -> TokenStream {
+    let (ident, message) = (&handler.ident, message(handler));
+    let proof = quote_spanned! {handler.message.ty.span()=>
+        impl __bus::HandledBy<#ident> for #message {}
+        const _: () = __bus::__private::a_command_has_exactly_one_handler::<#message, _>();
+    };
+    quote! {
+        const _: () = {
+            #[doc(hidden)]
+            #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
+            pub struct #ident {}
+            #proof
+        };
+    }
+}
+
+/// The user's types are named once, so that an error in one of them is reported once.
+fn aliases(handler: &Handler) -> TokenStream {
+    let (written, reply) = (&handler.message.ty, &handler.reply.ty);
+    quote! {
+        type __Written = #written;
+        type __Reply = #reply;
+    }
+}
+
+/// What must have been provided, asked at start-up.
+fn require(handler: &Handler) -> TokenStream {
+    let requirements = local("requirements");
+    let instance = match &handler.owner {
+        Owner::Free(_) => None,
+        Owner::Service(ty) => Some(quote_spanned!(ty.span()=> #requirements.resource::<#ty>();)),
+    };
+    let params = handler.params.iter().map(|ty| {
+        quote_spanned! {ty.span()=>
+            <#ty as __bus::__private::Param<'_>>::require(#requirements);
+        }
+    });
+    quote! {
+        fn __require(#requirements: &mut __bus::Requirements) {
+            #instance
+            #(#params)*
+        }
+    }
+}
+
+fn entry(handler: &Handler) -> TokenStream {
+    let Handler {
+        ident,
+        name,
+        priority,
+        manual,
+        ..
+    } = handler;
+    let message = message(handler);
+    let (place, timeout) = (place(ident), duration(handler.timeout));
+    let column = quote_spanned!(ident.span()=> ::core::column!());
+    let new = quote_spanned! {handler.message.ty.span()=>
+        __bus::__private::HandlerEntry::new::<#message>
+    };
+    quote! {
+        static __ENTRY: __bus::__private::HandlerEntry = #new(
+            __bus::__private::HandlerMeta {
+                name: #name,
+                module: ::core::module_path!(),
+                #place
+                column: #column,
+                priority: #priority,
+                timeout: #timeout,
+                manual: #manual,
+            },
+            &__SLOT,
+            __require,
+        );
+    }
+}
+
+/// From the marker to the entry, for those who name the handler.
+fn handler_type(handler: &Handler) -> Option<TokenStream> {
+    let ident = &handler.ident;
+    matches!(handler.owner, Owner::Free(_)).then(|| {
+        quote! {
+            impl __bus::__private::HandlerType for #ident {
+                const ENTRY: &'static __bus::__private::HandlerEntry = &__ENTRY;
+            }
+        }
+    })
+}
+
+fn submission() -> TokenStream {
+    quote! {
+        __bus::__private::inventory::submit! { __bus::__private::Registered(&__ENTRY) }
+    }
+}

@@ -1,0 +1,82 @@
+pub(crate) async fn sign_up<'a>(
+    command: SignUp,
+    users: &'a Res<Users>,
+    cx: &Context,
+) -> Result<UserId, SignUpError> {
+    users.add(command)
+}
+/// The handler [`sign_up`](fn@sign_up) as a type: what names it to `Builder::without`, `Builder::configure` and `Bus::register`.
+#[allow(
+    non_camel_case_types,
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    missing_copy_implementations,
+    clippy::empty_structs_with_brackets
+)]
+pub(crate) struct sign_up {}
+const _: () = {
+    use ::bus as __bus;
+    type __Written = SignUp;
+    type __Reply = Result<UserId, SignUpError>;
+    const _: () = {
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
+        pub struct sign_up {}
+        impl __bus::HandledBy<sign_up>
+        for <__Written as __bus::__private::MessageOf>::Message {}
+        const _: () = __bus::__private::a_command_has_exactly_one_handler::<
+            <__Written as __bus::__private::MessageOf>::Message,
+            _,
+        >();
+    };
+    fn __require(requirements: &mut __bus::Requirements) {
+        <&'_ Res<Users> as __bus::__private::Param<'_>>::require(requirements);
+        <&Context as __bus::__private::Param<'_>>::require(requirements);
+    }
+    static __SLOT: __bus::__private::SlotOf<
+        <__Written as __bus::__private::MessageOf>::Message,
+    > = __bus::__private::Slot::Future(|message, cx| __bus::__private::Box::pin(async move {
+        let p0 = <&'_ Res<Users> as __bus::__private::Param<'_>>::extract(cx.get())?;
+        let p1 = <&Context as __bus::__private::Param<'_>>::extract(cx.get())?;
+        let reply = sign_up(
+                <__Written as __bus::__private::TakeFrom<
+                    __bus::__private::Carrier<
+                        <__Written as __bus::__private::MessageOf>::Message,
+                    >,
+                >>::take(message),
+                p0,
+                p1,
+            )
+            .await;
+        __bus::__private::Result::Ok(
+            <__Reply as __bus::__private::IntoOutcome<
+                <<__Written as __bus::__private::MessageOf>::Message as __bus::Message>::Kind,
+            >>::into_outcome(reply),
+        )
+    }));
+    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
+        <__Written as __bus::__private::MessageOf>::Message,
+    >(
+        __bus::__private::HandlerMeta {
+            name: "sign_up",
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            column: ::core::column!(),
+            priority: -5i32,
+            timeout: __bus::__private::Option::Some(
+                __bus::__private::Duration::new(5u64, 0u32),
+            ),
+            manual: false,
+        },
+        &__SLOT,
+        __require,
+    );
+    impl __bus::__private::HandlerType for sign_up {
+        const ENTRY: &'static __bus::__private::HandlerEntry = &__ENTRY;
+    }
+    __bus::__private::inventory::submit! {
+        __bus::__private::Registered(& __ENTRY)
+    }
+};

@@ -1,0 +1,134 @@
+impl Mailer {
+    pub fn new() -> Self {
+        Self
+    }
+    #[cfg(feature = "mail")]
+    async fn welcome(&self, event: &SignedUp) -> Result<(), MailError> {
+        self.send(event).await
+    }
+    /// Makes another one.
+    fn split(&self, _: Split) -> Result<Self, MailError> {
+        Ok(Self)
+    }
+}
+#[cfg(feature = "mail")]
+const _: () = {
+    use ::bus as __bus;
+    type __Written = SignedUp;
+    type __Reply = Result<(), MailError>;
+    const _: () = {
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
+        pub struct welcome {}
+        impl __bus::HandledBy<welcome>
+        for <__Written as __bus::__private::MessageRef>::Message {}
+        const _: () = __bus::__private::a_command_has_exactly_one_handler::<
+            <__Written as __bus::__private::MessageRef>::Message,
+            _,
+        >();
+    };
+    fn __require(requirements: &mut __bus::Requirements) {
+        requirements.resource::<Mailer>();
+    }
+    static __SLOT: __bus::__private::SlotOf<
+        <__Written as __bus::__private::MessageRef>::Message,
+    > = __bus::__private::Slot::Future(|message, cx| __bus::__private::Box::pin(async move {
+        let this = cx.get().resource::<Mailer>()?;
+        let reply = this
+            .welcome(
+                ::core::borrow::Borrow::<
+                    <__Written as __bus::__private::MessageRef>::Message,
+                >::borrow(&message),
+            )
+            .await;
+        __bus::__private::Result::Ok(
+            <__Reply as __bus::__private::IntoOutcome<
+                <<__Written as __bus::__private::MessageRef>::Message as __bus::Message>::Kind,
+            >>::into_outcome(reply),
+        )
+    }));
+    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
+        <__Written as __bus::__private::MessageRef>::Message,
+    >(
+        __bus::__private::HandlerMeta {
+            name: "Mailer::welcome",
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            column: ::core::column!(),
+            priority: 0i32,
+            timeout: __bus::__private::Option::None,
+            manual: false,
+        },
+        &__SLOT,
+        __require,
+    );
+    __bus::__private::inventory::submit! {
+        __bus::__private::Registered(& __ENTRY)
+    }
+};
+#[cfg(feature = "mail")]
+const _: () = {
+    #[allow(unused_imports)]
+    use handler as _;
+};
+const _: () = {
+    use ::bus as __bus;
+    type __Written = Split;
+    type __Reply = Result<Mailer, MailError>;
+    const _: () = {
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
+        pub struct split {}
+        impl __bus::HandledBy<split>
+        for <__Written as __bus::__private::MessageOf>::Message {}
+        const _: () = __bus::__private::a_command_has_exactly_one_handler::<
+            <__Written as __bus::__private::MessageOf>::Message,
+            _,
+        >();
+    };
+    fn __require(requirements: &mut __bus::Requirements) {
+        requirements.resource::<Mailer>();
+    }
+    static __SLOT: __bus::__private::SlotOf<
+        <__Written as __bus::__private::MessageOf>::Message,
+    > = __bus::__private::Slot::Plain(|message, cx| {
+        let this = cx.resource::<Mailer>()?;
+        let reply = this
+            .split(
+                <__Written as __bus::__private::TakeFrom<
+                    __bus::__private::Carrier<
+                        <__Written as __bus::__private::MessageOf>::Message,
+                    >,
+                >>::take(message),
+            );
+        __bus::__private::Result::Ok(
+            <__Reply as __bus::__private::IntoOutcome<
+                <<__Written as __bus::__private::MessageOf>::Message as __bus::Message>::Kind,
+            >>::into_outcome(reply),
+        )
+    });
+    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
+        <__Written as __bus::__private::MessageOf>::Message,
+    >(
+        __bus::__private::HandlerMeta {
+            name: "Mailer::split",
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            column: ::core::column!(),
+            priority: 1i32,
+            timeout: __bus::__private::Option::None,
+            manual: false,
+        },
+        &__SLOT,
+        __require,
+    );
+    __bus::__private::inventory::submit! {
+        __bus::__private::Registered(& __ENTRY)
+    }
+};
+const _: () = {
+    #[allow(unused_imports)]
+    use bus::handler as _;
+};

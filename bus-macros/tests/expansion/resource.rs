@@ -1,0 +1,39 @@
+fn users(db: &Res<Database>) -> Result<Users, DatabaseError> {
+    Users::open(db)
+}
+const _: () = {
+    use ::bus as __bus;
+    fn __require(requirements: &mut __bus::Requirements) {
+        <&Res<Database> as __bus::__private::ResourceParam<'_>>::require(requirements);
+    }
+    static __ENTRY: __bus::__private::ResourceEntry = __bus::__private::ResourceEntry::new::<
+        Users,
+    >(
+        __bus::__private::ResourceMeta {
+            name: "users",
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            column: ::core::column!(),
+        },
+        __require,
+        |resources| {
+            let p0 = <&Res<
+                Database,
+            > as __bus::__private::ResourceParam<'_>>::extract(resources)?;
+            __bus::__private::Result::Ok(
+                __bus::__private::Provided::new::<
+                    Users,
+                >(
+                    users(p0)
+                        .map_err(
+                            __bus::__private::IntoError::<__bus::Error>::into_error,
+                        )?,
+                ),
+            )
+        },
+    );
+    __bus::__private::inventory::submit! {
+        __bus::__private::RegisteredResource(& __ENTRY)
+    }
+};

@@ -1,0 +1,112 @@
+//! The contenders, each adding one to a number: the work is nothing, the way to it is measured.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bus::{Bus, Res};
+use tokio::sync::{mpsc, oneshot};
+use tower::util::BoxCloneService;
+use tower::{Service, ServiceExt};
+
+/// What every handler uses, so that it is not optimised away.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One step.
+    pub fn add(&self, n: u64) -> u64 {
+        self.0.fetch_add(n, Ordering::Relaxed) + n
+    }
+}
+
+#[bus::resource]
+fn counter() -> Counter {
+    Counter::default()
+}
+
+/// Handled by an `async fn`.
+#[bus::command(output = u64)]
+pub struct AddAsync(pub u64);
+/// Handled by a plain `fn`.
+#[bus::command(output = u64)]
+pub struct AddPlain(pub u64);
+/// Handled by one plain handler.
+#[bus::event]
+pub struct Added(pub u64);
+
+#[bus::handler]
+async fn add_async(command: AddAsync, counter: &Res<Counter>) -> bus::Result<u64> {
+    Ok(counter.add(command.0))
+}
+#[bus::handler]
+fn add_plain(command: &AddPlain, counter: &Res<Counter>) -> bus::Result<u64> {
+    Ok(counter.add(command.0))
+}
+#[bus::handler]
+fn added(event: &Added, counter: &Res<Counter>) {
+    counter.add(event.0);
+}
+
+/// The bus with its default settings.
+///
+/// # Panics
+/// If the wiring above is wrong.
+#[must_use]
+#[allow(clippy::missing_panics_doc, clippy::unwrap_used)]
+pub fn bus() -> Bus {
+    Bus::from_registered().unwrap()
+}
+
+/// A future on the heap.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a user writes by hand: the yardstick.
+pub trait Handler: Send + Sync {
+    /// Handles.
+    fn handle<'a>(&'a self, n: u64) -> BoxFuture<'a, Result<u64, bus::Error>>;
+}
+
+impl Handler for Counter {
+    fn handle<'a>(&'a self, n: u64) -> BoxFuture<'a, Result<u64, bus::Error>> {
+        Box::pin(async move { Ok(self.add(n)) })
+    }
+}
+
+/// tower's cheapest dynamic service.
+#[must_use]
+pub fn tower_service() -> BoxCloneService<u64, u64, bus::Error> {
+    static COUNTER: Counter = Counter(AtomicU64::new(0));
+    BoxCloneService::new(tower::service_fn(|n| async move { Ok(COUNTER.add(n)) }))
+}
+
+/// One call, as tower wants it.
+///
+/// # Errors
+/// Never.
+pub async fn tower_call(
+    service: &mut BoxCloneService<u64, u64, bus::Error>,
+    n: u64,
+) -> Result<u64, bus::Error> {
+    service.ready().await?.call(n).await
+}
+
+/// An actor by hand: a task with a channel, and a channel for each answer.
+#[must_use]
+pub fn actor() -> mpsc::Sender<(u64, oneshot::Sender<u64>)> {
+    let (sender, mut receiver) = mpsc::channel::<(u64, oneshot::Sender<u64>)>(1024);
+    tokio::spawn(async move {
+        let counter = Counter::default();
+        while let Some((n, answer)) = receiver.recv().await {
+            let _ = answer.send(counter.add(n));
+        }
+    });
+    sender
+}
+
+/// One call of the actor.
+pub async fn ask(actor: &mpsc::Sender<(u64, oneshot::Sender<u64>)>, n: u64) -> Option<u64> {
+    let (sender, receiver) = oneshot::channel();
+    actor.send((n, sender)).await.ok()?;
+    receiver.await.ok()
+}

@@ -1,0 +1,24 @@
+//! Everything that generated code names, and nothing else. No part of the public interface: it
+//! changes with the macros, whose version is pinned to this crate's.
+#![allow(missing_docs)]
+
+pub use crate::handler::param::Param;
+pub use crate::handler::reply::{IntoError, IntoOutcome};
+pub use crate::handler::resource::{Provided, ResourceParam, ResourceSet};
+pub use crate::handler::slot::{Slot, SlotOf};
+pub use crate::handler::unique::{Unique, a_command_has_exactly_one_handler, one_handler};
+pub use crate::message::carrier::{MessageOf, MessageRef, TakeFrom};
+pub use crate::message::info::{Capabilities, Category, MessageInfo, MessageMeta, Name};
+pub use crate::message::kind::{self, Carrier, Kind, Outcome};
+pub use crate::message::{Message, probe};
+pub use crate::registry::entry::{
+    HandlerEntry, HandlerMeta, HandlerType, MessageEntry, Registered, RegisteredResource,
+    ResourceEntry, ResourceMeta,
+};
+pub use inventory;
+
+pub use std::boxed::Box;
+pub use std::marker::{Send, Sync};
+pub use std::option::Option;
+pub use std::result::Result;
+pub use std::time::Duration;

@@ -1,0 +1,262 @@
+//! The bus: its two verbs, and the two flows behind them.
+//!
+//! ```text
+//! execute: look up -> CommandStartedEvent -> timeout -> handler -> effects flushed if Ok
+//!          -> CommandResultEvent -> Result<Output, CommandError<Error>>
+//! publish: bounded queue (backpressure) -> Ok at once
+//!          dispatcher: take what is there -> handlers, priority groups, highest first
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{self, Poll};
+
+use crate::builder::Builder;
+use crate::core::Core;
+use crate::error::PublishError;
+use crate::event::publish::{self, Publish, Published};
+use crate::event::shutdown::{self, ShutdownReport};
+use crate::handler::resource::Res;
+use crate::message::carrier::Moved;
+use crate::message::{Command, Event};
+use crate::pipeline::announce;
+use crate::pipeline::execute::{self, Execute, Reply, Stage, StageProj};
+use crate::pipeline::frame;
+use crate::pipeline::origin::Inherited;
+use crate::pipeline::run::Run;
+use crate::registry::{BuildError, WiringReport};
+use crate::stats::Stats;
+
+/// A message bus. Cheap to clone; many may live in one process.
+///
+/// Commands run in their caller's task; events are queued and run on the runtime. Await
+/// [`shutdown`](Self::shutdown) before the last clone goes: it drains the queue and reports.
+#[derive(Clone)]
+pub struct Bus(Arc<Handle>);
+
+/// What users hold. The bus's own tasks hold the core alone, so that the last handle is noticed.
+struct Handle {
+    core: Arc<Core>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.core.abandon();
+    }
+}
+
+impl Bus {
+    /// The bus of everything that is registered at link time: handlers, messages and resources.
+    ///
+    /// # Errors
+    /// All that is wrong with the wiring, at once.
+    pub fn from_registered() -> Result<Bus, BuildError> {
+        Self::builder().build()
+    }
+
+    /// A bus to be configured. Includes what is registered at link time.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Executes a command: its one handler runs in this task, when the result is awaited. Options
+    /// stand in front of the `.await`: [`timeout`](Execute::timeout), [`header`](Execute::header),
+    /// [`session`](Execute::session), [`cancel_on`](Execute::cancel_on),
+    /// [`detailed`](Execute::detailed).
+    ///
+    /// Inside a handler, the command inherits the handler's ids, session, principal and deadline.
+    ///
+    /// # Errors
+    /// [`CommandError`](crate::CommandError): the handler's own error, or why there is no output.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the handler at its next await; it then has emitted nothing.
+    pub fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
+    where
+        C: Command<Output = O, Error = E>,
+    {
+        Execute::new(self.core(), command, self.inherited())
+    }
+
+    /// Publishes an event: queued when this resolves, handled later. Waits for room in the queue if
+    /// the [`BackpressureStrategy`](crate::BackpressureStrategy) says so; inside a handler it never
+    /// waits.
+    ///
+    /// # Errors
+    /// [`PublishError`], which gives the event back.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it is ready, the event was not queued.
+    pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
+        Publish::new(self.core(), event, self.inherited().origin)
+    }
+
+    /// Publishes an event without waiting. Needs no runtime: without one, the event waits in the
+    /// queue for the first use of the bus inside a runtime.
+    ///
+    /// # Errors
+    /// [`PublishError`], which gives the event back; also when there is no room now.
+    pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
+        publish::try_publish(self.core(), event, self.inherited().origin)
+    }
+
+    /// Stops the intake, lets the handlers finish (they may still publish and execute), cancels
+    /// what takes too long, and reports what was left. Call it again to wait again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the intake stopped; what is queued is still handled.
+    pub async fn shutdown(&self) -> ShutdownReport {
+        shutdown::shutdown(self.core()).await
+    }
+
+    /// The resource of type `T`, if it was provided.
+    #[must_use]
+    pub fn resource<T: Send + Sync + 'static>(&self) -> Option<Res<T>> {
+        self.core().resources.get().cloned()
+    }
+
+    /// What was found when the bus was built.
+    #[must_use]
+    pub fn wiring(&self) -> &WiringReport {
+        &self.core().wiring
+    }
+
+    /// Counts of what has happened so far. Exact when nothing moves.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::of(self.core())
+    }
+
+    /// A handle that does not keep the bus alive: for resources, which the bus keeps alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakBus {
+        self.core().bus.clone()
+    }
+
+    /// Makes this the bus that [`Bus::global`] returns. Offered, never needed.
+    ///
+    /// # Errors
+    /// Gives the bus back if there is a global one already.
+    pub fn set_global(bus: Bus) -> Result<(), Bus> {
+        GLOBAL.set(bus)
+    }
+
+    /// The bus given to [`Bus::set_global`].
+    #[must_use]
+    pub fn global() -> Option<&'static Bus> {
+        GLOBAL.get()
+    }
+}
+
+static GLOBAL: OnceLock<Bus> = OnceLock::new();
+
+/// The flow of a command.
+impl<C, O, E> Future for Execute<'_, C, O, E>
+where
+    C: Send + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    type Output = Reply<O, E>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let core = *this.core;
+        loop {
+            match this.stage.as_mut().project() {
+                StageProj::New => match execute::look_up(core, this.call) {
+                    Ok((found, seed)) => this.stage.set(Stage::Running {
+                        run: Run::new(core, seed),
+                        found,
+                    }),
+                    Err(refused) => {
+                        this.stage.set(Stage::Done);
+                        return Poll::Ready(Err(refused));
+                    }
+                },
+                StageProj::Running { mut run, found } => {
+                    let answer = match this.command.take() {
+                        Some(command) => {
+                            announce::started(core, run.context(), this.call);
+                            run.as_mut()
+                                .begin(|lender| found.slot().begin(Moved(command), lender))
+                        }
+                        None if this.call.is_cancelled(task) => Some(execute::cancel(run.as_mut())),
+                        None => Some(task::ready!(run.as_mut().poll(task))),
+                    };
+                    let Some(answer) = answer else { continue };
+                    let reply = execute::conclude(core, this.call, found, run.context(), answer);
+                    this.stage.set(Stage::settling(core, this.call, reply));
+                }
+                StageProj::Settling { reply, debt } => {
+                    if let Some(debt) = debt {
+                        task::ready!(debt.as_mut().poll(task));
+                    }
+                    let reply = reply.take();
+                    this.stage.set(execute::Stage::Done);
+                    if let Some(reply) = reply {
+                        return Poll::Ready(reply);
+                    }
+                }
+                StageProj::Done => panic!("`Execute` was polled after it was ready"),
+            }
+        }
+    }
+}
+
+impl Bus {
+    /// The handle of a core, also when the last one has just gone.
+    pub(crate) fn of(core: &Core) -> Bus {
+        core.bus
+            .upgrade()
+            .unwrap_or_else(|| Bus(Arc::new(Handle { core: core.arc() })))
+    }
+
+    pub(crate) fn new(core: Arc<Core>) -> Bus {
+        let handle = Arc::new(Handle { core });
+        let _ = handle.core.bus.0.set(Arc::downgrade(&handle));
+        Bus(handle)
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.0.core
+    }
+
+    /// What a message inherits from the handler that this thread is running, if it is one of ours.
+    fn inherited(&self) -> Inherited {
+        frame::with_current(|current| match current {
+            Some(context) if std::ptr::eq(context.core(), self.core()) => context.inherited(),
+            _ => Inherited::default(),
+        })
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus")
+            .field("number", &self.core().number)
+            .field("handlers", &self.core().table.handlers())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A handle that does not keep the bus alive.
+#[derive(Clone, Default)]
+pub struct WeakBus(Arc<OnceLock<Weak<Handle>>>);
+
+impl WeakBus {
+    /// The bus, unless it is gone, or not built yet.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Bus> {
+        self.0.get()?.upgrade().map(Bus)
+    }
+}
+
+impl fmt::Debug for WeakBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakBus")
+    }
+}

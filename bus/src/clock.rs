@@ -1,0 +1,83 @@
+//! Time, as the bus sees it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Instant;
+
+use pin_project_lite::pin_project;
+
+/// Tells the time and waits for it. The default is tokio's, which stands still under
+/// `#[tokio::test(start_paused = true)]`; one of your own is set with
+/// [`Builder::clock`](crate::Builder::clock).
+pub trait Clock: Send + Sync + 'static {
+    /// Now. Never goes back.
+    fn now(&self) -> Instant;
+
+    /// Resolves when `now()` has reached `deadline`.
+    fn sleep_until(&self, deadline: Instant) -> Sleep;
+}
+
+pin_project! {
+    /// The future of [`Clock::sleep_until`].
+    #[must_use = "a sleep does nothing unless it is awaited"]
+    pub struct Sleep {
+        #[pin]
+        kind: Kind,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind {
+        Tokio { #[pin] sleep: tokio::time::Sleep },
+        Other { sleep: Pin<Box<dyn Future<Output = ()> + Send>> },
+    }
+}
+
+impl Sleep {
+    /// A sleep that is any future.
+    pub fn new(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            kind: Kind::Other {
+                sleep: Box::pin(future),
+            },
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<()> {
+        match self.project().kind.project() {
+            KindProj::Tokio { sleep } => sleep.poll(task),
+            KindProj::Other { sleep } => sleep.as_mut().poll(task),
+        }
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sleep")
+    }
+}
+
+/// tokio's clock: the default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokioClock;
+
+impl Clock for TokioClock {
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    /// # Panics
+    /// Outside a tokio runtime with its timers enabled.
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        let sleep = tokio::time::sleep_until(tokio::time::Instant::from_std(deadline));
+        Sleep {
+            kind: Kind::Tokio { sleep },
+        }
+    }
+}

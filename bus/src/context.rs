@@ -1,0 +1,384 @@
+//! What a handler sees of the dispatch it runs in.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::bus::Bus;
+use crate::core::Core;
+use crate::event::effects::Outbox;
+use crate::event::publish::Publish;
+use crate::handler::param::ParamError;
+use crate::handler::resource::Res;
+use crate::message::{Command, Event, MessageId, MessageInfo};
+use crate::pipeline::cancel::Cancel;
+use crate::pipeline::execute::Execute;
+use crate::pipeline::frame::{self, CoreRef};
+use crate::pipeline::options::{Head, Headers, Principal};
+use crate::pipeline::origin::{Inherited, Origin};
+use crate::session::SessionId;
+use crate::sync::lock;
+
+/// What a handler sees of one dispatch: ids, session, principal, headers, deadline, cancellation,
+/// attempt, and the bus.
+///
+/// Take it as `&Context` after the message. What must outlive the handler, in a spawned task, takes
+/// an [`OwnedContext`].
+pub struct Context {
+    core: CoreRef,
+    seed: Seed,
+    /// Fixed when first asked for, so that a handler that is ready at once reads no clock.
+    deadline: OnceLock<Option<Instant>>,
+}
+
+/// What a context is made of, but for the core.
+#[derive(Clone)]
+pub(crate) struct Seed {
+    pub(crate) id: MessageId,
+    pub(crate) info: &'static MessageInfo,
+    pub(crate) attempt: u32,
+    pub(crate) lifecycle: bool,
+    pub(crate) timeout: Option<Duration>,
+    /// The deadline of the caller.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) head: Option<Arc<Head>>,
+    pub(crate) cancel: Option<Arc<Cancel>>,
+    /// Shared with the children and with owned copies; made when first needed.
+    pub(crate) shared: OnceLock<Arc<Scratch>>,
+}
+
+/// What a call needs only sometimes.
+pub(crate) struct Scratch {
+    pub(crate) outbox: Outbox,
+    pub(crate) cancel: Arc<Cancel>,
+    /// This message, as its children see it.
+    pub(crate) origin: Arc<Origin>,
+    extensions: Mutex<Vec<(TypeId, Arc<dyn Any + Send + Sync>)>>,
+}
+
+impl Context {
+    pub(crate) fn new(core: CoreRef, seed: Seed) -> Self {
+        Self {
+            core,
+            seed,
+            deadline: OnceLock::new(),
+        }
+    }
+
+    /// The id of the message being handled.
+    #[must_use]
+    pub fn id(&self) -> MessageId {
+        self.seed.id
+    }
+
+    /// The id of the message that started the conversation: the same for all that follows from one
+    /// root call.
+    #[must_use]
+    pub fn correlation_id(&self) -> MessageId {
+        self.seed
+            .origin
+            .as_ref()
+            .map_or(self.seed.id, |origin| origin.correlation)
+    }
+
+    /// The id of the message whose handler sent this one; `None` for a root call.
+    #[must_use]
+    pub fn causation_id(&self) -> Option<MessageId> {
+        self.seed.origin.as_ref().map(|origin| origin.id)
+    }
+
+    /// The session this runs in; [`SessionId::BUS`] outside sessions.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session_ref().cloned().unwrap_or(SessionId::BUS)
+    }
+
+    /// On whose behalf this runs.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        let own = self
+            .seed
+            .head
+            .as_ref()
+            .and_then(|head| head.principal.as_ref());
+        own.or_else(|| {
+            self.seed
+                .origin
+                .as_ref()
+                .and_then(|origin| origin.principal.as_ref())
+        })
+    }
+
+    /// The headers the message was sent with. They are not inherited.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        self.seed
+            .head
+            .as_ref()
+            .map_or(Headers::NONE, |head| &head.headers)
+    }
+
+    /// One header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get(name)
+    }
+
+    /// Which call of the handler this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.seed.attempt
+    }
+
+    /// What is known of the type of the message.
+    #[must_use]
+    pub fn message(&self) -> &'static MessageInfo {
+        self.seed.info
+    }
+
+    /// When this call will be ended: its timeout from now on, if it was not fixed before, or the
+    /// deadline of the caller if that is earlier.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        *self.deadline.get_or_init(|| {
+            // A timeout too long for the clock is no timeout.
+            let own = self
+                .seed
+                .timeout
+                .and_then(|t| self.core().settings.clock.now().checked_add(t));
+            match (own, self.seed.deadline) {
+                (Some(own), Some(callers)) => Some(own.min(callers)),
+                (own, callers) => own.or(callers),
+            }
+        })
+    }
+
+    /// Has the call ended early (dropped, timed out, cancelled), or is the bus shutting down and
+    /// past its time to drain? For work that outlives its handler's future: blocking handlers and
+    /// spawned tasks.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.scratch().cancel.is_fired() || self.core().cancel.is_fired()
+    }
+
+    /// Resolves when [`is_cancelled`](Self::is_cancelled) is true. Cancel-safe.
+    pub async fn cancelled(&self) {
+        let mut call = std::pin::pin!(self.scratch().cancel.fired());
+        let mut bus = std::pin::pin!(self.core().cancel.fired());
+        std::future::poll_fn(|task| {
+            if call.as_mut().poll(task).is_ready() {
+                return std::task::Poll::Ready(());
+            }
+            bus.as_mut().poll(task)
+        })
+        .await;
+    }
+
+    /// Keeps a value for the rest of this call, one of each type; returns the former one.
+    pub fn insert<T: Send + Sync + 'static>(&self, value: T) -> Option<Arc<T>> {
+        let mut extensions = lock(&self.scratch().extensions);
+        let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
+        let id = TypeId::of::<T>();
+        if let Some((_, old)) = extensions.iter_mut().find(|(key, _)| *key == id) {
+            return std::mem::replace(old, value).downcast().ok();
+        }
+        extensions.push((id, value));
+        None
+    }
+
+    /// The value of type `T` that was [`insert`](Self::insert)ed.
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        let extensions = lock(&self.seed.shared.get()?.extensions);
+        let (_, value) = extensions
+            .iter()
+            .find(|(key, _)| *key == TypeId::of::<T>())?;
+        Arc::clone(value).downcast().ok()
+    }
+
+    /// The resource of type `T`.
+    ///
+    /// # Errors
+    /// When none was provided.
+    pub fn resource<T: Send + Sync + 'static>(&self) -> Result<Res<T>, ParamError> {
+        self.core()
+            .resources
+            .get()
+            .cloned()
+            .ok_or_else(ParamError::missing::<T>)
+    }
+
+    /// The bus this runs on.
+    #[must_use]
+    pub fn bus(&self) -> Bus {
+        Bus::of(self.core())
+    }
+
+    /// Queues the event when this handler has succeeded; see [`Emit`](crate::Emit). Never waits.
+    pub fn emit<E: Event>(&self, event: E) {
+        let scratch = self.scratch();
+        scratch
+            .outbox
+            .send(&scratch.origin, E::INFO, Arc::new(event));
+    }
+
+    /// Executes a command as a part of this call: it inherits correlation, session, principal,
+    /// deadline and cancellation. As [`Bus::execute`].
+    pub fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
+    where
+        C: Command<Output = O, Error = E>,
+    {
+        Execute::new(self.core(), command, self.inherited())
+    }
+
+    /// Publishes an event now, whatever becomes of this handler. It is queued at once, over the
+    /// capacity of the queue if need be, so that a handler never waits for itself.
+    pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
+        Publish::new(self.core(), event, self.inherited().origin)
+    }
+
+    /// A context that may outlive the handler.
+    #[must_use]
+    pub fn to_owned(&self) -> OwnedContext {
+        OwnedContext::of(self)
+    }
+}
+
+impl Context {
+    pub(crate) fn core(&self) -> &Core {
+        self.core.get()
+    }
+
+    pub(crate) fn seed(&self) -> Seed {
+        // Made now, so that both sides share it.
+        self.scratch();
+        let deadline = self.deadline.get().copied().flatten();
+        let mut seed = self.seed.clone();
+        if let Some(fixed) = deadline {
+            seed.deadline = Some(fixed);
+            seed.timeout = None;
+        }
+        seed
+    }
+
+    pub(crate) fn session_ref(&self) -> Option<&SessionId> {
+        let own = self
+            .seed
+            .head
+            .as_ref()
+            .and_then(|head| head.session.as_ref());
+        own.or_else(|| {
+            self.seed
+                .origin
+                .as_ref()
+                .and_then(|origin| origin.session.as_ref())
+        })
+    }
+
+    pub(crate) fn is_lifecycle(&self) -> bool {
+        self.seed.lifecycle
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.seed.timeout
+    }
+
+    /// The deadline that the caller set, without fixing one's own.
+    pub(crate) fn callers_deadline(&self) -> Option<Instant> {
+        self.seed.deadline
+    }
+
+    /// The scratch, if this call has needed one.
+    pub(crate) fn used_scratch(&self) -> Option<&Arc<Scratch>> {
+        self.seed.shared.get()
+    }
+
+    /// What a child of this call inherits. The deadline only once it is fixed: until then the child
+    /// runs inside the poll that will arm it, and is dropped with its parent.
+    pub(crate) fn inherited(&self) -> Inherited {
+        let scratch = self.scratch();
+        Inherited {
+            origin: Some(Arc::clone(&scratch.origin)),
+            deadline: self
+                .deadline
+                .get()
+                .copied()
+                .flatten()
+                .or(self.seed.deadline),
+            cancel: Some(Arc::clone(&scratch.cancel)),
+        }
+    }
+
+    pub(crate) fn scratch(&self) -> &Arc<Scratch> {
+        self.seed.shared.get_or_init(|| {
+            let seed = &self.seed;
+            Arc::new(Scratch {
+                outbox: Outbox::default(),
+                cancel: Arc::new(Cancel::child_of(seed.cancel.clone())),
+                origin: Arc::new(Origin {
+                    id: seed.id,
+                    correlation: self.correlation_id(),
+                    info: seed.info,
+                    depth: seed.origin.as_ref().map_or(0, |parent| parent.depth + 1),
+                    lifecycle: seed.lifecycle,
+                    session: self.session_ref().cloned(),
+                    principal: self.principal().cloned(),
+                    parent: seed.origin.clone(),
+                }),
+                extensions: Mutex::default(),
+            })
+        })
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("message", &self.seed.info.name())
+            .field("id", &self.id())
+            .field("correlation_id", &self.correlation_id())
+            .field("session", &self.session())
+            .field("attempt", &self.attempt())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A [`Context`] of one's own: for closures registered at run time, and for tasks that a handler
+/// spawns. Shares cancellation, extensions and what is emitted with the call it comes from.
+pub struct OwnedContext {
+    /// First: it points into the core beside it.
+    context: Context,
+    _core: Arc<Core>,
+}
+
+impl OwnedContext {
+    pub(crate) fn of(context: &Context) -> Self {
+        let (context, core) = frame::own(context.core().arc(), context.seed());
+        Self {
+            context,
+            _core: core,
+        }
+    }
+}
+
+impl Deref for OwnedContext {
+    type Target = Context;
+    fn deref(&self) -> &Context {
+        &self.context
+    }
+}
+
+impl Clone for OwnedContext {
+    fn clone(&self) -> Self {
+        Self::of(&self.context)
+    }
+}
+
+impl fmt::Debug for OwnedContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.context.fmt(f)
+    }
+}

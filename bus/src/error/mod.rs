@@ -1,0 +1,9 @@
+//! What can go wrong: one error a door.
+
+pub(crate) mod any;
+pub(crate) mod command;
+pub(crate) mod publish;
+
+pub use any::{Error, Result};
+pub use command::{CancelledBy, CommandError, CommandErrorKind, CommandResult};
+pub use publish::{PublishError, PublishErrorKind};

@@ -1,0 +1,81 @@
+//! Why an event was not queued.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::pipeline::origin::Chain;
+
+/// Why an event was not queued. Gives the event back.
+#[derive(thiserror::Error)]
+#[error("event {name} was not published: {kind}")]
+pub struct PublishError<E> {
+    /// The event, untouched.
+    pub event: E,
+    kind: PublishErrorKind,
+    name: &'static str,
+}
+
+/// The kinds of [`PublishError`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishErrorKind {
+    /// The queue is full, and the strategy does not wait.
+    #[error("the queue is full ({capacity} events)")]
+    Full {
+        /// How many events it holds.
+        capacity: usize,
+    },
+    /// The queue was full for as long as the strategy waits.
+    #[error("the queue was full ({capacity} events) for {waited:?}")]
+    TimedOut {
+        /// How many events it holds.
+        capacity: usize,
+        /// How long.
+        waited: Duration,
+    },
+    /// Handlers publish so much faster than events are handled that they hit the ceiling.
+    #[error("handlers have published {ceiling} events more than the dispatcher could take")]
+    Ceiling {
+        /// How many events over the capacity are accepted from handlers.
+        ceiling: usize,
+    },
+    /// Events cause events without end.
+    #[error("{}", Chain(chain))]
+    TooDeep {
+        /// From the root to this event.
+        chain: Vec<&'static str>,
+    },
+    /// The bus is shutting down: only handlers that are at work may still publish.
+    #[error("the bus is shutting down")]
+    ShuttingDown,
+    /// The bus was shut down, or the runtime it ran on is gone.
+    #[error("the bus is closed")]
+    Closed,
+}
+
+impl<E> PublishError<E> {
+    pub(crate) fn new(name: &'static str, event: E, kind: PublishErrorKind) -> Self {
+        Self { event, kind, name }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> &PublishErrorKind {
+        &self.kind
+    }
+
+    /// The event, untouched.
+    #[must_use]
+    pub fn into_event(self) -> E {
+        self.event
+    }
+}
+
+impl<E> fmt::Debug for PublishError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublishError")
+            .field("event", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}

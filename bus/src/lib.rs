@@ -1,0 +1,48 @@
+#![doc = include_str!("../README.md")]
+
+#[doc(hidden)]
+pub mod __private;
+pub mod prelude;
+
+mod builder;
+mod bus;
+mod clock;
+mod context;
+mod core;
+mod envelope;
+mod error;
+mod event;
+mod handler;
+mod message;
+mod message_bus;
+mod pipeline;
+mod registration;
+mod registry;
+mod resilience;
+mod session;
+mod stats;
+mod sync;
+
+pub use crate::builder::{Builder, HandlerConfig};
+pub use crate::bus::{Bus, WeakBus};
+pub use crate::clock::{Clock, Sleep, TokioClock};
+pub use crate::context::{Context, OwnedContext};
+pub use crate::error::{
+    CancelledBy, CommandError, CommandErrorKind, CommandResult, Error, PublishError,
+    PublishErrorKind, Result,
+};
+pub use crate::event::{BackpressureStrategy, Outcome, Publish, Published, ShutdownReport};
+pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
+pub use crate::message::{
+    Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent, Event,
+    EventHandlerFailedEvent, Message, MessageId, MessageInfo,
+};
+pub use crate::message_bus::MessageBus;
+pub use crate::pipeline::{CommandReport, Detailed, Execute, Headers, Principal};
+pub use crate::registry::{
+    BuildError, HandlerInfo, HandlerOptions, RegisterError, Registration, ScopedRegistration,
+    WiringProblem, WiringReport,
+};
+pub use crate::session::SessionId;
+pub use crate::stats::Stats;
+pub use bus_macros::{command, event, handler, handlers, resource};

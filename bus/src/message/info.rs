@@ -1,0 +1,163 @@
+//! What the bus knows of a message type without an instance of it.
+
+use std::any::{Any, TypeId, type_name};
+use std::fmt;
+use std::time::Duration;
+
+use super::Message;
+use super::kind::Kind;
+
+/// Everything that is known of a message type at compile time. One `const` per type.
+pub struct MessageInfo {
+    type_id: TypeId,
+    type_name: fn() -> &'static str,
+    is_command: bool,
+    meta: MessageMeta,
+    capabilities: Capabilities,
+}
+
+/// What the attribute says.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "named by generated code alone")]
+pub struct MessageMeta {
+    pub name: Name,
+    pub category: Category,
+    pub version: u32,
+    pub timeout: Option<Duration>,
+    pub file: &'static str,
+    pub line: u32,
+}
+
+/// The name of a message type. A generic type has one for each instance, which only
+/// `std::any::type_name` can spell.
+#[derive(Clone, Copy, Debug)]
+pub enum Name {
+    /// This.
+    Is(&'static str),
+    /// The type's own, with its arguments.
+    OfType,
+}
+
+/// `kind = ..` of the attribute: what sort of command or event this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Category {
+    /// A command that creates.
+    Create,
+    /// A command that updates.
+    Update,
+    /// A command that deletes.
+    Delete,
+    /// Any other command: the default.
+    Other,
+    /// An event of the domain: the default.
+    Domain,
+    /// An event of the machinery, such as the bus's own lifecycle events.
+    System,
+    /// An event meant for other systems.
+    Integration,
+}
+
+/// What can be done with a message type, found out where it is declared. A generic type can do what
+/// its bounds promise.
+#[derive(Clone, Copy)]
+pub struct Capabilities {
+    /// It is `Clone`: a handler can take it by value more than once.
+    pub clone: bool,
+    /// It is `Debug`.
+    pub debug: bool,
+    /// The text of a command's error, when the error can be written.
+    #[doc(hidden)]
+    pub error_text: Option<fn(&dyn Any) -> Option<String>>,
+}
+
+impl MessageInfo {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new<M: Message>(meta: MessageMeta, capabilities: Capabilities) -> Self {
+        Self {
+            type_id: TypeId::of::<M>(),
+            type_name: type_name::<M>,
+            is_command: <M::Kind as Kind<M>>::IS_COMMAND,
+            meta,
+            capabilities,
+        }
+    }
+
+    /// The stable name: `name = ".."` of the attribute, else the full path of the type.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.meta.name {
+            Name::Is(name) => name,
+            Name::OfType => (self.type_name)(),
+        }
+    }
+
+    /// The last segment of the type's path, for sentences: `SignUp`, `Put<u64>`.
+    #[must_use]
+    pub fn short_name(&self) -> &'static str {
+        let full = (self.type_name)();
+        let end = full.find('<').unwrap_or(full.len());
+        full[..end].rfind("::").map_or(full, |at| &full[at + 2..])
+    }
+
+    /// Is it a command? Else it is an event.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        self.is_command
+    }
+
+    /// `kind = ..` of the attribute.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        self.meta.category
+    }
+
+    /// `version = ..` of the attribute, 1 when left out.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.meta.version
+    }
+
+    /// `timeout = ".."` of the attribute.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.meta.timeout
+    }
+
+    /// Where the type is declared: file and line.
+    #[must_use]
+    pub fn place(&self) -> (&'static str, u32) {
+        (self.meta.file, self.meta.line)
+    }
+
+    /// What can be done with it.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    pub(crate) fn type_id(&self) -> TypeId {
+        self.type_id
+    }
+}
+
+impl fmt::Debug for MessageInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageInfo")
+            .field("name", &self.name())
+            .field("version", &self.version())
+            .field("category", &self.category())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capabilities")
+            .field("clone", &self.clone)
+            .field("debug", &self.debug)
+            .field("error_text", &self.error_text.is_some())
+            .finish()
+    }
+}

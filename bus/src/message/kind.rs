@@ -1,0 +1,71 @@
+//! The two kinds of message, and what follows from the kind: how a message is carried to its
+//! handlers, what comes back, and whether the dispatcher may deliver it.
+
+use std::any::Any;
+use std::borrow::Borrow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::handler::slot::{Begun, Slot};
+use crate::message::carrier::{Moved, Shared};
+use crate::pipeline::frame::Lender;
+
+/// A command, with its reply types inside: `#[handler]` needs to name nothing but the message.
+#[derive(Debug)]
+pub struct Command<O, E>(PhantomData<fn() -> (O, E)>);
+
+/// An event.
+#[derive(Debug)]
+pub struct Event(());
+
+/// How a message of this kind reaches its handlers and what comes back.
+pub trait Kind<M> {
+    /// Exactly one handler?
+    const IS_COMMAND: bool;
+    /// Starts one handler of an event that has lost its type in the queue. A command never does.
+    const DELIVER: Option<Deliver>;
+    /// What is given to a handler: the command itself, or a share of the event.
+    type Carrier: Borrow<M>;
+    /// What a handler gives back.
+    type Outcome;
+}
+
+/// What [`Carrier`](Kind::Carrier) is for `M`.
+pub type Carrier<M> = <<M as super::Message>::Kind as Kind<M>>::Carrier;
+/// What [`Outcome`](Kind::Outcome) is for `M`.
+pub type Outcome<M> = <<M as super::Message>::Kind as Kind<M>>::Outcome;
+/// An event whose type only its handlers know.
+pub type AnyEvent = Arc<dyn Any + Send + Sync>;
+/// What a handler of an event gives back.
+pub type EventOutcome = Result<(), Error>;
+/// Starts the handler in the slot with the event.
+pub type Deliver = fn(&(dyn Any + Send + Sync), &AnyEvent, &Lender<'_>) -> Begun<EventOutcome>;
+
+impl<M: Send + 'static, O, E> Kind<M> for Command<O, E> {
+    const IS_COMMAND: bool = true;
+    const DELIVER: Option<Deliver> = None;
+    type Carrier = Moved<M>;
+    type Outcome = Result<O, E>;
+}
+
+impl<M: Send + Sync + 'static> Kind<M> for Event {
+    const IS_COMMAND: bool = false;
+    const DELIVER: Option<Deliver> = Some(deliver::<M>);
+    type Carrier = Shared<M>;
+    type Outcome = EventOutcome;
+}
+
+fn deliver<M: Send + Sync + 'static>(
+    slot: &(dyn Any + Send + Sync),
+    event: &AnyEvent,
+    lender: &Lender<'_>,
+) -> Begun<EventOutcome> {
+    // Both were filed under the `TypeId` of `M`, so neither cast can fail.
+    let slot = slot.downcast_ref::<Slot<Shared<M>, EventOutcome>>();
+    let event = Arc::clone(event).downcast::<M>();
+    match (slot, event) {
+        (Some(slot), Ok(event)) => slot.begin(Shared(event), lender),
+        _ => unreachable!("events and their handlers are filed under one TypeId"),
+    }
+}

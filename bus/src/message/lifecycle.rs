@@ -1,0 +1,61 @@
+//! The bus's own events. They go through the queue in a lane of their own, so that they never
+//! push out, delay or count as a user's event, and where nobody listens they are not even made.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::MessageId;
+use crate::session::SessionId;
+
+/// A command has been accepted and its handler is about to run.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CommandStartedEvent {
+    /// The command.
+    pub command_id: MessageId,
+    /// Its name.
+    pub command: &'static str,
+    /// The session it runs in; [`SessionId::BUS`] outside sessions.
+    pub session_id: SessionId,
+}
+
+/// A command has ended, well or not.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CommandResultEvent {
+    /// The command.
+    pub command_id: MessageId,
+    /// Its name.
+    pub command: &'static str,
+    /// The session it ran in; [`SessionId::BUS`] outside sessions.
+    pub session_id: SessionId,
+    /// Did its handler return `Ok`, and could its effects be queued?
+    pub success: bool,
+    /// What went wrong, as text.
+    pub error: Option<String>,
+    /// How often the handler was called.
+    pub attempts: u32,
+    /// From the announcement of the start to this one.
+    pub duration: Duration,
+    /// The headers it was sent with.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// One handler of an event has failed for good; its neighbours are not concerned.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EventHandlerFailedEvent {
+    /// The event.
+    pub event_id: MessageId,
+    /// Its name.
+    pub event: &'static str,
+    /// The name of the handler.
+    pub handler: String,
+    /// What went wrong, as text.
+    pub error: String,
+    /// How often the handler was called.
+    pub attempts: u32,
+}

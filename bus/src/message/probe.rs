@@ -1,0 +1,49 @@
+//! "Does this concrete type implement that trait?", answered in a `const` without specialization.
+//!
+//! An inherent constant is preferred to one of a trait, but only where its bounds hold: so
+//! `Probe::<T>::CLONE` is the inherent `true` when `T: Clone`, and the trait's `false` otherwise.
+//! This works where the type is written out, which is why the attribute emits the question. In a
+//! generic type the bounds that are written decide.
+
+use std::any::Any;
+use std::fmt::{Debug, Display};
+use std::marker::PhantomData;
+
+/// Asks about `T`.
+#[derive(Debug)]
+pub struct Probe<T: ?Sized>(PhantomData<T>);
+
+impl<T: Clone> Probe<T> {
+    /// Yes.
+    pub const CLONE: bool = true;
+}
+impl<T: Debug> Probe<T> {
+    /// Yes.
+    pub const DEBUG: bool = true;
+}
+impl<T: Display + 'static> Probe<T> {
+    /// How to write a value of `T` for people.
+    pub const TEXT: Option<fn(&dyn Any) -> Option<String>> =
+        Some(|value| value.downcast_ref::<T>().map(|value| format!("{value}")));
+}
+
+/// The answer where `T: Clone` does not hold.
+pub trait NotClone {
+    /// No.
+    const CLONE: bool = false;
+}
+impl<T> NotClone for Probe<T> {}
+
+/// The answer where `T: Debug` does not hold.
+pub trait NotDebug {
+    /// No.
+    const DEBUG: bool = false;
+}
+impl<T> NotDebug for Probe<T> {}
+
+/// The answer where `T: Display` does not hold.
+pub trait NotText {
+    /// It cannot be written.
+    const TEXT: Option<fn(&dyn Any) -> Option<String>> = None;
+}
+impl<T> NotText for Probe<T> {}

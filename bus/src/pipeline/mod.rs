@@ -1,0 +1,24 @@
+//! Around a call: from a message and its handler to an outcome.
+//!
+//! In: a handler's [`Plan`](crate::registry::plan::Plan) and a message. Out: its outcome or a
+//! [`Failure`](run::Failure). [`execute`] is the command's way, [`crate::event::delivery`] the
+//! event's; both go through the one [`run`].
+
+pub(crate) mod announce;
+pub(crate) mod blocking;
+pub(crate) mod cancel;
+pub(crate) mod execute;
+pub(crate) mod options;
+pub(crate) mod origin;
+pub(crate) mod report;
+pub(crate) mod run;
+
+#[cfg(not(feature = "no-unsafe"))]
+pub(crate) mod frame;
+#[cfg(feature = "no-unsafe")]
+#[path = "frame_shared.rs"]
+pub(crate) mod frame;
+
+pub use execute::{Detailed, Execute};
+pub use options::{Headers, Principal};
+pub use report::CommandReport;

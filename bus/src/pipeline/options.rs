@@ -1,0 +1,90 @@
+//! What a caller may say about one message: headers, session, principal.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::session::SessionId;
+
+/// The string headers of a message, in the order they were set; setting one again replaces it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(Cow<'static, str>, String)>);
+
+impl Headers {
+    /// The value of a header.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// All headers.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Is there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn set(&mut self, name: Cow<'static, str>, value: String) {
+        match self.0.iter_mut().find(|(key, _)| *key == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    pub(crate) const NONE: &'static Headers = &Headers(Vec::new());
+}
+
+/// On whose behalf a message is sent: an identifier and the roles it has. Children inherit it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal(Arc<(String, BTreeSet<String>)>);
+
+impl Principal {
+    /// A principal without roles.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(Arc::new((id.into(), BTreeSet::new())))
+    }
+
+    /// The same principal with one more role.
+    #[must_use]
+    pub fn with_role(mut self, role: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.0).1.insert(role.into());
+        self
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.0
+    }
+
+    /// Has it this role?
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.0.1.contains(role)
+    }
+
+    /// Its roles, sorted.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.0.1.iter().map(String::as_str)
+    }
+}
+
+/// What the caller said, beside the message. Absent when nothing was said.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Head {
+    pub(crate) headers: Headers,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) principal: Option<Principal>,
+}

@@ -1,0 +1,69 @@
+//! Where a message comes from, and what it inherits from there.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cancel::Cancel;
+use super::options::Principal;
+use crate::message::{MessageId, MessageInfo};
+use crate::session::SessionId;
+
+/// How deep messages may cause messages. A cycle of commands that execute each other, or of events
+/// that feed each other, ends here, with its chain in the error.
+pub(crate) const MAX_DEPTH: u16 = 64;
+
+/// A message as its children see it. Made when a handler sends its first child, shared by all.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) id: MessageId,
+    pub(crate) correlation: MessageId,
+    pub(crate) info: &'static MessageInfo,
+    pub(crate) depth: u16,
+    /// Is this the bus's own event, or what its handlers did? Then it announces nothing, else a
+    /// handler that logs every command would be logged for ever.
+    pub(crate) lifecycle: bool,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) principal: Option<Principal>,
+    pub(crate) parent: Option<Arc<Origin>>,
+}
+
+impl Origin {
+    /// May this message have a child? Else the chain that led here, from the root.
+    pub(crate) fn too_deep(&self, child: &'static MessageInfo) -> Option<Vec<&'static str>> {
+        if self.depth + 1 < MAX_DEPTH {
+            return None;
+        }
+        let ancestors = std::iter::successors(Some(self), |origin| origin.parent.as_deref());
+        let mut chain: Vec<_> = ancestors.map(|origin| origin.info.name()).collect();
+        chain.reverse();
+        chain.push(child.name());
+        Some(chain)
+    }
+}
+
+/// The chain for people: a cycle is plain after a few steps.
+pub(crate) struct Chain<'a>(pub(crate) &'a [&'static str]);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "messages have caused one another {MAX_DEPTH} deep, the limit: "
+        )?;
+        match self.0 {
+            [first @ .., _, last] if first.len() > 6 => {
+                write!(f, "{} -> .. -> {last}", first[..6].join(" -> "))
+            }
+            all => f.write_str(&all.join(" -> ")),
+        }
+    }
+}
+
+/// What a command inherits from the handler that executes it.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) cancel: Option<Arc<Cancel>>,
+}

@@ -1,0 +1,154 @@
+//! One run of one handler: the runner of every (message, handler) pair, command or event.
+//!
+//! It turns all that can happen to a call into a value: the handler's answer, or a [`Failure`]. A
+//! panic is caught here, the timeout is kept here, and what the handler has emitted is sent or
+//! discarded here.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+
+use super::frame::{Frame, Lender};
+use crate::context::{Context, Seed};
+use crate::core::Core;
+use crate::error::CancelledBy;
+use crate::handler::param::ParamError;
+use crate::handler::slot::{Begun, Called};
+use crate::resilience::timer::Timer;
+
+pin_project! {
+    /// A handler's call in progress. Dropping it cancels the call.
+    pub(crate) struct Run<'a, O> {
+        core: &'a Core,
+        #[pin]
+        frame: Frame<'a, O>,
+        #[pin]
+        timer: Timer,
+        ended: bool,
+    }
+
+    impl<O> PinnedDrop for Run<'_, O> {
+        fn drop(this: Pin<&mut Self>) {
+            if !this.ended {
+                abandon(this.core, this.frame.context());
+            }
+        }
+    }
+}
+
+/// Why a call has no answer of its handler.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A parameter could not be made, so the handler was not called.
+    Refused(ParamError),
+    Panicked(String),
+    /// After so long; `None`: past the deadline of the caller.
+    TimedOut(Option<Duration>),
+    Cancelled(CancelledBy),
+}
+
+impl<'a, O> Run<'a, O> {
+    pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
+        Self {
+            core,
+            frame: Frame::new(core, seed),
+            timer: Timer::Unarmed,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        self.frame.context()
+    }
+
+    /// Calls the handler. `Some` when it has answered at once; else [`poll`](Self::poll).
+    pub(crate) fn begin(
+        self: Pin<&mut Self>,
+        start: impl FnOnce(&Lender<'_>) -> Begun<O>,
+    ) -> Option<Result<O, Failure>> {
+        let mut this = self.project();
+        if is_late(this.core, this.frame.context()) {
+            *this.ended = true;
+            return Some(Err(Failure::TimedOut(None)));
+        }
+        let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));
+        let answer = match answer {
+            Ok(None) => return None,
+            Ok(Some(answer)) => answer.map_err(Failure::Refused),
+            Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
+        };
+        *this.ended = true;
+        Some(answer)
+    }
+
+    /// Drives the handler on, up to its deadline.
+    pub(crate) fn poll(
+        self: Pin<&mut Self>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<Result<O, Failure>> {
+        let mut this = self.project();
+        let polled = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().poll(task)));
+        let answer = match polled {
+            Ok(Poll::Ready(Called::Ok(answer))) => Ok(answer),
+            Ok(Poll::Ready(Err(refused))) => Err(Failure::Refused(refused)),
+            Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
+            Ok(Poll::Pending) => {
+                let context = this.frame.context();
+                task::ready!(this.timer.poll(this.core, task, || context.deadline()));
+                let callers = context.callers_deadline();
+                let own = context.timeout().filter(|_| callers != context.deadline());
+                Err(Failure::TimedOut(own))
+            }
+        };
+        *this.ended = true;
+        if answer.is_err() {
+            stop(this.core, this.frame);
+        }
+        Poll::Ready(answer)
+    }
+
+    /// Ends the call from outside.
+    pub(crate) fn cancel(self: Pin<&mut Self>) {
+        let this = self.project();
+        *this.ended = true;
+        stop(this.core, this.frame);
+    }
+}
+
+/// Ends a call that has no answer: drops its future, then tells those it has left behind.
+fn stop<O>(core: &Core, mut frame: Pin<&mut Frame<'_, O>>) {
+    // A destructor of the user's may panic, and has to be kept from the bus as the handler is.
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| frame.as_mut().stop())) {
+        let text = panic_text(&*panic);
+        tracing::error!(
+            panic = text,
+            "a handler's future panicked when it was dropped"
+        );
+    }
+    abandon(core, frame.context());
+}
+
+fn abandon(core: &Core, context: &Context) {
+    if let Some(scratch) = context.used_scratch() {
+        scratch.cancel.fire();
+        scratch.outbox.discard(core.weak_for(scratch));
+    }
+}
+
+/// A call whose caller is out of time already is not begun.
+fn is_late(core: &Core, context: &Context) -> bool {
+    context
+        .callers_deadline()
+        .is_some_and(|deadline| deadline <= core.settings.clock.now())
+}
+
+/// What `panic!` was given, if it was text.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is not text".to_owned())
+}

@@ -1,0 +1,95 @@
+//! The plan of a handler: everything that is decided about how it runs, once.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::cmp::{Ordering, Reverse};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entry::HandlerEntry;
+use crate::message::MessageInfo;
+use crate::message::kind::Deliver;
+
+/// How one handler runs: the dispatch follows it, and the wiring report reads it.
+pub(crate) struct Plan {
+    pub(crate) handler: HandlerInfo,
+    pub(crate) message: &'static MessageInfo,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) deliver: Option<Deliver>,
+    pub(crate) slot: SlotRef,
+}
+
+/// A typed slot whose type only the message knows.
+pub(crate) enum SlotRef {
+    Linked(&'static (dyn Any + Send + Sync)),
+    Added(Arc<dyn Any + Send + Sync>),
+}
+
+impl SlotRef {
+    pub(crate) fn get(&self) -> &(dyn Any + Send + Sync) {
+        match self {
+            Self::Linked(slot) => *slot,
+            Self::Added(slot) => &**slot,
+        }
+    }
+}
+
+/// Identity of a handler: its name, and where it stands in the source.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandlerInfo {
+    /// `name = ".."` of the attribute, else the function's name.
+    pub name: Cow<'static, str>,
+    /// The module of the function.
+    pub module: &'static str,
+    /// The file of the function.
+    pub file: &'static str,
+    /// The line of the function.
+    pub line: u32,
+    /// Higher runs first.
+    pub priority: i32,
+    /// Was it registered at run time?
+    pub at_run_time: bool,
+}
+
+impl HandlerInfo {
+    /// The order in which handlers of one message run, and in which reports list them.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        let key = |h: &Self| (Reverse(h.priority), h.module, h.name.clone(), h.line);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl fmt::Display for HandlerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` at {}:{}", self.name, self.file, self.line)
+    }
+}
+
+impl fmt::Debug for HandlerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HandlerInfo({self}, priority {})", self.priority)
+    }
+}
+
+impl Plan {
+    pub(crate) fn of(entry: &'static HandlerEntry) -> Self {
+        let meta = entry.meta;
+        Self {
+            handler: HandlerInfo {
+                name: Cow::Borrowed(meta.name),
+                module: meta.module,
+                file: meta.file,
+                line: meta.line,
+                priority: meta.priority,
+                at_run_time: false,
+            },
+            message: entry.message,
+            // What is said of the handler is nearer than what is said of the message.
+            timeout: meta.timeout.or(entry.message.timeout()),
+            deliver: entry.deliver,
+            slot: SlotRef::Linked(entry.slot),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Checks what was registered, and writes down what was found.
+
+use std::any::TypeId;
+use std::collections::{BTreeMap, HashSet};
+
+use super::entry::{HandlerEntry, MessageEntry, Registered};
+use super::plan::Plan;
+use super::problem::WiringProblem;
+use super::report::{WiringReport, WiringRow};
+use super::type_map::TypeMap;
+use crate::handler::param::Requirements;
+use crate::handler::resource::ResourceSet;
+
+/// A handler with its entry.
+pub(crate) type Planned = (&'static HandlerEntry, Plan);
+
+/// The handlers that are registered at link time, in an order that no build changes: inventory's
+/// own is another in every configuration.
+pub(crate) fn registered() -> Vec<&'static HandlerEntry> {
+    let mut entries: Vec<_> = inventory::iter::<Registered>
+        .into_iter()
+        .map(|entry| entry.0)
+        .collect();
+    entries.sort_by_key(|e| (e.meta.module, e.meta.name, e.meta.line, e.meta.column));
+    entries
+}
+
+/// One handler a command; what each handler takes was provided or will be.
+pub(crate) fn check_handlers(
+    plans: &[Planned],
+    resources: &ResourceSet,
+    promised: &HashSet<TypeId>,
+    problems: &mut Vec<WiringProblem>,
+) {
+    let mut first_of: TypeMap<&Plan> = TypeMap::default();
+    for (entry, plan) in plans {
+        if plan.message.is_command()
+            && let Some(first) = first_of.insert(plan.message.type_id(), plan)
+        {
+            problems.push(WiringProblem::TwoHandlers {
+                command: plan.message.name(),
+                first: first.handler.clone(),
+                second: plan.handler.clone(),
+            });
+        }
+        let mut takes = Requirements::default();
+        (entry.require)(&mut takes);
+        let missing = takes
+            .0
+            .iter()
+            .filter(|r| !resources.contains(r.type_id) && !promised.contains(&r.type_id));
+        problems.extend(missing.map(|requirement| WiringProblem::MissingResource {
+            taker: format!("handler {}", plan.handler),
+            resource: requirement.type_name,
+        }));
+    }
+}
+
+/// Lists every linked message with its handlers. Two messages of one name are a problem: names are
+/// what is written into logs, and later onto the wire.
+pub(crate) fn report(
+    registered: bool,
+    strict: bool,
+    plans: &[Planned],
+    problems: &mut Vec<WiringProblem>,
+) -> WiringReport {
+    let mut by_name: BTreeMap<&'static str, WiringRow> = BTreeMap::new();
+    let linked = inventory::iter::<MessageEntry>
+        .into_iter()
+        .map(|entry| entry.0);
+    let linked = linked.filter(|_| registered);
+    for message in linked.chain(plans.iter().map(|(_, plan)| plan.message)) {
+        let row = by_name.entry(message.name());
+        let row = row.or_insert_with(|| WiringRow {
+            message,
+            handlers: Vec::new(),
+        });
+        if row.message.type_id() != message.type_id() {
+            problems.push(WiringProblem::same_name(row.message, message));
+        }
+    }
+    for (_, plan) in plans {
+        if let Some(row) = by_name.get_mut(plan.message.name()) {
+            row.handlers.push(plan.handler.clone());
+        }
+    }
+    let rows: Vec<WiringRow> = by_name
+        .into_values()
+        .filter(|row| !is_own_and_unheard(row))
+        .collect();
+    let mut warnings = Vec::new();
+    for row in rows
+        .iter()
+        .filter(|row| row.message.is_command() && row.handlers.is_empty())
+    {
+        let (command, place) = (row.message.name(), row.message.place());
+        let problem = WiringProblem::NoHandler { command, place };
+        if strict {
+            problems.push(problem);
+        } else {
+            warnings.push(problem.to_string());
+        }
+    }
+    problems.dedup_by_key(|problem| problem.to_string());
+    WiringReport { rows, warnings }
+}
+
+/// The bus's own events are listed only where somebody handles them.
+fn is_own_and_unheard(row: &WiringRow) -> bool {
+    row.handlers.is_empty() && row.message.name().starts_with("bus::message::lifecycle::")
+}
+
+/// Is the module one of those named, or inside one?
+pub(crate) fn is_within(module: &str, named: &[String]) -> bool {
+    named.iter().any(|outer| {
+        module
+            .strip_prefix(outer.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    })
+}

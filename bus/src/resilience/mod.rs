@@ -1,0 +1,3 @@
+//! What keeps a call within bounds. One idea a file.
+
+pub(crate) mod timer;

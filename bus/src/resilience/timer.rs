@@ -1,0 +1,60 @@
+//! The timer of a call, armed only when its handler is pending.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Instant;
+
+use pin_project_lite::pin_project;
+
+use crate::clock::Sleep;
+use crate::core::Core;
+
+pin_project! {
+    /// In place, so that a pending handler costs no allocation more than a ready one.
+    #[project = TimerProj]
+    pub(crate) enum Timer {
+        /// The handler has not been pending yet.
+        Unarmed,
+        Armed { #[pin] sleep: Sleep },
+        /// There is no deadline, or no runtime that could keep it.
+        Endless,
+    }
+}
+
+impl Timer {
+    /// Ready when the deadline has passed. `deadline` is asked once, at the first call.
+    pub(crate) fn poll(
+        mut self: Pin<&mut Self>,
+        core: &Core,
+        task: &mut task::Context<'_>,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Poll<()> {
+        if let TimerProj::Unarmed = self.as_mut().project() {
+            self.set(arm(core, deadline()));
+        }
+        match self.project() {
+            TimerProj::Armed { sleep } => sleep.poll(task),
+            TimerProj::Unarmed | TimerProj::Endless => Poll::Pending,
+        }
+    }
+}
+
+fn arm(core: &Core, deadline: Option<Instant>) -> Timer {
+    let Some(deadline) = deadline else {
+        return Timer::Endless;
+    };
+    // tokio's timer panics where no runtime, or one without time, is current.
+    let armed = catch_unwind(AssertUnwindSafe(|| {
+        let _entered = core.runtime.enter();
+        core.settings.clock.sleep_until(deadline)
+    }));
+    match armed {
+        Ok(sleep) => Timer::Armed { sleep },
+        Err(_) => {
+            core.runtime.warn_without_time();
+            Timer::Endless
+        }
+    }
+}

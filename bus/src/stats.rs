@@ -1,0 +1,61 @@
+//! Counts of what has happened.
+
+use crate::core::Core;
+
+/// What has happened on a bus so far. Handler runs are (event, handler) pairs; the bus's own events
+/// are not counted as the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Events accepted into the queue.
+    pub published: u64,
+    /// Events refused: given back by a [`PublishError`](crate::PublishError).
+    pub rejected: u64,
+    /// Events lost after they were accepted, or emitted when it was too late.
+    pub dropped: u64,
+    /// The bus's own events that were dropped, since their handlers could not follow.
+    pub lifecycle_dropped: u64,
+    /// Events that nobody handles.
+    pub unhandled: u64,
+    /// Handler runs of events that ended well.
+    pub processed: u64,
+    /// Handler runs of events that failed.
+    pub failed: u64,
+    /// Events queued now.
+    pub queued: usize,
+    /// How many of them are over the capacity.
+    pub debt: usize,
+    /// The most that were ever queued.
+    pub largest_queue: usize,
+    /// Events whose handlers are at work now.
+    pub events_in_flight: u64,
+    /// Commands at work now.
+    pub commands_in_flight: u64,
+    /// Handlers, those registered at run time included.
+    pub handlers: usize,
+}
+
+impl Stats {
+    pub(crate) fn of(core: &Core) -> Self {
+        let (queued, debt, counts) = core.queue.gauge();
+        let handlers = core
+            .additions
+            .table()
+            .map_or_else(|| core.table.handlers(), |t| t.handlers());
+        Self {
+            published: counts.accepted,
+            rejected: core.counters.rejected.sum(),
+            dropped: counts.dropped,
+            lifecycle_dropped: counts.lifecycle_dropped,
+            unhandled: core.counters.unhandled.sum(),
+            processed: core.counters.processed.sum(),
+            failed: core.counters.failed.sum(),
+            queued,
+            debt,
+            largest_queue: counts.largest,
+            events_in_flight: core.work.deliveries.sum(),
+            commands_in_flight: core.work.commands.sum(),
+            handlers,
+        }
+    }
+}
