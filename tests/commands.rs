@@ -237,11 +237,11 @@ async fn hang_handler(_: HangHandler) -> bus::Result<()> {
     pending().await
 }
 
-async fn timed_out<E: std::fmt::Display>(
+async fn timed_out<E: std::fmt::Debug + std::fmt::Display>(
     result: impl Future<Output = Result<(), CommandError<E>>>,
 ) -> (Duration, Option<Duration>) {
     let start = tokio::time::Instant::now();
-    let error = result.await.err().expect("it hangs");
+    let error = result.await.expect_err("it hangs");
     match error.kind() {
         CommandErrorKind::TimedOut { after } => (start.elapsed(), *after),
         _ => panic!("not a timeout: {error}"),

@@ -72,8 +72,7 @@ async fn lines_after(run: impl AsyncFnOnce(&Bus)) -> Vec<String> {
     );
     assert_eq!(bus.stats().published, 0);
     let log = bus.resource::<Log>().unwrap();
-    let lines = log.0.lock().unwrap().clone();
-    lines
+    std::mem::take(&mut *log.0.lock().unwrap())
 }
 
 #[tokio::test(start_paused = true)]

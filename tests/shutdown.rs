@@ -88,7 +88,7 @@ async fn nothing_new_comes_in_from_outside() {
 struct Stuck;
 #[handler]
 async fn stuck(_: &Stuck) {
-    pending().await
+    pending::<()>().await;
 }
 #[event]
 struct Polite;

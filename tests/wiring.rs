@@ -1,6 +1,5 @@
 //! What is found, and what is refused, when a bus is built.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bus::{Bus, Context, Res, WeakBus, WiringProblem, command, event, handler, resource};
@@ -19,13 +18,11 @@ mod right {
         );
         Ok(())
     }
-    pub(crate) struct Late(WeakBus);
-    pub(crate) static MADE: AtomicUsize = AtomicUsize::new(0);
+    pub(crate) struct Late(WeakBus, pub(crate) usize);
     #[resource]
     fn late(bus: WeakBus, base: &Res<Base>) -> Result<Late, std::fmt::Error> {
         assert!(bus.upgrade().is_none(), "the bus is not there yet");
-        MADE.fetch_add(base.0, Ordering::SeqCst);
-        Ok(Late(bus))
+        Ok(Late(bus, base.0 + 1))
     }
     pub(crate) struct Base(usize);
     #[resource]
@@ -93,9 +90,12 @@ fn all_problems_come_at_once_sorted_with_their_places() {
 
 #[tokio::test]
 async fn resources_are_made_after_those_they_take() {
-    let before = right::MADE.load(Ordering::SeqCst);
     let bus = Bus::builder().only("wiring::right").build().unwrap();
-    assert_eq!(right::MADE.load(Ordering::SeqCst), before + 1);
+    assert_eq!(
+        bus.resource::<right::Late>().map(|late| late.1),
+        Some(2),
+        "made of another base"
+    );
     bus.execute(right::Go).await.unwrap();
 }
 

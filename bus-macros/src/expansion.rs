@@ -20,7 +20,7 @@ pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
-/// The fields that say where `name` is declared.
+/// The fields that say where a type is declared. `line!()` is the line of its own span.
 pub(crate) fn place(name: &Ident) -> TokenStream {
     let at = name.span();
     let (file, line) = (
@@ -28,6 +28,13 @@ pub(crate) fn place(name: &Ident) -> TokenStream {
         quote_spanned!(at=> ::core::line!()),
     );
     quote!(file: #file, line: #line,)
+}
+
+/// As [`place`], for a function, of which one line may have many.
+pub(crate) fn place_of_function(name: &Ident) -> TokenStream {
+    let place = place(name);
+    let column = quote_spanned!(name.span()=> ::core::column!());
+    quote!(module: ::core::module_path!(), #place column: #column,)
 }
 
 /// An optional duration as a constant.

@@ -57,7 +57,6 @@ impl Bus {
     }
 
     /// A bus to be configured. Includes what is registered at link time.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -100,7 +99,7 @@ impl Bus {
     /// # Errors
     /// [`PublishError`], which gives the event back; also when there is no room now.
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited().origin)
+        publish::try_publish(self.core(), event, self.inherited().origin.as_ref())
     }
 
     /// Stops the intake, lets the handlers finish (they may still publish and execute), cancels

@@ -130,7 +130,10 @@ fn no_key(attribute: Attribute, input: ParseStream<'_>) -> syn::Result<syn::Erro
 /// Takes all tokens up to the comma that ends the argument; commas in `<..>` do not.
 pub(super) fn skip(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let (mut skipped, mut depth) = (TokenStream::new(), 0_usize);
-    while !input.is_empty() && !(depth == 0 && input.peek(Token![,])) {
+    loop {
+        if input.is_empty() || (depth == 0 && input.peek(Token![,])) {
+            return Ok(skipped);
+        }
         let token: TokenTree = input.parse()?;
         if let TokenTree::Punct(punct) = &token {
             match punct.as_char() {
@@ -141,5 +144,4 @@ pub(super) fn skip(input: ParseStream<'_>) -> syn::Result<TokenStream> {
         }
         skipped.extend([token]);
     }
-    Ok(skipped)
 }

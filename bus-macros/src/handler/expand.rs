@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 
 use super::call;
 use super::model::{Handler, Owner};
-use crate::expansion::{duration, local, place};
+use crate::expansion::{duration, local, place_of_function};
 
 pub(super) fn handler(handler: &Handler) -> TokenStream {
     let import = handler.root.import();
@@ -118,6 +118,17 @@ fn require(handler: &Handler) -> TokenStream {
 }
 
 fn entry(handler: &Handler) -> TokenStream {
+    let (message, meta) = (message(handler), meta(handler));
+    // The whole call, as its arguments have types that depend on the message.
+    let entry = quote_spanned! {handler.message.ty.span()=>
+        __bus::__private::HandlerEntry::new::<#message>(#meta, &__SLOT, __require)
+    };
+    quote! {
+        static __ENTRY: __bus::__private::HandlerEntry = #entry;
+    }
+}
+
+fn meta(handler: &Handler) -> TokenStream {
     let Handler {
         ident,
         name,
@@ -125,26 +136,15 @@ fn entry(handler: &Handler) -> TokenStream {
         manual,
         ..
     } = handler;
-    let message = message(handler);
-    let (place, timeout) = (place(ident), duration(handler.timeout));
-    let column = quote_spanned!(ident.span()=> ::core::column!());
-    let new = quote_spanned! {handler.message.ty.span()=>
-        __bus::__private::HandlerEntry::new::<#message>
-    };
+    let (place, timeout) = (place_of_function(ident), duration(handler.timeout));
     quote! {
-        static __ENTRY: __bus::__private::HandlerEntry = #new(
-            __bus::__private::HandlerMeta {
-                name: #name,
-                module: ::core::module_path!(),
-                #place
-                column: #column,
-                priority: #priority,
-                timeout: #timeout,
-                manual: #manual,
-            },
-            &__SLOT,
-            __require,
-        );
+        __bus::__private::HandlerMeta {
+            name: #name,
+            #place
+            priority: #priority,
+            timeout: #timeout,
+            manual: #manual,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use syn::{Signature, Type};
 use crate::attribute::{self, Attribute, HandlerArgs};
 use crate::diagnostic::Errors;
 use crate::item::{Function, function};
-use model::Handler;
+use model::{Handler, Owner};
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -23,7 +23,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
 
 fn free(function: Function, args: HandlerArgs, errors: &mut Errors) -> Option<TokenStream> {
     errors.section(|errors| validate::free(&function, &args, errors))?;
-    let handler = Handler::free(function, args)?;
+    let handler = Handler::new(&function.sig, Owner::Free(function.vis), args)?;
     Some(expand::handler(&handler))
 }
 
@@ -35,6 +35,6 @@ pub(crate) fn method(
     errors: &mut Errors,
 ) -> Option<TokenStream> {
     errors.section(|errors| validate::method(sig, &args, errors))?;
-    let handler = Handler::method(self_ty, sig, args)?;
+    let handler = Handler::new(sig, Owner::Service(Box::new(self_ty.clone())), args)?;
     Some(expand::handler(&handler))
 }

@@ -9,7 +9,7 @@ use syn::{ReturnType, Signature, Type, TypeReference, Visibility, parse_quote};
 
 use crate::attribute::{HandlerArgs, Root};
 use crate::item::signature::typed_parameters;
-use crate::item::{Function, types};
+use crate::item::types;
 
 pub(super) struct Handler {
     pub(super) ident: Ident,
@@ -56,78 +56,80 @@ pub(super) struct Reply {
 
 impl Handler {
     /// `None` when there is no message, which [`super::validate`] has reported.
-    pub(super) fn free(function: Function, args: HandlerArgs) -> Option<Self> {
-        let name = function.sig.ident.unraw().to_string();
-        Self::new(&function.sig, Owner::Free(function.vis), name, args, |ty| {
-            ty
-        })
-    }
-
-    /// As [`free`](Self::free), for a method of `self_ty`.
-    pub(super) fn method(self_ty: &Type, sig: &Signature, args: HandlerArgs) -> Option<Self> {
-        let method = sig.ident.unraw();
-        let name = match types::last_segment(self_ty) {
-            Some(service) => format!("{}::{method}", service.ident.unraw()),
-            None => method.to_string(),
-        };
-        Self::new(
-            sig,
-            Owner::Service(Box::new(self_ty.clone())),
-            name,
-            args,
-            |mut ty| {
-                types::name_self(&mut ty, self_ty);
-                ty
-            },
-        )
-    }
-
-    fn new(
-        sig: &Signature,
-        owner: Owner,
-        name: String,
-        args: HandlerArgs,
-        outside: impl Fn(Type) -> Type,
-    ) -> Option<Self> {
+    pub(super) fn new(sig: &Signature, owner: Owner, args: HandlerArgs) -> Option<Self> {
         let lifetimes = types::lifetimes_of(sig);
-        let mut typed = typed_parameters(sig).map(|param| outside((*param.ty).clone()));
-        let first = typed.next()?;
+        let mut types = typed_parameters(sig).map(|param| owner.outside(&param.ty));
+        let first = types.next()?;
         let (reference, message) = written_message(&first);
-        let params = typed.map(|mut ty| {
+        let message = Message {
+            ty: message.clone(),
+            by_ref: reference.is_some(),
+        };
+        let params = types.map(|mut ty| {
             types::elide(&mut ty, &lifetimes);
             ty
         });
-        let reply = match &sig.output {
-            ReturnType::Default => Reply {
-                ty: parse_quote!(()),
-                span: sig.ident.span(),
-            },
-            ReturnType::Type(_, ty) => Reply {
-                ty: outside((**ty).clone()),
-                span: ty.span(),
-            },
-        };
-        let style = match (&sig.asyncness, &args.blocking) {
-            (Some(_), _) => Style::Async,
-            (None, Some(_)) => Style::Blocking,
-            (None, None) => Style::Plain,
-        };
         Some(Self {
-            ident: sig.ident.clone(),
-            owner,
-            style,
-            message: Message {
-                ty: message.clone(),
-                by_ref: reference.is_some(),
-            },
+            message,
             params: params.collect(),
-            reply,
-            name: args.name.unwrap_or(name),
+            reply: Reply::of(sig, &owner),
+            style: Style::of(sig, &args),
+            name: args.name.unwrap_or_else(|| owner.name_of(&sig.ident)),
             priority: args.priority.unwrap_or(0),
             timeout: args.timeout,
             manual: args.manual.is_some(),
             root: args.root,
+            ident: sig.ident.clone(),
+            owner,
         })
+    }
+}
+
+impl Owner {
+    /// The type, as it is written outside of the `impl` block.
+    fn outside(&self, ty: &Type) -> Type {
+        let mut ty = ty.clone();
+        if let Self::Service(self_ty) = self {
+            types::name_self(&mut ty, self_ty);
+        }
+        ty
+    }
+
+    /// How the handler is called when the attribute gives no name.
+    fn name_of(&self, function: &Ident) -> String {
+        let function = function.unraw();
+        match self {
+            Self::Service(ty) => match types::last_segment(ty) {
+                Some(service) => format!("{}::{function}", service.ident.unraw()),
+                None => function.to_string(),
+            },
+            Self::Free(_) => function.to_string(),
+        }
+    }
+}
+
+impl Style {
+    fn of(sig: &Signature, args: &HandlerArgs) -> Self {
+        match (&sig.asyncness, &args.blocking) {
+            (Some(_), _) => Self::Async,
+            (None, Some(_)) => Self::Blocking,
+            (None, None) => Self::Plain,
+        }
+    }
+}
+
+impl Reply {
+    fn of(sig: &Signature, owner: &Owner) -> Self {
+        match &sig.output {
+            ReturnType::Default => Self {
+                ty: parse_quote!(()),
+                span: sig.ident.span(),
+            },
+            ReturnType::Type(_, ty) => Self {
+                ty: owner.outside(ty),
+                span: ty.span(),
+            },
+        }
     }
 }
 

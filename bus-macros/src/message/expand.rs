@@ -1,10 +1,10 @@
 //! `impl Message`, and the entry that lets the bus know the type at start-up.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{Generics, parse_quote};
 
-use super::model::{Kind, Message, Name};
+use super::model::{Kind, Message, Name, Reply};
 use crate::expansion::{duration, place};
 
 pub(super) fn message(message: &Message) -> TokenStream {
@@ -52,25 +52,22 @@ fn shareable(generics: &Generics) -> Generics {
 fn kind(message: &Message) -> TokenStream {
     match &message.kind {
         Kind::Event => quote!(__bus::__private::kind::Event),
-        Kind::Command { output, .. } => {
-            let output = output
+        Kind::Command(reply) => {
+            let output = reply
+                .output
                 .as_ref()
-                .map_or_else(|| quote!(()), |output| quote!(#output));
-            let error = error(message);
+                .map_or_else(|| quote!(()), ToTokens::to_token_stream);
+            let error = error(reply);
             quote!(__bus::__private::kind::Command<#output, #error>)
         }
     }
 }
 
-/// The error of a command; an event has none.
-fn error(message: &Message) -> TokenStream {
-    match &message.kind {
-        Kind::Event => quote!(()),
-        Kind::Command {
-            error: Some(error), ..
-        } => quote!(#error),
-        Kind::Command { error: None, .. } => quote!(__bus::Error),
-    }
+fn error(reply: &Reply) -> TokenStream {
+    reply
+        .error
+        .as_ref()
+        .map_or_else(|| quote!(__bus::Error), ToTokens::to_token_stream)
 }
 
 fn meta(message: &Message) -> TokenStream {
@@ -95,7 +92,10 @@ fn meta(message: &Message) -> TokenStream {
 
 /// What else the type can do. The question has to be asked here, where the type is written.
 fn capabilities(message: &Message) -> TokenStream {
-    let error = error(message);
+    let error = match &message.kind {
+        Kind::Event => quote!(()),
+        Kind::Command(reply) => error(reply),
+    };
     quote! {
         __bus::__private::Capabilities {
             clone: __bus::__private::probe::Probe::<Self>::CLONE,

@@ -20,13 +20,15 @@ pub(super) struct Message {
     pub(super) root: Root,
 }
 
-/// A command has a reply, `None` where its type is the default.
 pub(super) enum Kind {
-    Command {
-        output: Option<Type>,
-        error: Option<Type>,
-    },
+    Command(Box<Reply>),
     Event,
+}
+
+/// What a command is answered with; `None` is the default type.
+pub(super) struct Reply {
+    pub(super) output: Option<Type>,
+    pub(super) error: Option<Type>,
 }
 
 /// How the message is called.
@@ -43,10 +45,10 @@ impl Message {
     pub(super) fn new(attribute: Attribute, input: DeriveInput, args: MessageArgs) -> Self {
         let kind = match attribute {
             Attribute::Event => Kind::Event,
-            _ => Kind::Command {
+            _ => Kind::Command(Box::new(Reply {
                 output: args.output,
                 error: args.error,
-            },
+            })),
         };
         let name = match args.name {
             _ if is_generic(&input.generics) => Name::OfType,

@@ -1,12 +1,12 @@
 //! The entry of a resource: what it needs, and how it is made.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use super::model::Resource;
-use crate::expansion::{local, place};
+use super::model::{Failure, Resource};
+use crate::expansion::{local, place_of_function};
 
 pub(super) fn resource(resource: &Resource) -> TokenStream {
     let import = resource.root.import();
@@ -38,17 +38,14 @@ fn require(resource: &Resource) -> TokenStream {
 
 fn entry(resource: &Resource) -> TokenStream {
     let Resource { ident, ty, .. } = resource;
-    let (name, place) = (ident.unraw().to_string(), place(ident));
-    let column = quote_spanned!(ident.span()=> ::core::column!());
+    let (name, place) = (ident.unraw().to_string(), place_of_function(ident));
     let new = quote_spanned!(ty.span()=> __bus::__private::ResourceEntry::new::<#ty>);
     let make = make(resource);
     quote! {
         static __ENTRY: __bus::__private::ResourceEntry = #new(
             __bus::__private::ResourceMeta {
                 name: #name,
-                module: ::core::module_path!(),
                 #place
-                column: #column,
             },
             __require,
             #make,
@@ -59,30 +56,44 @@ fn entry(resource: &Resource) -> TokenStream {
 /// The closure that calls the function with what has been made so far.
 fn make(resource: &Resource) -> TokenStream {
     let Resource {
-        ident,
-        ty,
-        params,
-        fallible,
-        ..
+        ident, ty, params, ..
     } = resource;
-    let resources = local("resources");
+    let (resources, value) = (local("resources"), local("value"));
     let names: Vec<_> = (0..params.len()).map(|i| local(&format!("p{i}"))).collect();
     let extractions = params.iter().zip(&names).map(|(ty, name)| {
         quote_spanned! {ty.span()=>
             let #name = <#ty as __bus::__private::ResourceParam<'_>>::extract(#resources)?;
         }
     });
-    let at = ty.span();
-    let convert = fallible.then(|| {
-        quote_spanned! {at=>
-            .map_err(__bus::__private::IntoError::<__bus::Error>::into_error)?
-        }
-    });
-    let provided = quote_spanned!(at=> __bus::__private::Provided::new::<#ty>);
+    let unwrap = unwrap(resource, &value);
+    let provided = quote_spanned!(ty.span()=> __bus::__private::Provided::new::<#ty>);
     quote! {
         |#resources| {
             #(#extractions)*
-            __bus::__private::Result::Ok(#provided(#ident(#(#names),*)#convert))
+            let #value = #ident(#(#names),*);
+            #unwrap
+            __bus::__private::Result::Ok(#provided(#value))
         }
     }
+}
+
+/// Takes the value out of its `Result`, or returns the error as one of ours. A `match`, as with
+/// `map_err` and `?` an error that does not convert would be reported twice.
+fn unwrap(resource: &Resource, value: &Ident) -> Option<TokenStream> {
+    let into_error = match &resource.failure {
+        Failure::Never => return None,
+        Failure::With(ty) => quote_spanned! {ty.span()=>
+            <#ty as __bus::__private::IntoError<__bus::Error>>::into_error
+        },
+        Failure::Hidden => quote!(__bus::__private::IntoError::<__bus::Error>::into_error),
+    };
+    let error = local("error");
+    Some(quote! {
+        let #value = match #value {
+            __bus::__private::Result::Ok(#value) => #value,
+            __bus::__private::Result::Err(#error) => {
+                return __bus::__private::Result::Err(#into_error(#error));
+            }
+        };
+    })
 }

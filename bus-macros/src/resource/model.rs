@@ -11,10 +11,18 @@ pub(super) struct Resource {
     pub(super) ident: Ident,
     /// What is provided.
     pub(super) ty: Type,
-    /// It is in a `Result`.
-    pub(super) fallible: bool,
+    pub(super) failure: Failure,
     pub(super) params: Vec<Type>,
     pub(super) root: Root,
+}
+
+/// How the function can fail.
+pub(super) enum Failure {
+    Never,
+    /// With this type as the error of its `Result`.
+    With(Box<Type>),
+    /// With the error that an alias, such as `io::Result<T>`, hides.
+    Hidden,
 }
 
 impl Resource {
@@ -23,9 +31,13 @@ impl Resource {
         let ReturnType::Type(_, returned) = &sig.output else {
             return None;
         };
-        let (ty, fallible) = match returned_result(returned) {
-            NoResult => (&**returned, false),
-            ResultOf(ty) => (ty, true),
+        let (ty, failure) = match returned_result(returned) {
+            NoResult => (&**returned, Failure::Never),
+            ResultOf {
+                ty,
+                error: Some(error),
+            } => (ty, Failure::With(Box::new(error.clone()))),
+            ResultOf { ty, error: None } => (ty, Failure::Hidden),
             Bare => return None,
         };
         let lifetimes = types::lifetimes_of(sig);
@@ -37,7 +49,7 @@ impl Resource {
         Some(Self {
             ident: sig.ident.clone(),
             ty: ty.clone(),
-            fallible,
+            failure,
             params: params.collect(),
             root: args.root,
         })
@@ -47,12 +59,15 @@ impl Resource {
 /// Is the returned type a `Result`? A macro can only tell by the name.
 pub(super) enum Returned<'a> {
     NoResult,
-    /// `Result<T, ..>`, with its `T`.
-    ResultOf(&'a Type),
+    /// `Result<T, E>`, or the `Result<T>` of an alias.
+    ResultOf {
+        ty: &'a Type,
+        error: Option<&'a Type>,
+    },
     /// `Result`, its arguments hidden by an alias.
     Bare,
 }
-pub(super) use Returned::{Bare, NoResult, ResultOf};
+use Returned::{Bare, NoResult, ResultOf};
 
 pub(super) fn returned_result(returned: &Type) -> Returned<'_> {
     let Some(last) = types::last_segment(returned).filter(|last| last.ident == "Result") else {
@@ -61,9 +76,13 @@ pub(super) fn returned_result(returned: &Type) -> Returned<'_> {
     let PathArguments::AngleBracketed(arguments) = &last.arguments else {
         return Bare;
     };
-    let ty = arguments.args.iter().find_map(|argument| match argument {
+    let mut types = arguments.args.iter().filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
     });
-    ty.map_or(Bare, ResultOf)
+    let Some(ty) = types.next() else { return Bare };
+    ResultOf {
+        ty,
+        error: types.next(),
+    }
 }

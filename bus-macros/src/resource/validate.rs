@@ -93,7 +93,7 @@ fn check_returned(sig: &Signature, errors: &mut Errors) {
     check_owned("a resource", returned, sig, errors);
     let resource = match returned_result(returned) {
         Returned::NoResult => returned,
-        Returned::ResultOf(resource) => resource,
+        Returned::ResultOf { ty, .. } => ty,
         Returned::Bare => {
             errors.at(
                 returned,

@@ -16,8 +16,9 @@ const _: () = {
         },
         __require,
         |resources| {
+            let value = counter();
             __bus::__private::Result::Ok(
-                __bus::__private::Provided::new::<Counter>(counter()),
+                __bus::__private::Provided::new::<Counter>(value),
             )
         },
     );

@@ -21,16 +21,18 @@ const _: () = {
             let p0 = <&Res<
                 Database,
             > as __bus::__private::ResourceParam<'_>>::extract(resources)?;
-            __bus::__private::Result::Ok(
-                __bus::__private::Provided::new::<
-                    Users,
-                >(
-                    users(p0)
-                        .map_err(
-                            __bus::__private::IntoError::<__bus::Error>::into_error,
-                        )?,
-                ),
-            )
+            let value = users(p0);
+            let value = match value {
+                __bus::__private::Result::Ok(value) => value,
+                __bus::__private::Result::Err(error) => {
+                    return __bus::__private::Result::Err(
+                        <DatabaseError as __bus::__private::IntoError<
+                            __bus::Error,
+                        >>::into_error(error),
+                    );
+                }
+            };
+            __bus::__private::Result::Ok(__bus::__private::Provided::new::<Users>(value))
         },
     );
     __bus::__private::inventory::submit! {

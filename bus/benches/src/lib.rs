@@ -26,12 +26,15 @@ fn counter() -> Counter {
 }
 
 /// Handled by an `async fn`.
+#[derive(Debug)]
 #[bus::command(output = u64)]
 pub struct AddAsync(pub u64);
 /// Handled by a plain `fn`.
+#[derive(Debug)]
 #[bus::command(output = u64)]
 pub struct AddPlain(pub u64);
 /// Handled by one plain handler.
+#[derive(Debug)]
 #[bus::event]
 pub struct Added(pub u64);
 

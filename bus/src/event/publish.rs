@@ -14,7 +14,7 @@ use super::queue::{BackpressureStrategy, Refused};
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::error::{PublishError, PublishErrorKind};
-use crate::message::{Event, MessageId};
+use crate::message::{Event, MessageId, MessageInfo};
 use crate::pipeline::options::{Head, Principal};
 use crate::pipeline::origin::Origin;
 use crate::resilience::timer::Timer;
@@ -47,6 +47,7 @@ pin_project! {
     pub struct Publish<'a, E> {
         core: &'a Core,
         event: Option<E>,
+        info: &'static MessageInfo,
         origin: Option<Arc<Origin>>,
         head: Option<Arc<Head>>,
         #[pin]
@@ -67,6 +68,7 @@ impl<'a, E: Event> Publish<'a, E> {
         Self {
             core,
             event: Some(event),
+            info: E::INFO,
             origin,
             head: None,
             stage: Stage::New,
@@ -100,7 +102,9 @@ impl<E> Publish<'_, E> {
 }
 
 /// The flow of an event, up to the queue. The dispatcher's part is [`super::dispatcher`].
-impl<E: Event> Future for Publish<'_, E> {
+///
+/// Not bounded by `Event`, which `publish` has asked for: a wrong type is one error.
+impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
     type Output = Result<Published, PublishError<E>>;
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
@@ -126,14 +130,20 @@ impl<E: Event> Future for Publish<'_, E> {
                         waited: timeout,
                     };
                     core.counters.rejected.add(1);
-                    return Poll::Ready(Err(PublishError::new(E::INFO.name(), event, kind)));
+                    return Poll::Ready(Err(PublishError::new(this.info.name(), event, kind)));
                 }
                 *room = Box::pin(core.queue.room());
             }
             let Some(event) = this.event.take() else {
                 panic!("`Publish` was polled after it was ready")
             };
-            match enqueue(core, event, this.origin.as_ref(), this.head.as_ref()) {
+            match enqueue(
+                core,
+                this.info,
+                event,
+                this.origin.as_ref(),
+                this.head.as_ref(),
+            ) {
                 Ok(published) => return Poll::Ready(Ok(published)),
                 Err((event, Refused::Full { .. }))
                     if let BackpressureStrategy::Block { timeout } = core.settings.strategy =>
@@ -149,7 +159,13 @@ impl<E: Event> Future for Publish<'_, E> {
                     }
                 }
                 Err((event, refused)) => {
-                    return Poll::Ready(Err(refuse(core, event, this.origin.as_ref(), refused)));
+                    return Poll::Ready(Err(refuse(
+                        core,
+                        this.info,
+                        event,
+                        this.origin.as_ref(),
+                        refused,
+                    )));
                 }
             }
         }
@@ -160,15 +176,16 @@ impl<E: Event> Future for Publish<'_, E> {
 pub(crate) fn try_publish<E: Event>(
     core: &Core,
     event: E,
-    origin: Option<Arc<Origin>>,
+    origin: Option<&Arc<Origin>>,
 ) -> Result<Published, PublishError<E>> {
-    enqueue(core, event, origin.as_ref(), None)
-        .map_err(|(event, refused)| refuse(core, event, origin.as_ref(), refused))
+    enqueue(core, E::INFO, event, origin, None)
+        .map_err(|(event, refused)| refuse(core, E::INFO, event, origin, refused))
 }
 
 /// Queues the event, or gives it back.
-fn enqueue<E: Event>(
+fn enqueue<E: Send + Sync + 'static>(
     core: &Core,
+    info: &'static MessageInfo,
     event: E,
     origin: Option<&Arc<Origin>>,
     head: Option<&Arc<Head>>,
@@ -177,7 +194,7 @@ fn enqueue<E: Event>(
     let id = MessageId::next(core.number);
     let envelope = Envelope {
         id,
-        info: E::INFO,
+        info,
         event: Arc::new(event),
         origin: origin.cloned(),
         head: head.cloned(),
@@ -185,7 +202,7 @@ fn enqueue<E: Event>(
     };
     let outcome = match origin {
         // From inside a handler: at once, over the capacity if need be.
-        Some(origin) if origin.too_deep(E::INFO).is_some() => Err((envelope, Refused::TooDeep)),
+        Some(origin) if origin.too_deep(info).is_some() => Err((envelope, Refused::TooDeep)),
         Some(_) => core
             .queue
             .push_nested(vec![envelope])
@@ -219,7 +236,7 @@ fn announce_drops(dropped: &[Envelope]) -> Outcome {
 }
 
 /// The event out of an envelope that nobody else has seen.
-fn unwrap<E: Event>(envelope: Envelope) -> E {
+fn unwrap<E: Send + Sync + 'static>(envelope: Envelope) -> E {
     let event = envelope
         .event
         .downcast::<E>()
@@ -228,8 +245,9 @@ fn unwrap<E: Event>(envelope: Envelope) -> E {
     event.unwrap_or_else(|| unreachable!("a refused event has one owner and the type it came with"))
 }
 
-fn refuse<E: Event>(
+fn refuse<E>(
     core: &Core,
+    info: &'static MessageInfo,
     event: E,
     origin: Option<&Arc<Origin>>,
     refused: Refused,
@@ -242,11 +260,11 @@ fn refuse<E: Event>(
         Refused::Closed => PublishErrorKind::Closed,
         Refused::TooDeep => PublishErrorKind::TooDeep {
             chain: origin
-                .and_then(|origin| origin.too_deep(E::INFO))
+                .and_then(|origin| origin.too_deep(info))
                 .unwrap_or_default(),
         },
     };
-    PublishError::new(E::INFO.name(), event, kind)
+    PublishError::new(info.name(), event, kind)
 }
 
 impl<E> fmt::Debug for Publish<'_, E> {

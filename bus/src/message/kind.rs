@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::handler::slot::{Begun, Slot};
+use crate::message::Message;
 use crate::message::carrier::{Moved, Shared};
 use crate::pipeline::frame::Lender;
 
@@ -32,9 +33,9 @@ pub trait Kind<M> {
 }
 
 /// What [`Carrier`](Kind::Carrier) is for `M`.
-pub type Carrier<M> = <<M as super::Message>::Kind as Kind<M>>::Carrier;
+pub type Carrier<M> = <<M as Message>::Kind as Kind<M>>::Carrier;
 /// What [`Outcome`](Kind::Outcome) is for `M`.
-pub type Outcome<M> = <<M as super::Message>::Kind as Kind<M>>::Outcome;
+pub type Outcome<M> = <<M as Message>::Kind as Kind<M>>::Outcome;
 /// An event whose type only its handlers know.
 pub type AnyEvent = Arc<dyn Any + Send + Sync>;
 /// What a handler of an event gives back.
@@ -42,14 +43,23 @@ pub type EventOutcome = Result<(), Error>;
 /// Starts the handler in the slot with the event.
 pub type Deliver = fn(&(dyn Any + Send + Sync), &AnyEvent, &Lender<'_>) -> Begun<EventOutcome>;
 
-impl<M: Send + 'static, O, E> Kind<M> for Command<O, E> {
+impl<M: Message, O: Answer, E: Answer> Kind<M> for Command<O, E> {
     const IS_COMMAND: bool = true;
     const DELIVER: Option<Deliver> = None;
     type Carrier = Moved<M>;
     type Outcome = Result<O, E>;
 }
 
-impl<M: Send + Sync + 'static> Kind<M> for Event {
+/// What a command may be answered with: it is handed from the handler's task to the caller's.
+#[diagnostic::on_unimplemented(
+    message = "a command cannot be answered with `{Self}`: an answer crosses threads",
+    label = "the `output` and the `error` of a command are `Send + 'static`"
+)]
+pub trait Answer: Send + 'static {}
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> Answer for T {}
+
+impl<M: Message> Kind<M> for Event {
     const IS_COMMAND: bool = false;
     const DELIVER: Option<Deliver> = Some(deliver::<M>);
     type Carrier = Shared<M>;

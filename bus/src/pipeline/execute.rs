@@ -29,6 +29,9 @@ use crate::registry::table::Found;
 use crate::session::SessionId;
 
 pub(crate) type Reply<O, E> = Result<O, CommandError<E>>;
+type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
+/// A command that may run, and what its context is made of.
+type Accepted<'a, C, O, E> = (Admitted<'a, C, O, E>, Seed);
 
 pin_project! {
     /// The future of [`Bus::execute`](crate::Bus::execute). Options come before the `.await`.
@@ -69,7 +72,7 @@ pin_project! {
 /// A command with its handler, counted as being at work.
 pub(crate) struct Admitted<'a, C, O, E> {
     plan: Found<'a, Plan>,
-    slot: fn(&Plan) -> &Slot<Moved<C>, Result<O, E>>,
+    slot: fn(&Plan) -> &CommandSlot<C, O, E>,
     _at_work: AtWork<'a>,
 }
 
@@ -163,7 +166,7 @@ impl Call<'_> {
 pub(crate) fn look_up<'a, C, O, E>(
     core: &'a Core,
     call: &mut Call<'_>,
-) -> Result<(Admitted<'a, C, O, E>, Seed), CommandError<E>>
+) -> Result<Accepted<'a, C, O, E>, CommandError<E>>
 where
     C: Send + 'static,
     O: Send + 'static,
@@ -236,14 +239,14 @@ fn admit<'a>(core: &'a Core, call: &Call<'_>) -> Result<(Found<'a, Plan>, AtWork
     Ok((plan, at_work))
 }
 
-fn slot_of<C: 'static, O: 'static, E: 'static>(plan: &Plan) -> &Slot<Moved<C>, Result<O, E>> {
+fn slot_of<C: 'static, O: 'static, E: 'static>(plan: &Plan) -> &CommandSlot<C, O, E> {
     let slot = plan.slot.get().downcast_ref();
     // The plan was found under the `TypeId` of `C`, which says what `O` and `E` are.
     slot.unwrap_or_else(|| unreachable!("commands and their handlers are filed under one TypeId"))
 }
 
 impl<C, O, E> Admitted<'_, C, O, E> {
-    pub(crate) fn slot(&self) -> &Slot<Moved<C>, Result<O, E>> {
+    pub(crate) fn slot(&self) -> &CommandSlot<C, O, E> {
         (self.slot)(&self.plan)
     }
 }

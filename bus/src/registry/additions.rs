@@ -89,7 +89,7 @@ impl Additions {
     pub(crate) fn add(&self, core: &Core, plan: Plan) -> Result<Registration, RegisterError> {
         let mut added = lock(&self.added);
         if plan.message.is_command()
-            && let Some(rival) = self.rival(core, &added, &plan)
+            && let Some(rival) = rival(core, &added, &plan)
         {
             return Err(RegisterError::AlreadyHandled {
                 command: plan.message.name(),
@@ -105,21 +105,6 @@ impl Additions {
             number,
             info,
         })
-    }
-
-    /// A handler of the same command that the new one would not outrank, or would tie with.
-    fn rival(&self, core: &Core, added: &[(u64, Arc<Plan>)], new: &Plan) -> Option<Arc<Plan>> {
-        let id = new.message.type_id();
-        let built = core.table.commands.get(&id);
-        let added = added
-            .iter()
-            .map(|(_, plan)| plan)
-            .filter(|plan| plan.message.type_id() == id);
-        built
-            .into_iter()
-            .chain(added)
-            .find(|p| p.handler.priority >= new.handler.priority)
-            .cloned()
     }
 
     fn remove(&self, core: &Core, number: u64) -> bool {
@@ -149,6 +134,21 @@ impl Additions {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         self.any.store(true, Ordering::Release);
     }
+}
+
+/// A handler of the same command that the new one would not outrank, or would tie with.
+fn rival(core: &Core, added: &[(u64, Arc<Plan>)], new: &Plan) -> Option<Arc<Plan>> {
+    let id = new.message.type_id();
+    let built = core.table.commands.get(&id);
+    let added = added
+        .iter()
+        .map(|(_, plan)| plan)
+        .filter(|plan| plan.message.type_id() == id);
+    built
+        .into_iter()
+        .chain(added)
+        .find(|p| p.handler.priority >= new.handler.priority)
+        .cloned()
 }
 
 /// A handler registered at run time. Dropping this leaves it registered.

@@ -1,0 +1,77 @@
+//! What somebody should look at. Runs first.
+
+use std::sync::{Mutex, PoisonError};
+
+use bus::{Res, event, handler, resource};
+
+use crate::events::{Pushed, RepositoryChanged, Scene};
+
+/// How many alerts are kept for the summary; all are counted.
+const KEPT: usize = 10;
+
+/// A rule has matched. An event of its own: whoever pages people handles it.
+#[event]
+#[derive(Debug)]
+pub(crate) struct Alert {
+    pub(crate) line: u64,
+    pub(crate) text: String,
+}
+
+/// The rule: history of a default branch was rewritten.
+#[handler(priority = 100)]
+fn history_rewritten(event: &Pushed, emit: bus::Emit<Alert>) {
+    if event.forced && event.to_default_branch {
+        let Scene {
+            line,
+            repository,
+            actor,
+        } = &event.scene;
+        let text = format!("{actor} force-pushed to {} of {repository}", event.branch);
+        emit.send(Alert { line: *line, text });
+    }
+}
+
+/// The rule: a repository was opened to the world, or is gone.
+#[handler(priority = 100)]
+fn repository_exposed(event: &RepositoryChanged, emit: bus::Emit<Alert>) {
+    if matches!(&*event.action, "publicized" | "deleted") {
+        let Scene {
+            line,
+            repository,
+            actor,
+        } = &event.scene;
+        let text = format!("{repository} was {} by {actor}", event.action);
+        emit.send(Alert { line: *line, text });
+    }
+}
+
+/// The alerts of this run.
+#[derive(Debug, Default)]
+pub(crate) struct Alerts(Mutex<(u64, Vec<(u64, String)>)>);
+
+#[resource]
+fn alerts() -> Alerts {
+    Alerts::default()
+}
+
+#[handler]
+fn keep_alert(event: &Alert, alerts: &Res<Alerts>) {
+    let mut alerts = alerts.0.lock().unwrap_or_else(PoisonError::into_inner);
+    alerts.0 += 1;
+    if alerts.1.len() < KEPT {
+        alerts.1.push((event.line, event.text.clone()));
+    }
+}
+
+impl Alerts {
+    /// How many, and the first of them by line.
+    pub(crate) fn seen(&self) -> (u64, Vec<(u64, String)>) {
+        let mut seen = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        seen.1.sort();
+        seen
+    }
+}

@@ -1,0 +1,106 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+pub(crate) const USAGE: &str = "Usage: webhooks [OPTIONS] [FILE]...   (`--help` says more)";
+
+pub(crate) const HELP: &str = "\
+Executes GitHub webhook deliveries, one `{\"event\": \"push\", \"payload\": {..}}` a line.
+
+Usage: webhooks [OPTIONS] [FILE]...
+
+Without a FILE it reads the sample of 200 deliveries beside its source; `-` is standard input.
+
+Options:
+  --json          print the summary as JSON
+  --strict        exit with 1 when a line failed
+  --log FILE      write an activity log (`-`: to standard error)
+  --failures N    print the first N failures as they come (default 20); all are counted
+  --generate N    write N made-up deliveries to standard output, and do nothing else
+  -h, --help      print this
+
+Exit: 0; with --strict 1 when a line failed; 2 for wrong usage or a file that cannot be opened.";
+
+#[derive(Debug)]
+pub(crate) enum Action {
+    Run(Options),
+    Generate(u64),
+    Help,
+}
+
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// `None` is standard input.
+    pub(crate) files: Vec<Option<PathBuf>>,
+    pub(crate) json: bool,
+    pub(crate) strict: bool,
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) failures: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Wrong {
+    #[error("unknown option `{0}`")]
+    Unknown(String),
+    #[error("`{0}` needs a value")]
+    NoValue(String),
+    #[error("`{option}` takes a number, and `{value}` is none")]
+    NoNumber { option: String, value: String },
+}
+
+pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wrong> {
+    let mut args = args;
+    let mut options = Options {
+        files: Vec::new(),
+        json: false,
+        strict: false,
+        log: None,
+        failures: 20,
+    };
+    let mut only_files = false;
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy().into_owned();
+        match &*text {
+            _ if only_files => options.files.push(Some(arg.into())),
+            "--" => only_files = true,
+            "-h" | "--help" => return Ok(Action::Help),
+            "--json" => options.json = true,
+            "--strict" => options.strict = true,
+            "--log" => options.log = Some(value(&text, args.next())?.into()),
+            "--failures" => options.failures = number(&text, args.next())?,
+            "--generate" => return Ok(Action::Generate(number(&text, args.next())?)),
+            "-" => options.files.push(None),
+            _ if text.starts_with('-') => return Err(Wrong::Unknown(text)),
+            _ => options.files.push(Some(arg.into())),
+        }
+    }
+    if options.files.is_empty() {
+        options.files.push(Some(sample()));
+    }
+    Ok(Action::Run(options))
+}
+
+fn sample() -> PathBuf {
+    [
+        env!("CARGO_MANIFEST_DIR"),
+        "examples",
+        "webhooks",
+        "sample.ndjson",
+    ]
+    .iter()
+    .collect()
+}
+
+fn value(option: &str, value: Option<OsString>) -> Result<OsString, Wrong> {
+    value.ok_or_else(|| Wrong::NoValue(option.to_owned()))
+}
+
+fn number(option: &str, given: Option<OsString>) -> Result<u64, Wrong> {
+    let given = value(option, given)?;
+    let text = given.to_string_lossy().into_owned();
+    text.parse().map_err(|_| Wrong::NoNumber {
+        option: option.to_owned(),
+        value: text,
+    })
+}

@@ -1,0 +1,154 @@
+//! A webhook processor as one would write it with a bus.
+//!
+//! Reads GitHub webhook deliveries as NDJSON, executes each as a command, and lets event handlers
+//! keep statistics, write an activity log and raise alerts. `README.md` beside this file has the tour.
+
+mod activity;
+mod alerts;
+mod cli;
+mod delivery;
+mod events;
+mod failure;
+mod generate;
+mod input;
+mod intake;
+mod latency;
+mod progress;
+mod statistics;
+mod summary;
+mod top;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use bus::Bus;
+
+use crate::activity::ActivityLog;
+use crate::cli::{Action, Options};
+use crate::delivery::Deliver;
+use crate::failure::Failures;
+use crate::input::{Line, Lines, Source};
+use crate::latency::Latency;
+use crate::progress::Progress;
+use crate::summary::Summary;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Event errors reach no caller: the log shows them.
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .init();
+    let options = match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Action::Run(options)) => options,
+        Ok(Action::Help) => return print(cli::HELP),
+        Ok(Action::Generate(count)) => {
+            return finish(generate::write(count, &mut io::stdout().lock()));
+        }
+        Err(wrong) => {
+            eprintln!("webhooks: {wrong}\n\n{}", cli::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options).await {
+        Ok(summary) => {
+            let text = if options.json {
+                summary.json()
+            } else {
+                summary.to_string()
+            };
+            let failed = summary.failed > 0 || summary.sources_cut_short > 0;
+            let printed = print(&text);
+            if options.strict && failed {
+                ExitCode::FAILURE
+            } else {
+                printed
+            }
+        }
+        Err(error) => {
+            eprintln!("webhooks: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Executes every line of every source.
+async fn run(options: &Options) -> Result<Summary, Error> {
+    let sources = Source::open_all(&options.files)?;
+    let bus = Bus::builder()
+        .provide(ActivityLog::to(options.log.as_deref())?)
+        .build()?;
+    let mut failures = Failures::new(options.failures);
+    let mut latency = Latency::default();
+    let mut progress = Progress::on_a_terminal();
+    let start = Instant::now();
+    let (mut lines, mut ok, mut cut_short) = (0_u64, 0_u64, 0_u64);
+
+    for source in sources {
+        let name = source.name.clone();
+        for line in Lines::of(source.reader) {
+            let Line { number, content } = match line {
+                Ok(line) => line,
+                Err(error) => {
+                    cut_short += 1;
+                    eprintln!("{name}: cannot be read on: {error}");
+                    break;
+                }
+            };
+            lines += 1;
+            match deliver(&bus, number, content, &mut latency).await {
+                Ok(()) => ok += 1,
+                Err(failure) => failures.add(&name, number, failure),
+            }
+            progress.show(lines, start);
+        }
+    }
+    progress.clear();
+    // Lets the event handlers finish: the statistics are complete after this.
+    let shutdown = bus.shutdown().await;
+    let elapsed = start.elapsed();
+    Summary::new(
+        &bus,
+        &shutdown,
+        failures,
+        &latency,
+        summary::Counts {
+            lines,
+            ok,
+            cut_short,
+            elapsed,
+        },
+    )
+}
+
+/// One line: parsed here, executed by the bus.
+async fn deliver(
+    bus: &Bus,
+    number: u64,
+    content: Result<Vec<u8>, failure::Failure>,
+    latency: &mut Latency,
+) -> Result<(), failure::Failure> {
+    let command = Deliver::parse(number, &content?)?;
+    let start = Instant::now();
+    let result = bus.execute(command).await;
+    latency.record(start.elapsed());
+    result.map(drop).map_err(failure::Failure::from)
+}
+
+fn print(text: &str) -> ExitCode {
+    finish(writeln!(io::stdout().lock(), "{}", text.trim_end()))
+}
+
+/// A reader that has gone (`| head`) is no failure of ours.
+fn finish(written: io::Result<()>) -> ExitCode {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("webhooks: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
