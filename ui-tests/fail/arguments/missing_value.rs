@@ -1,0 +1,7 @@
+#[bus::event]
+pub struct Went;
+
+#[bus::handler(priority)]
+async fn went(_: &Went) {}
+
+fn main() {}

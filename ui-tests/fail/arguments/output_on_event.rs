@@ -1,0 +1,4 @@
+#[bus::event(output = u8)]
+pub struct Went;
+
+fn main() {}

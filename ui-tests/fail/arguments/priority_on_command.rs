@@ -1,0 +1,4 @@
+#[bus::command(priority = 5)]
+pub struct Go;
+
+fn main() {}

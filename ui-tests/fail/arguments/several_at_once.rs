@@ -1,0 +1,7 @@
+#[bus::event]
+pub struct Went;
+
+#[bus::handler(prioritty = 5, timeout = 5, name = "")]
+async fn went(_: &Went) {}
+
+fn main() {}

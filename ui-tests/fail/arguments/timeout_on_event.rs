@@ -1,0 +1,4 @@
+#[bus::event(timeout = "5s")]
+pub struct Went;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(reply = u8)]
+pub struct Go;
+
+fn main() {}

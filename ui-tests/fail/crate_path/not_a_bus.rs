@@ -1,0 +1,6 @@
+mod other {}
+
+#[bus::event(crate = crate::other)]
+pub struct Went;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::event(crate = "bus")]
+pub struct Went;
+
+fn main() {}

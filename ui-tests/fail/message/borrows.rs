@@ -1,0 +1,4 @@
+#[bus::event]
+pub struct Went<'a>(&'a str);
+
+fn main() {}

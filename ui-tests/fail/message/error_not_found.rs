@@ -1,0 +1,4 @@
+#[bus::command(error = Missing)]
+pub struct Go;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(name = "put")]
+pub struct Put<T>(T);
+
+fn main() {}

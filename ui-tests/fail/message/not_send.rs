@@ -1,0 +1,4 @@
+#[bus::event]
+pub struct Went(*mut u8);
+
+fn main() {}

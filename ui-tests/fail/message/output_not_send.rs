@@ -1,0 +1,4 @@
+#[bus::command(output = *mut u8)]
+pub struct Go;
+
+fn main() {}

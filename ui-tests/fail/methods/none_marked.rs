@@ -1,0 +1,8 @@
+struct Service;
+
+#[bus::handlers]
+impl Service {
+    fn go(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+#[bus::command]
+pub struct Go;
+
+struct Service;
+
+impl Service {
+    #[bus::handler]
+    async fn go(&self, _: Go) -> bus::Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[bus::event]
+pub struct Went;
+
+#[bus::handler]
+async fn went(_: Went) {}
+
+fn main() {}

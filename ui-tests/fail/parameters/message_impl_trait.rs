@@ -1,0 +1,6 @@
+#[bus::handler]
+async fn go(_: impl bus::Command) -> bus::Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::handler]
+async fn go() {}
+
+fn main() {}

@@ -1,0 +1,5 @@
+#[bus::command]
+#[bus::event]
+pub struct Both;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command]
+type Go = u8;
+
+fn main() {}

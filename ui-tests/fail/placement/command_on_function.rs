@@ -1,0 +1,4 @@
+#[bus::command]
+fn go() {}
+
+fn main() {}

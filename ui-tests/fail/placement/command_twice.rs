@@ -1,0 +1,5 @@
+#[bus::command]
+#[bus::command]
+pub struct Go;
+
+fn main() {}

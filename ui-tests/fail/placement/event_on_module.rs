@@ -1,0 +1,4 @@
+#[bus::event]
+mod went {}
+
+fn main() {}

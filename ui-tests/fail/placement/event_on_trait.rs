@@ -1,0 +1,4 @@
+#[bus::event]
+trait Went {}
+
+fn main() {}

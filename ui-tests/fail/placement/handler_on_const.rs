@@ -1,0 +1,4 @@
+#[bus::handler]
+const GO: u8 = 1;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::handler]
+struct Go;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::resource]
+static BASE: u8 = 1;
+
+fn main() {}

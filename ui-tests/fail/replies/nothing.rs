@@ -1,0 +1,7 @@
+#[bus::command]
+pub struct Go;
+
+#[bus::handler]
+async fn go(_: Go) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[bus::resource]
+async fn base() -> u8 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[bus::resource]
+fn base<T: Default>() -> T {
+    T::default()
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+struct Base;
+
+impl Base {
+    #[bus::resource]
+    fn base(&self) -> u8 {
+        1
+    }
+}
+
+fn main() {}

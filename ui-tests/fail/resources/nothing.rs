@@ -1,0 +1,4 @@
+#[bus::resource]
+fn base() {}
+
+fn main() {}

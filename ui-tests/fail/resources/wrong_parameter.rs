@@ -1,0 +1,8 @@
+pub struct Base;
+
+#[bus::resource]
+fn base(_: u8) -> Base {
+    Base
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(kind = domain)]
+pub struct Go;
+
+fn main() {}

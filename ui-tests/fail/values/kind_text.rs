@@ -1,0 +1,4 @@
+#[bus::event(kind = "domain")]
+pub struct Went;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(kind = remove)]
+pub struct Go;
+
+fn main() {}

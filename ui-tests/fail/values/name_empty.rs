@@ -1,0 +1,4 @@
+#[bus::event(name = "")]
+pub struct Went;
+
+fn main() {}

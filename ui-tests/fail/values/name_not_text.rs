@@ -1,0 +1,4 @@
+#[bus::event(name = went)]
+pub struct Went;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(output = 5)]
+pub struct Go;
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[bus::event]
+pub struct Went;
+
+#[bus::handler(priority = "high")]
+async fn went(_: &Went) {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(timeout = "99999999999999999999h")]
+pub struct Go;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(timeout = "5 minutes")]
+pub struct Go;
+
+fn main() {}

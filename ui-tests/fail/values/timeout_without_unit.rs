@@ -1,0 +1,4 @@
+#[bus::command(timeout = "250")]
+pub struct Go;
+
+fn main() {}

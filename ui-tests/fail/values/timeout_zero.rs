@@ -1,0 +1,4 @@
+#[bus::command(timeout = "0s")]
+pub struct Go;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::event(version = "2")]
+pub struct Went;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::event(version = 0)]
+pub struct Went;
+
+fn main() {}

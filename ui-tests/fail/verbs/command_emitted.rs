@@ -1,0 +1,8 @@
+#[bus::command]
+pub struct Go;
+
+fn f(cx: &bus::Context) {
+    cx.emit(Go);
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+pub struct Go;
+
+async fn f(bus: bus::Bus) {
+    let _ = bus.execute(Go).await;
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[bus::command]
+pub struct Go;
+
+bus::assert_one_handler!(Go);
+
+fn main() {}

@@ -1,0 +1,3 @@
+bus::link!(no_such_crate);
+
+fn main() {}
