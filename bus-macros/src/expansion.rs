@@ -2,7 +2,7 @@
 //!
 //! # Spans
 //!
-//! Generated code names the runtime by one import, `use ::bus as __bus`, so that a wrong crate name
+//! Generated code names the runtime by one import, `use ::bus::__private as __bus`, so that a wrong crate name
 //! is one error. A path that depends on a type of the user is quoted with that type's span,
 //! *first token included*: then the compiler's errors about it read as the user's own code, and the
 //! same error from two places of the expansion, being the same text at the same span, is shown once.
@@ -40,11 +40,11 @@ pub(crate) fn place_of_function(name: &Ident) -> TokenStream {
 /// An optional duration as a constant.
 pub(crate) fn duration(duration: Option<Duration>) -> TokenStream {
     match duration {
-        None => quote!(__bus::__private::Option::None),
+        None => quote!(__bus::Option::None),
         Some(duration) => {
             let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
             quote! {
-                __bus::__private::Option::Some(__bus::__private::Duration::new(#secs, #nanos))
+                __bus::Option::Some(__bus::Duration::new(#secs, #nanos))
             }
         }
     }

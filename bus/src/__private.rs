@@ -2,11 +2,14 @@
 //! changes with the macros, whose version is pinned to this crate's.
 #![allow(missing_docs)]
 
-pub use crate::handler::param::Param;
+pub use crate::error::Error;
+pub use crate::handler::param::{Param, Requirements};
 pub use crate::handler::reply::{IntoError, IntoOutcome};
 pub use crate::handler::resource::{Provided, ResourceParam, ResourceSet};
 pub use crate::handler::slot::{Slot, SlotOf};
-pub use crate::handler::unique::{Unique, a_command_has_exactly_one_handler, one_handler};
+pub use crate::handler::unique::{
+    HandledBy, Unique, a_command_has_exactly_one_handler, one_handler,
+};
 pub use crate::message::carrier::{MessageOf, MessageRef, TakeFrom};
 pub use crate::message::info::{Capabilities, Category, MessageInfo, MessageMeta, Name};
 pub use crate::message::kind::{self, Carrier, Kind, Outcome};

@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::event::effects::Outbox;
 use crate::event::publish::Publish;
 use crate::handler::param::ParamError;
-use crate::handler::resource::Res;
+use crate::handler::resource::{Res, Resource};
 use crate::message::{Command, Event, MessageId, MessageInfo};
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::execute::Execute;
@@ -203,7 +203,7 @@ impl Context {
     ///
     /// # Errors
     /// When none was provided.
-    pub fn resource<T: Send + Sync + 'static>(&self) -> Result<Res<T>, ParamError> {
+    pub fn resource<T: Resource>(&self) -> Result<Res<T>, ParamError> {
         self.core()
             .resources
             .get()

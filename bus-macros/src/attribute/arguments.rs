@@ -60,9 +60,9 @@ impl Root {
     /// wrote, so that a crate which is not there is reported at its name.
     pub(crate) fn import(&self) -> TokenStream {
         match &self.0 {
-            Some(path) => quote_spanned!(path.span()=> use #path as __bus;),
+            Some(path) => quote_spanned!(path.span()=> use #path::__private as __bus;),
             None => quote!(
-                use ::bus as __bus;
+                use ::bus::__private as __bus;
             ),
         }
     }

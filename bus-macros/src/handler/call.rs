@@ -44,14 +44,14 @@ pub(super) fn slot(handler: &Handler) -> TokenStream {
     let at_name = handler.ident.span();
     let call = match handler.style {
         Style::Async => quote_spanned! {at_name=>
-            Future(|#carrier, #cx| __bus::__private::Box::pin(async move { #body }))
+            Future(|#carrier, #cx| __bus::Box::pin(async move { #body }))
         },
         Style::Plain => quote_spanned!(at_name=> Plain(|#carrier, #cx| { #body })),
         Style::Blocking => quote_spanned!(at_name=> Blocking(|#carrier, #cx| { #body })),
     };
     let message = message(handler);
     quote_spanned! {handler.message.ty.span()=>
-        static __SLOT: __bus::__private::SlotOf<#message> = __bus::__private::Slot::#call;
+        static __SLOT: __bus::SlotOf<#message> = __bus::Slot::#call;
     }
 }
 
@@ -61,7 +61,7 @@ fn body(handler: &Handler, locals: &Locals) -> TokenStream {
     let (instance, function) = callee(handler, locals, &cx);
     let extractions = handler.params.iter().zip(params).map(|(ty, param)| {
         quote_spanned! {ty.span()=>
-            let #param = <#ty as __bus::__private::Param<'_>>::extract(#cx)?;
+            let #param = <#ty as __bus::Param<'_>>::extract(#cx)?;
         }
     });
     let message = take(handler, locals);
@@ -71,7 +71,7 @@ fn body(handler: &Handler, locals: &Locals) -> TokenStream {
         #instance
         #(#extractions)*
         let #reply = #function(#message, #(#params),*)#wait;
-        __bus::__private::Result::Ok(#outcome)
+        __bus::Result::Ok(#outcome)
     }
 }
 
@@ -108,8 +108,8 @@ fn take(handler: &Handler, locals: &Locals) -> TokenStream {
     if handler.message.by_ref {
         quote_spanned!(at=> ::core::borrow::Borrow::<#message>::borrow(&#carrier))
     } else {
-        let from = quote_spanned!(at=> __bus::__private::Carrier<#message>);
-        quote_spanned!(at=> <__Written as __bus::__private::TakeFrom<#from>>::take(#carrier))
+        let from = quote_spanned!(at=> __bus::Carrier<#message>);
+        quote_spanned!(at=> <__Written as __bus::TakeFrom<#from>>::take(#carrier))
     }
 }
 
@@ -119,6 +119,6 @@ fn outcome(handler: &Handler, locals: &Locals) -> TokenStream {
     let (message, reply) = (message(handler), &locals.reply);
     let kind = quote_spanned! {handler.message.ty.span()=> <#message as __bus::Message>::Kind};
     quote_spanned! {handler.reply.span=>
-        <__Reply as __bus::__private::IntoOutcome<#kind>>::into_outcome(#reply)
+        <__Reply as __bus::IntoOutcome<#kind>>::into_outcome(#reply)
     }
 }

@@ -37,9 +37,9 @@ pub(super) fn handler(handler: &Handler) -> TokenStream {
 pub(super) fn message(handler: &Handler) -> TokenStream {
     let at = handler.message.ty.span();
     if handler.message.by_ref {
-        quote_spanned!(at=> <__Written as __bus::__private::MessageRef>::Message)
+        quote_spanned!(at=> <__Written as __bus::MessageRef>::Message)
     } else {
-        quote_spanned!(at=> <__Written as __bus::__private::MessageOf>::Message)
+        quote_spanned!(at=> <__Written as __bus::MessageOf>::Message)
     }
 }
 
@@ -55,7 +55,8 @@ fn marker(handler: &Handler) -> TokenStream {
         " The handler [`{name}`](fn@{name}) as a type: what names it to `Builder::without`, \
          `Builder::configure` and `Bus::register`."
     );
-    quote! {
+    // At the function's name: a module or a type of that name is reported there.
+    quote_spanned! {ident.span()=>
         #[doc = #doc]
         #[allow(
             non_camel_case_types,
@@ -76,7 +77,7 @@ fn uniqueness(handler: &Handler) -> TokenStream {
     let (ident, message) = (&handler.ident, message(handler));
     let proof = quote_spanned! {handler.message.ty.span()=>
         impl __bus::HandledBy<#ident> for #message {}
-        const _: () = __bus::__private::a_command_has_exactly_one_handler::<#message, _>();
+        const _: () = __bus::a_command_has_exactly_one_handler::<#message, _>();
     };
     quote! {
         const _: () = {
@@ -106,7 +107,7 @@ fn require(handler: &Handler) -> TokenStream {
     };
     let params = handler.params.iter().map(|ty| {
         quote_spanned! {ty.span()=>
-            <#ty as __bus::__private::Param<'_>>::require(#requirements);
+            <#ty as __bus::Param<'_>>::require(#requirements);
         }
     });
     quote! {
@@ -121,10 +122,10 @@ fn entry(handler: &Handler) -> TokenStream {
     let (message, meta) = (message(handler), meta(handler));
     // The whole call, as its arguments have types that depend on the message.
     let entry = quote_spanned! {handler.message.ty.span()=>
-        __bus::__private::HandlerEntry::new::<#message>(#meta, &__SLOT, __require)
+        __bus::HandlerEntry::new::<#message>(#meta, &__SLOT, __require)
     };
     quote! {
-        static __ENTRY: __bus::__private::HandlerEntry = #entry;
+        static __ENTRY: __bus::HandlerEntry = #entry;
     }
 }
 
@@ -138,7 +139,7 @@ fn meta(handler: &Handler) -> TokenStream {
     } = handler;
     let (place, timeout) = (place_of_function(ident), duration(handler.timeout));
     quote! {
-        __bus::__private::HandlerMeta {
+        __bus::HandlerMeta {
             name: #name,
             #place
             priority: #priority,
@@ -153,8 +154,8 @@ fn handler_type(handler: &Handler) -> Option<TokenStream> {
     let ident = &handler.ident;
     matches!(handler.owner, Owner::Free(_)).then(|| {
         quote! {
-            impl __bus::__private::HandlerType for #ident {
-                const ENTRY: &'static __bus::__private::HandlerEntry = &__ENTRY;
+            impl __bus::HandlerType for #ident {
+                const ENTRY: &'static __bus::HandlerEntry = &__ENTRY;
             }
         }
     })
@@ -162,6 +163,6 @@ fn handler_type(handler: &Handler) -> Option<TokenStream> {
 
 fn submission() -> TokenStream {
     quote! {
-        __bus::__private::inventory::submit! { __bus::__private::Registered(&__ENTRY) }
+        __bus::inventory::submit! { __bus::Registered(&__ENTRY) }
     }
 }

@@ -12,6 +12,7 @@ use crate::item::signature::{
     check_no_impl_trait, check_owned, check_parameter_attributes, check_qualifiers,
     generic_parameter, typed_parameters,
 };
+use crate::item::types::{last_segment, peel};
 
 /// Rules for a function that stands alone.
 pub(super) fn free(function: &Function, args: &HandlerArgs, errors: &mut Errors) {
@@ -83,6 +84,7 @@ fn common(sig: &Signature, args: &HandlerArgs, errors: &mut Errors) {
     check_parameter_attributes(sig, errors);
     check_message(sig, errors);
     for param in typed_parameters(sig).skip(1) {
+        check_no_static(&param.ty, errors);
         check_no_impl_trait(
             "a handler parameter has one concrete type, not `impl Trait`",
             &param.ty,
@@ -138,6 +140,16 @@ fn check_message(sig: &Signature, errors: &mut Errors) {
         return;
     };
     let (reference, message) = written_message(&first.ty);
+    if let Some(injected) = injected(message).filter(|_| typed_parameters(sig).count() > 1) {
+        errors.at(
+            &first.ty,
+            format!(
+                "the first parameter of a handler is the message: move the `{injected}` behind it"
+            ),
+        );
+        return;
+    }
+    check_no_static(&first.ty, errors);
     if let Some(reference) = reference.filter(|reference| reference.mutability.is_some()) {
         errors.at(
             reference,
@@ -151,6 +163,31 @@ fn check_message(sig: &Signature, errors: &mut Errors) {
         );
     } else {
         check_owned("a message", message, sig, errors);
+    }
+}
+
+/// The name of what the bus injects, if the type is written as one of these. A message type may bear
+/// such a name; then it is the only parameter, or written with another.
+fn injected(ty: &Type) -> Option<String> {
+    let segment = last_segment(ty)?;
+    let name = segment.ident.to_string();
+    let has_arguments = !segment.arguments.is_none();
+    let is_injected = match &*name {
+        "Res" | "Emit" => has_arguments,
+        "Context" | "Bus" | "WeakBus" => !has_arguments,
+        _ => false,
+    };
+    is_injected.then_some(name)
+}
+
+fn check_no_static(ty: &Type, errors: &mut Errors) {
+    if let Type::Reference(reference) = peel(ty)
+        && let Some(lifetime) = reference.lifetime.as_ref().filter(|l| l.ident == "static")
+    {
+        errors.at(
+            lifetime,
+            "a handler borrows for the time of its call: remove `'static`",
+        );
     }
 }
 

@@ -1,7 +1,8 @@
 //! `impl Message`, and the entry that lets the bus know the type at start-up.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Generics, parse_quote};
 
 use super::model::{Kind, Message, Name, Reply};
@@ -28,11 +29,11 @@ fn implementation(message: &Message) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics __bus::Message for #ident #type_generics #where_clause {
             type Kind = #kind;
-            const INFO: &'static __bus::__private::MessageInfo = {
+            const INFO: &'static __bus::MessageInfo = {
                 // What a probe falls back to when the type has not the trait that it asks for.
                 #[allow(unused_imports)]
-                use __bus::__private::probe::{NotClone as _, NotDebug as _, NotText as _};
-                &__bus::__private::MessageInfo::new::<Self>(#meta, #capabilities)
+                use __bus::probe::{NotClone as _, NotDebug as _, NotText as _};
+                &__bus::MessageInfo::new::<Self>(#meta, #capabilities)
             };
         }
     }
@@ -42,8 +43,8 @@ fn implementation(message: &Message) -> TokenStream {
 fn shareable(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
     for param in generics.type_params_mut() {
-        param.bounds.push(parse_quote!(__bus::__private::Send));
-        param.bounds.push(parse_quote!(__bus::__private::Sync));
+        param.bounds.push(parse_quote!(__bus::Send));
+        param.bounds.push(parse_quote!(__bus::Sync));
         param.bounds.push(parse_quote!('static));
     }
     generics
@@ -51,14 +52,19 @@ fn shareable(generics: &Generics) -> Generics {
 
 fn kind(message: &Message) -> TokenStream {
     match &message.kind {
-        Kind::Event => quote!(__bus::__private::kind::Event),
+        Kind::Event => quote!(__bus::kind::Event),
         Kind::Command(reply) => {
+            let at = reply
+                .output
+                .as_ref()
+                .map_or_else(Span::call_site, Spanned::span);
             let output = reply
                 .output
                 .as_ref()
                 .map_or_else(|| quote!(()), ToTokens::to_token_stream);
             let error = error(reply);
-            quote!(__bus::__private::kind::Command<#output, #error>)
+            // At the output: one that cannot be sent is reported there.
+            quote_spanned!(at=> __bus::kind::Command<#output, #error>)
         }
     }
 }
@@ -80,9 +86,9 @@ fn meta(message: &Message) -> TokenStream {
     let version = message.version;
     let (timeout, place) = (duration(message.timeout), place(&message.ident));
     quote! {
-        __bus::__private::MessageMeta {
-            name: __bus::__private::Name::#name,
-            category: __bus::__private::Category::#category,
+        __bus::MessageMeta {
+            name: __bus::Name::#name,
+            category: __bus::Category::#category,
             version: #version,
             timeout: #timeout,
             #place
@@ -97,10 +103,10 @@ fn capabilities(message: &Message) -> TokenStream {
         Kind::Command(reply) => error(reply),
     };
     quote! {
-        __bus::__private::Capabilities {
-            clone: __bus::__private::probe::Probe::<Self>::CLONE,
-            debug: __bus::__private::probe::Probe::<Self>::DEBUG,
-            error_text: __bus::__private::probe::Probe::<#error>::TEXT,
+        __bus::Capabilities {
+            clone: __bus::probe::Probe::<Self>::CLONE,
+            debug: __bus::probe::Probe::<Self>::DEBUG,
+            error_text: __bus::probe::Probe::<#error>::TEXT,
         }
     }
 }
@@ -111,8 +117,8 @@ fn entry(message: &Message) -> Option<TokenStream> {
     let ident = &message.ident;
     (!message.is_generic()).then(|| {
         quote! {
-            __bus::__private::inventory::submit! {
-                __bus::__private::MessageEntry::of::<#ident>()
+            __bus::inventory::submit! {
+                __bus::MessageEntry::of::<#ident>()
             }
         }
     })

@@ -16,8 +16,8 @@ pub(super) fn resource(resource: &Resource) -> TokenStream {
             #import
             #require
             #entry
-            __bus::__private::inventory::submit! {
-                __bus::__private::RegisteredResource(&__ENTRY)
+            __bus::inventory::submit! {
+                __bus::RegisteredResource(&__ENTRY)
             }
         };
     }
@@ -28,7 +28,7 @@ fn require(resource: &Resource) -> TokenStream {
     let requirements = local("requirements");
     let params = resource.params.iter().map(|ty| {
         quote_spanned! {ty.span()=>
-            <#ty as __bus::__private::ResourceParam<'_>>::require(#requirements);
+            <#ty as __bus::ResourceParam<'_>>::require(#requirements);
         }
     });
     quote! {
@@ -39,11 +39,11 @@ fn require(resource: &Resource) -> TokenStream {
 fn entry(resource: &Resource) -> TokenStream {
     let Resource { ident, ty, .. } = resource;
     let (name, place) = (ident.unraw().to_string(), place_of_function(ident));
-    let new = quote_spanned!(ty.span()=> __bus::__private::ResourceEntry::new::<#ty>);
+    let new = quote_spanned!(ty.span()=> __bus::ResourceEntry::new::<#ty>);
     let make = make(resource);
     quote! {
-        static __ENTRY: __bus::__private::ResourceEntry = #new(
-            __bus::__private::ResourceMeta {
+        static __ENTRY: __bus::ResourceEntry = #new(
+            __bus::ResourceMeta {
                 name: #name,
                 #place
             },
@@ -62,17 +62,17 @@ fn make(resource: &Resource) -> TokenStream {
     let names: Vec<_> = (0..params.len()).map(|i| local(&format!("p{i}"))).collect();
     let extractions = params.iter().zip(&names).map(|(ty, name)| {
         quote_spanned! {ty.span()=>
-            let #name = <#ty as __bus::__private::ResourceParam<'_>>::extract(#resources)?;
+            let #name = <#ty as __bus::ResourceParam<'_>>::extract(#resources)?;
         }
     });
     let unwrap = unwrap(resource, &value);
-    let provided = quote_spanned!(ty.span()=> __bus::__private::Provided::new::<#ty>);
+    let provided = quote_spanned!(ty.span()=> __bus::Provided::new::<#ty>);
     quote! {
         |#resources| {
             #(#extractions)*
             let #value = #ident(#(#names),*);
             #unwrap
-            __bus::__private::Result::Ok(#provided(#value))
+            __bus::Result::Ok(#provided(#value))
         }
     }
 }
@@ -83,16 +83,16 @@ fn unwrap(resource: &Resource, value: &Ident) -> Option<TokenStream> {
     let into_error = match &resource.failure {
         Failure::Never => return None,
         Failure::With(ty) => quote_spanned! {ty.span()=>
-            <#ty as __bus::__private::IntoError<__bus::Error>>::into_error
+            <#ty as __bus::IntoError<__bus::Error>>::into_error
         },
-        Failure::Hidden => quote!(__bus::__private::IntoError::<__bus::Error>::into_error),
+        Failure::Hidden => quote!(__bus::IntoError::<__bus::Error>::into_error),
     };
     let error = local("error");
     Some(quote! {
         let #value = match #value {
-            __bus::__private::Result::Ok(#value) => #value,
-            __bus::__private::Result::Err(#error) => {
-                return __bus::__private::Result::Err(#into_error(#error));
+            __bus::Result::Ok(#value) => #value,
+            __bus::Result::Err(#error) => {
+                return __bus::Result::Err(#into_error(#error));
             }
         };
     })

@@ -16,67 +16,63 @@ pub(crate) async fn sign_up<'a>(
 )]
 pub(crate) struct sign_up {}
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     type __Written = SignUp;
     type __Reply = Result<UserId, SignUpError>;
     const _: () = {
         #[doc(hidden)]
         #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
         pub struct sign_up {}
-        impl __bus::HandledBy<sign_up>
-        for <__Written as __bus::__private::MessageOf>::Message {}
-        const _: () = __bus::__private::a_command_has_exactly_one_handler::<
-            <__Written as __bus::__private::MessageOf>::Message,
+        impl __bus::HandledBy<sign_up> for <__Written as __bus::MessageOf>::Message {}
+        const _: () = __bus::a_command_has_exactly_one_handler::<
+            <__Written as __bus::MessageOf>::Message,
             _,
         >();
     };
     fn __require(requirements: &mut __bus::Requirements) {
-        <&'_ Res<Users> as __bus::__private::Param<'_>>::require(requirements);
-        <&Context as __bus::__private::Param<'_>>::require(requirements);
+        <&'_ Res<Users> as __bus::Param<'_>>::require(requirements);
+        <&Context as __bus::Param<'_>>::require(requirements);
     }
-    static __SLOT: __bus::__private::SlotOf<
-        <__Written as __bus::__private::MessageOf>::Message,
-    > = __bus::__private::Slot::Future(|message, cx| __bus::__private::Box::pin(async move {
-        let p0 = <&'_ Res<Users> as __bus::__private::Param<'_>>::extract(cx.get())?;
-        let p1 = <&Context as __bus::__private::Param<'_>>::extract(cx.get())?;
+    static __SLOT: __bus::SlotOf<<__Written as __bus::MessageOf>::Message> = __bus::Slot::Future(|
+        message,
+        cx|
+    __bus::Box::pin(async move {
+        let p0 = <&'_ Res<Users> as __bus::Param<'_>>::extract(cx.get())?;
+        let p1 = <&Context as __bus::Param<'_>>::extract(cx.get())?;
         let reply = sign_up(
-                <__Written as __bus::__private::TakeFrom<
-                    __bus::__private::Carrier<
-                        <__Written as __bus::__private::MessageOf>::Message,
-                    >,
+                <__Written as __bus::TakeFrom<
+                    __bus::Carrier<<__Written as __bus::MessageOf>::Message>,
                 >>::take(message),
                 p0,
                 p1,
             )
             .await;
-        __bus::__private::Result::Ok(
-            <__Reply as __bus::__private::IntoOutcome<
-                <<__Written as __bus::__private::MessageOf>::Message as __bus::Message>::Kind,
+        __bus::Result::Ok(
+            <__Reply as __bus::IntoOutcome<
+                <<__Written as __bus::MessageOf>::Message as __bus::Message>::Kind,
             >>::into_outcome(reply),
         )
     }));
-    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
-        <__Written as __bus::__private::MessageOf>::Message,
+    static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::new::<
+        <__Written as __bus::MessageOf>::Message,
     >(
-        __bus::__private::HandlerMeta {
+        __bus::HandlerMeta {
             name: "sign_up",
             module: ::core::module_path!(),
             file: ::core::file!(),
             line: ::core::line!(),
             column: ::core::column!(),
             priority: -5i32,
-            timeout: __bus::__private::Option::Some(
-                __bus::__private::Duration::new(5u64, 0u32),
-            ),
+            timeout: __bus::Option::Some(__bus::Duration::new(5u64, 0u32)),
             manual: false,
         },
         &__SLOT,
         __require,
     );
-    impl __bus::__private::HandlerType for sign_up {
-        const ENTRY: &'static __bus::__private::HandlerEntry = &__ENTRY;
+    impl __bus::HandlerType for sign_up {
+        const ENTRY: &'static __bus::HandlerEntry = &__ENTRY;
     }
-    __bus::__private::inventory::submit! {
-        __bus::__private::Registered(& __ENTRY)
+    __bus::inventory::submit! {
+        __bus::Registered(& __ENTRY)
     }
 };

@@ -12,57 +12,55 @@ fn write(event: Arc<SignedUp>) -> Result<(), io::Error> {
 )]
 struct write {}
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     type __Written = Arc<SignedUp>;
     type __Reply = Result<(), io::Error>;
     const _: () = {
         #[doc(hidden)]
         #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
         pub struct write {}
-        impl __bus::HandledBy<write>
-        for <__Written as __bus::__private::MessageOf>::Message {}
-        const _: () = __bus::__private::a_command_has_exactly_one_handler::<
-            <__Written as __bus::__private::MessageOf>::Message,
+        impl __bus::HandledBy<write> for <__Written as __bus::MessageOf>::Message {}
+        const _: () = __bus::a_command_has_exactly_one_handler::<
+            <__Written as __bus::MessageOf>::Message,
             _,
         >();
     };
     fn __require(requirements: &mut __bus::Requirements) {}
-    static __SLOT: __bus::__private::SlotOf<
-        <__Written as __bus::__private::MessageOf>::Message,
-    > = __bus::__private::Slot::Blocking(|message, cx| {
+    static __SLOT: __bus::SlotOf<<__Written as __bus::MessageOf>::Message> = __bus::Slot::Blocking(|
+        message,
+        cx|
+    {
         let reply = write(
-            <__Written as __bus::__private::TakeFrom<
-                __bus::__private::Carrier<
-                    <__Written as __bus::__private::MessageOf>::Message,
-                >,
+            <__Written as __bus::TakeFrom<
+                __bus::Carrier<<__Written as __bus::MessageOf>::Message>,
             >>::take(message),
         );
-        __bus::__private::Result::Ok(
-            <__Reply as __bus::__private::IntoOutcome<
-                <<__Written as __bus::__private::MessageOf>::Message as __bus::Message>::Kind,
+        __bus::Result::Ok(
+            <__Reply as __bus::IntoOutcome<
+                <<__Written as __bus::MessageOf>::Message as __bus::Message>::Kind,
             >>::into_outcome(reply),
         )
     });
-    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
-        <__Written as __bus::__private::MessageOf>::Message,
+    static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::new::<
+        <__Written as __bus::MessageOf>::Message,
     >(
-        __bus::__private::HandlerMeta {
+        __bus::HandlerMeta {
             name: "audit.write",
             module: ::core::module_path!(),
             file: ::core::file!(),
             line: ::core::line!(),
             column: ::core::column!(),
             priority: 0i32,
-            timeout: __bus::__private::Option::None,
+            timeout: __bus::Option::None,
             manual: false,
         },
         &__SLOT,
         __require,
     );
-    impl __bus::__private::HandlerType for write {
-        const ENTRY: &'static __bus::__private::HandlerEntry = &__ENTRY;
+    impl __bus::HandlerType for write {
+        const ENTRY: &'static __bus::HandlerEntry = &__ENTRY;
     }
-    __bus::__private::inventory::submit! {
-        __bus::__private::Registered(& __ENTRY)
+    __bus::inventory::submit! {
+        __bus::Registered(& __ENTRY)
     }
 };

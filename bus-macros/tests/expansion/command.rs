@@ -2,37 +2,37 @@ pub struct SignUp {
     pub email: String,
 }
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     #[automatically_derived]
     impl __bus::Message for SignUp {
-        type Kind = __bus::__private::kind::Command<UserId, SignUpError>;
-        const INFO: &'static __bus::__private::MessageInfo = {
+        type Kind = __bus::kind::Command<UserId, SignUpError>;
+        const INFO: &'static __bus::MessageInfo = {
             #[allow(unused_imports)]
-            use __bus::__private::probe::{NotClone as _, NotDebug as _, NotText as _};
-            &__bus::__private::MessageInfo::new::<
+            use __bus::probe::{NotClone as _, NotDebug as _, NotText as _};
+            &__bus::MessageInfo::new::<
                 Self,
             >(
-                __bus::__private::MessageMeta {
-                    name: __bus::__private::Name::Is(
+                __bus::MessageMeta {
+                    name: __bus::Name::Is(
                         ::core::concat!(::core::module_path!(), "::", "SignUp"),
                     ),
-                    category: __bus::__private::Category::Create,
+                    category: __bus::Category::Create,
                     version: 1u32,
-                    timeout: __bus::__private::Option::Some(
-                        __bus::__private::Duration::new(1u64, 500000000u32),
+                    timeout: __bus::Option::Some(
+                        __bus::Duration::new(1u64, 500000000u32),
                     ),
                     file: ::core::file!(),
                     line: ::core::line!(),
                 },
-                __bus::__private::Capabilities {
-                    clone: __bus::__private::probe::Probe::<Self>::CLONE,
-                    debug: __bus::__private::probe::Probe::<Self>::DEBUG,
-                    error_text: __bus::__private::probe::Probe::<SignUpError>::TEXT,
+                __bus::Capabilities {
+                    clone: __bus::probe::Probe::<Self>::CLONE,
+                    debug: __bus::probe::Probe::<Self>::DEBUG,
+                    error_text: __bus::probe::Probe::<SignUpError>::TEXT,
                 },
             )
         };
     }
-    __bus::__private::inventory::submit! {
-        __bus::__private::MessageEntry::of:: < SignUp > ()
+    __bus::inventory::submit! {
+        __bus::MessageEntry::of:: < SignUp > ()
     }
 };

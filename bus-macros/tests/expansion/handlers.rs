@@ -13,58 +13,58 @@ impl Mailer {
 }
 #[cfg(feature = "mail")]
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     type __Written = SignedUp;
     type __Reply = Result<(), MailError>;
     const _: () = {
         #[doc(hidden)]
         #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
         pub struct welcome {}
-        impl __bus::HandledBy<welcome>
-        for <__Written as __bus::__private::MessageRef>::Message {}
-        const _: () = __bus::__private::a_command_has_exactly_one_handler::<
-            <__Written as __bus::__private::MessageRef>::Message,
+        impl __bus::HandledBy<welcome> for <__Written as __bus::MessageRef>::Message {}
+        const _: () = __bus::a_command_has_exactly_one_handler::<
+            <__Written as __bus::MessageRef>::Message,
             _,
         >();
     };
     fn __require(requirements: &mut __bus::Requirements) {
         requirements.resource::<Mailer>();
     }
-    static __SLOT: __bus::__private::SlotOf<
-        <__Written as __bus::__private::MessageRef>::Message,
-    > = __bus::__private::Slot::Future(|message, cx| __bus::__private::Box::pin(async move {
+    static __SLOT: __bus::SlotOf<<__Written as __bus::MessageRef>::Message> = __bus::Slot::Future(|
+        message,
+        cx|
+    __bus::Box::pin(async move {
         let this = cx.get().resource::<Mailer>()?;
         let reply = this
             .welcome(
                 ::core::borrow::Borrow::<
-                    <__Written as __bus::__private::MessageRef>::Message,
+                    <__Written as __bus::MessageRef>::Message,
                 >::borrow(&message),
             )
             .await;
-        __bus::__private::Result::Ok(
-            <__Reply as __bus::__private::IntoOutcome<
-                <<__Written as __bus::__private::MessageRef>::Message as __bus::Message>::Kind,
+        __bus::Result::Ok(
+            <__Reply as __bus::IntoOutcome<
+                <<__Written as __bus::MessageRef>::Message as __bus::Message>::Kind,
             >>::into_outcome(reply),
         )
     }));
-    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
-        <__Written as __bus::__private::MessageRef>::Message,
+    static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::new::<
+        <__Written as __bus::MessageRef>::Message,
     >(
-        __bus::__private::HandlerMeta {
+        __bus::HandlerMeta {
             name: "Mailer::welcome",
             module: ::core::module_path!(),
             file: ::core::file!(),
             line: ::core::line!(),
             column: ::core::column!(),
             priority: 0i32,
-            timeout: __bus::__private::Option::None,
+            timeout: __bus::Option::None,
             manual: false,
         },
         &__SLOT,
         __require,
     );
-    __bus::__private::inventory::submit! {
-        __bus::__private::Registered(& __ENTRY)
+    __bus::inventory::submit! {
+        __bus::Registered(& __ENTRY)
     }
 };
 #[cfg(feature = "mail")]
@@ -73,59 +73,57 @@ const _: () = {
     use handler as _;
 };
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     type __Written = Split;
     type __Reply = Result<Mailer, MailError>;
     const _: () = {
         #[doc(hidden)]
         #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
         pub struct split {}
-        impl __bus::HandledBy<split>
-        for <__Written as __bus::__private::MessageOf>::Message {}
-        const _: () = __bus::__private::a_command_has_exactly_one_handler::<
-            <__Written as __bus::__private::MessageOf>::Message,
+        impl __bus::HandledBy<split> for <__Written as __bus::MessageOf>::Message {}
+        const _: () = __bus::a_command_has_exactly_one_handler::<
+            <__Written as __bus::MessageOf>::Message,
             _,
         >();
     };
     fn __require(requirements: &mut __bus::Requirements) {
         requirements.resource::<Mailer>();
     }
-    static __SLOT: __bus::__private::SlotOf<
-        <__Written as __bus::__private::MessageOf>::Message,
-    > = __bus::__private::Slot::Plain(|message, cx| {
+    static __SLOT: __bus::SlotOf<<__Written as __bus::MessageOf>::Message> = __bus::Slot::Plain(|
+        message,
+        cx|
+    {
         let this = cx.resource::<Mailer>()?;
         let reply = this
             .split(
-                <__Written as __bus::__private::TakeFrom<
-                    __bus::__private::Carrier<
-                        <__Written as __bus::__private::MessageOf>::Message,
-                    >,
+                <__Written as __bus::TakeFrom<
+                    __bus::Carrier<<__Written as __bus::MessageOf>::Message>,
                 >>::take(message),
             );
-        __bus::__private::Result::Ok(
-            <__Reply as __bus::__private::IntoOutcome<
-                <<__Written as __bus::__private::MessageOf>::Message as __bus::Message>::Kind,
+        __bus::Result::Ok(
+            <__Reply as __bus::IntoOutcome<
+                <<__Written as __bus::MessageOf>::Message as __bus::Message>::Kind,
             >>::into_outcome(reply),
         )
     });
-    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
-        <__Written as __bus::__private::MessageOf>::Message,
+    static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::new::<
+        <__Written as __bus::MessageOf>::Message,
     >(
-        __bus::__private::HandlerMeta {
+        __bus::HandlerMeta {
             name: "Mailer::split",
             module: ::core::module_path!(),
             file: ::core::file!(),
             line: ::core::line!(),
             column: ::core::column!(),
             priority: 1i32,
-            timeout: __bus::__private::Option::None,
+            timeout: __bus::Option::None,
             manual: false,
         },
         &__SLOT,
         __require,
     );
-    __bus::__private::inventory::submit! {
-        __bus::__private::Registered(& __ENTRY)
+    __bus::inventory::submit! {
+        __bus::Registered(& __ENTRY)
     }
 };
 const _: () = {

@@ -2,12 +2,12 @@ fn counter() -> Counter {
     Counter::new()
 }
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     fn __require(requirements: &mut __bus::Requirements) {}
-    static __ENTRY: __bus::__private::ResourceEntry = __bus::__private::ResourceEntry::new::<
+    static __ENTRY: __bus::ResourceEntry = __bus::ResourceEntry::new::<
         Counter,
     >(
-        __bus::__private::ResourceMeta {
+        __bus::ResourceMeta {
             name: "counter",
             module: ::core::module_path!(),
             file: ::core::file!(),
@@ -17,12 +17,10 @@ const _: () = {
         __require,
         |resources| {
             let value = counter();
-            __bus::__private::Result::Ok(
-                __bus::__private::Provided::new::<Counter>(value),
-            )
+            __bus::Result::Ok(__bus::Provided::new::<Counter>(value))
         },
     );
-    __bus::__private::inventory::submit! {
-        __bus::__private::RegisteredResource(& __ENTRY)
+    __bus::inventory::submit! {
+        __bus::RegisteredResource(& __ENTRY)
     }
 };

@@ -12,42 +12,43 @@ async fn fake(_: &SignUp) -> Result<UserId, Error> {
 )]
 struct fake {}
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     type __Written = SignUp;
     type __Reply = Result<UserId, Error>;
     fn __require(requirements: &mut __bus::Requirements) {}
-    static __SLOT: __bus::__private::SlotOf<
-        <__Written as __bus::__private::MessageRef>::Message,
-    > = __bus::__private::Slot::Future(|message, cx| __bus::__private::Box::pin(async move {
+    static __SLOT: __bus::SlotOf<<__Written as __bus::MessageRef>::Message> = __bus::Slot::Future(|
+        message,
+        cx|
+    __bus::Box::pin(async move {
         let reply = fake(
                 ::core::borrow::Borrow::<
-                    <__Written as __bus::__private::MessageRef>::Message,
+                    <__Written as __bus::MessageRef>::Message,
                 >::borrow(&message),
             )
             .await;
-        __bus::__private::Result::Ok(
-            <__Reply as __bus::__private::IntoOutcome<
-                <<__Written as __bus::__private::MessageRef>::Message as __bus::Message>::Kind,
+        __bus::Result::Ok(
+            <__Reply as __bus::IntoOutcome<
+                <<__Written as __bus::MessageRef>::Message as __bus::Message>::Kind,
             >>::into_outcome(reply),
         )
     }));
-    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
-        <__Written as __bus::__private::MessageRef>::Message,
+    static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::new::<
+        <__Written as __bus::MessageRef>::Message,
     >(
-        __bus::__private::HandlerMeta {
+        __bus::HandlerMeta {
             name: "fake",
             module: ::core::module_path!(),
             file: ::core::file!(),
             line: ::core::line!(),
             column: ::core::column!(),
             priority: 0i32,
-            timeout: __bus::__private::Option::None,
+            timeout: __bus::Option::None,
             manual: true,
         },
         &__SLOT,
         __require,
     );
-    impl __bus::__private::HandlerType for fake {
-        const ENTRY: &'static __bus::__private::HandlerEntry = &__ENTRY;
+    impl __bus::HandlerType for fake {
+        const ENTRY: &'static __bus::HandlerEntry = &__ENTRY;
     }
 };

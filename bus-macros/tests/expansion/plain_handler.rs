@@ -10,59 +10,59 @@ fn count(event: &SignedUp, counter: Res<Counter>) {}
 )]
 struct count {}
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     type __Written = SignedUp;
     type __Reply = ();
     const _: () = {
         #[doc(hidden)]
         #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
         pub struct count {}
-        impl __bus::HandledBy<count>
-        for <__Written as __bus::__private::MessageRef>::Message {}
-        const _: () = __bus::__private::a_command_has_exactly_one_handler::<
-            <__Written as __bus::__private::MessageRef>::Message,
+        impl __bus::HandledBy<count> for <__Written as __bus::MessageRef>::Message {}
+        const _: () = __bus::a_command_has_exactly_one_handler::<
+            <__Written as __bus::MessageRef>::Message,
             _,
         >();
     };
     fn __require(requirements: &mut __bus::Requirements) {
-        <Res<Counter> as __bus::__private::Param<'_>>::require(requirements);
+        <Res<Counter> as __bus::Param<'_>>::require(requirements);
     }
-    static __SLOT: __bus::__private::SlotOf<
-        <__Written as __bus::__private::MessageRef>::Message,
-    > = __bus::__private::Slot::Plain(|message, cx| {
-        let p0 = <Res<Counter> as __bus::__private::Param<'_>>::extract(cx)?;
+    static __SLOT: __bus::SlotOf<<__Written as __bus::MessageRef>::Message> = __bus::Slot::Plain(|
+        message,
+        cx|
+    {
+        let p0 = <Res<Counter> as __bus::Param<'_>>::extract(cx)?;
         let reply = count(
             ::core::borrow::Borrow::<
-                <__Written as __bus::__private::MessageRef>::Message,
+                <__Written as __bus::MessageRef>::Message,
             >::borrow(&message),
             p0,
         );
-        __bus::__private::Result::Ok(
-            <__Reply as __bus::__private::IntoOutcome<
-                <<__Written as __bus::__private::MessageRef>::Message as __bus::Message>::Kind,
+        __bus::Result::Ok(
+            <__Reply as __bus::IntoOutcome<
+                <<__Written as __bus::MessageRef>::Message as __bus::Message>::Kind,
             >>::into_outcome(reply),
         )
     });
-    static __ENTRY: __bus::__private::HandlerEntry = __bus::__private::HandlerEntry::new::<
-        <__Written as __bus::__private::MessageRef>::Message,
+    static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::new::<
+        <__Written as __bus::MessageRef>::Message,
     >(
-        __bus::__private::HandlerMeta {
+        __bus::HandlerMeta {
             name: "count",
             module: ::core::module_path!(),
             file: ::core::file!(),
             line: ::core::line!(),
             column: ::core::column!(),
             priority: 0i32,
-            timeout: __bus::__private::Option::None,
+            timeout: __bus::Option::None,
             manual: false,
         },
         &__SLOT,
         __require,
     );
-    impl __bus::__private::HandlerType for count {
-        const ENTRY: &'static __bus::__private::HandlerEntry = &__ENTRY;
+    impl __bus::HandlerType for count {
+        const ENTRY: &'static __bus::HandlerEntry = &__ENTRY;
     }
-    __bus::__private::inventory::submit! {
-        __bus::__private::Registered(& __ENTRY)
+    __bus::inventory::submit! {
+        __bus::Registered(& __ENTRY)
     }
 };

@@ -2,14 +2,14 @@ fn users(db: &Res<Database>) -> Result<Users, DatabaseError> {
     Users::open(db)
 }
 const _: () = {
-    use ::bus as __bus;
+    use ::bus::__private as __bus;
     fn __require(requirements: &mut __bus::Requirements) {
-        <&Res<Database> as __bus::__private::ResourceParam<'_>>::require(requirements);
+        <&Res<Database> as __bus::ResourceParam<'_>>::require(requirements);
     }
-    static __ENTRY: __bus::__private::ResourceEntry = __bus::__private::ResourceEntry::new::<
+    static __ENTRY: __bus::ResourceEntry = __bus::ResourceEntry::new::<
         Users,
     >(
-        __bus::__private::ResourceMeta {
+        __bus::ResourceMeta {
             name: "users",
             module: ::core::module_path!(),
             file: ::core::file!(),
@@ -18,24 +18,22 @@ const _: () = {
         },
         __require,
         |resources| {
-            let p0 = <&Res<
-                Database,
-            > as __bus::__private::ResourceParam<'_>>::extract(resources)?;
+            let p0 = <&Res<Database> as __bus::ResourceParam<'_>>::extract(resources)?;
             let value = users(p0);
             let value = match value {
-                __bus::__private::Result::Ok(value) => value,
-                __bus::__private::Result::Err(error) => {
-                    return __bus::__private::Result::Err(
-                        <DatabaseError as __bus::__private::IntoError<
+                __bus::Result::Ok(value) => value,
+                __bus::Result::Err(error) => {
+                    return __bus::Result::Err(
+                        <DatabaseError as __bus::IntoError<
                             __bus::Error,
                         >>::into_error(error),
                     );
                 }
             };
-            __bus::__private::Result::Ok(__bus::__private::Provided::new::<Users>(value))
+            __bus::Result::Ok(__bus::Provided::new::<Users>(value))
         },
     );
-    __bus::__private::inventory::submit! {
-        __bus::__private::RegisteredResource(& __ENTRY)
+    __bus::inventory::submit! {
+        __bus::RegisteredResource(& __ENTRY)
     }
 };

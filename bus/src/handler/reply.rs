@@ -58,7 +58,8 @@ impl<T> IsOutput<T> for T {
 #[diagnostic::on_unimplemented(
     message = "the error `{Self}` does not convert into `{X}`",
     label = "expected an error that converts into `{X}`",
-    note = "the error is declared by `#[command(error = ..)]` on the command; add `impl From<{Self}> for {X}`, e.g. with `#[from]` of thiserror"
+    note = "the error is declared by `#[command(error = ..)]` on the command; add `impl From<{Self}> for {X}`, e.g. with `#[from]` of thiserror",
+    note = "an event handler and a `#[resource]` function may fail with any `std::error::Error`"
 )]
 pub trait IntoError<X> {
     /// The declared error.

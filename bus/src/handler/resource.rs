@@ -46,7 +46,7 @@ impl<T: fmt::Debug> fmt::Debug for Res<T> {
     }
 }
 
-impl<'cx, T: Send + Sync + 'static> Param<'cx> for &'cx Res<T> {
+impl<'cx, T: Resource> Param<'cx> for &'cx Res<T> {
     fn require(requirements: &mut Requirements) {
         requirements.resource::<T>();
     }
@@ -57,7 +57,7 @@ impl<'cx, T: Send + Sync + 'static> Param<'cx> for &'cx Res<T> {
             .ok_or_else(ParamError::missing::<T>)
     }
 }
-impl<'cx, T: Send + Sync + 'static> Param<'cx> for Res<T> {
+impl<'cx, T: Resource> Param<'cx> for Res<T> {
     fn require(requirements: &mut Requirements) {
         requirements.resource::<T>();
     }
@@ -151,7 +151,7 @@ pub trait ResourceParam<'r>: Sized {
     /// When it is not there.
     fn extract(resources: &'r ResourceSet) -> Result<Self, Error>;
 }
-impl<'r, T: Send + Sync + 'static> ResourceParam<'r> for &'r Res<T> {
+impl<'r, T: Resource> ResourceParam<'r> for &'r Res<T> {
     fn require(requirements: &mut Requirements) {
         requirements.resource::<T>();
     }
@@ -159,7 +159,7 @@ impl<'r, T: Send + Sync + 'static> ResourceParam<'r> for &'r Res<T> {
         Ok(resources.get::<T>().ok_or_else(ParamError::missing::<T>)?)
     }
 }
-impl<'r, T: Send + Sync + 'static> ResourceParam<'r> for Res<T> {
+impl<'r, T: Resource> ResourceParam<'r> for Res<T> {
     fn require(requirements: &mut Requirements) {
         requirements.resource::<T>();
     }

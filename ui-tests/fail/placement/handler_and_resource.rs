@@ -1,10 +1,7 @@
-#[bus::command]
-pub struct Go;
-
 #[bus::handler]
 #[bus::resource]
-fn go(_: Go) -> bus::Result<()> {
-    Ok(())
+fn go() -> u8 {
+    1
 }
 
 fn main() {}
