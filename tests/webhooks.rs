@@ -50,12 +50,12 @@ fn the_sample_gives_a_summary_for_people() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     for expected in [
         "200 lines: 188 processed, 12 failed",
-        "        66  push\n",
-        "top repositories\n        11  umbra/billing\n",
-        "top actors\n        27  margaret\n",
+        "        78  push\n",
+        "top repositories\n        10  globex/search\n",
+        "top actors\n        32  ken\n",
         "failures by cause\n         2  broken JSON\n         2  empty line\n",
-        "10 alerts\n  line 24: initech/infra was deleted by linus\n",
-        "event handlers: 462 runs, 0 failed, 0 events left\n",
+        "4 alerts\n  line 35: wayne/infra was deleted by radia\n",
+        "event handlers: 468 runs, 0 failed, 0 events left\n",
         "deliveries/s, p50 ",
     ] {
         assert!(

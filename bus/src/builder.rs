@@ -130,7 +130,7 @@ impl Builder {
     }
 
     /// Refuses to build a bus in which a linked command has no handler; otherwise that is a warning
-    /// in the [`WiringReport`].
+    /// in the [`WiringReport`](crate::WiringReport).
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self

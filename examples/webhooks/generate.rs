@@ -33,7 +33,7 @@ pub(crate) fn write(count: u64, out: &mut impl Write) -> io::Result<()> {
 fn delivery(n: u64, random: &mut Random) -> (&'static str, Value) {
     let repository = format!("{}/{}", random.of(&OWNERS), random.of(&PROJECTS));
     let mut payload = json!({
-        "repository": { "full_name": repository, "default_branch": "main", "private": n % 3 == 0 },
+        "repository": { "full_name": repository, "default_branch": "main", "private": random.below(3) == 0 },
         "sender": { "login": random.of(&PEOPLE), "type": "User" },
     });
     let (event, own) = match random.below(20) {
@@ -106,6 +106,7 @@ impl Random {
     }
 
     fn of(&mut self, words: &[&'static str]) -> &'static str {
-        words[self.below(words.len() as u64) as usize]
+        let at = usize::try_from(self.below(words.len() as u64)).unwrap_or(0);
+        words[at]
     }
 }

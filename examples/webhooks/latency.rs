@@ -14,7 +14,8 @@ pub(crate) struct Latency {
 
 impl Latency {
     pub(crate) fn record(&mut self, duration: Duration) {
-        let at = bucket(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        // More than four seconds are counted as four.
+        let at = bucket(u32::try_from(duration.as_nanos()).unwrap_or(u32::MAX)) as usize;
         if self.counts.len() <= at {
             self.counts.resize(at + 1, 0);
         }
@@ -22,13 +23,13 @@ impl Latency {
         self.total += 1;
     }
 
-    /// The time within which this share of all executions was done; zero when there was none.
-    pub(crate) fn percentile(&self, share: f64) -> Duration {
-        let rank = (self.total as f64 * share).ceil() as u64;
+    /// The time within which so many percent of all executions were done; zero when there was none.
+    pub(crate) fn percentile(&self, percent: u64) -> Duration {
+        let rank = (self.total * percent).div_ceil(100).max(1);
         let mut seen = 0;
-        for (at, count) in self.counts.iter().enumerate() {
+        for (at, count) in (0_u32..).zip(&self.counts) {
             seen += count;
-            if seen >= rank.max(1) {
+            if seen >= rank {
                 return Duration::from_nanos(upper(at));
             }
         }
@@ -37,22 +38,20 @@ impl Latency {
 }
 
 /// Values below `STEPS` have a counter each; above, each doubling is cut into `STEPS`.
-fn bucket(nanos: u64) -> usize {
-    let steps = u64::from(STEPS);
-    if nanos < steps {
-        return nanos as usize;
+fn bucket(nanos: u32) -> u32 {
+    if nanos < STEPS {
+        return nanos;
     }
     let doubling = nanos.ilog2() - STEPS.ilog2();
-    (u64::from(doubling) * steps + (nanos >> doubling)) as usize
+    doubling * STEPS + (nanos >> doubling)
 }
 
 /// The largest value of a bucket.
-fn upper(bucket: usize) -> u64 {
-    let (bucket, steps) = (bucket as u64, u64::from(STEPS));
-    if bucket < 2 * steps {
-        return bucket;
+fn upper(bucket: u32) -> u64 {
+    if bucket < 2 * STEPS {
+        return u64::from(bucket);
     }
-    let doubling = bucket / steps - 1;
-    let mantissa = bucket - doubling * steps;
+    let doubling = bucket / STEPS - 1;
+    let mantissa = u64::from(bucket - doubling * STEPS);
     ((mantissa + 1) << doubling) - 1
 }

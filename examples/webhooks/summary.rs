@@ -76,7 +76,7 @@ impl Summary {
         let (alert_count, first) = alerts.seen();
         let stats = bus.stats();
         let seconds = counts.elapsed.as_secs_f64();
-        let micros = |share| latency.percentile(share).as_nanos() as f64 / 1e3;
+        let micros = |percent| latency.percentile(percent).as_secs_f64() * 1e6;
         Ok(Self {
             lines: counts.lines,
             ok: counts.ok,
@@ -107,8 +107,8 @@ impl Summary {
             } else {
                 0.0
             },
-            p50_micros: micros(0.50),
-            p99_micros: micros(0.99),
+            p50_micros: micros(50),
+            p99_micros: micros(99),
         })
     }
 

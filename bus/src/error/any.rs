@@ -9,7 +9,7 @@ use std::ops::Deref;
 ///
 /// Takes every `std::error::Error` by `?`. For that very reason it cannot implement the trait itself
 /// (`From<E: Error>` and core's `From<T> for T` would overlap, E0119); it derefs to one, converts
-/// into `Box<dyn Error>`, and [`CommandError<bus::Error>`](CommandError) is one.
+/// into `Box<dyn Error>`, and [`CommandError<bus::Error>`](crate::CommandError) is one.
 pub struct Error(Box<dyn StdError + Send + Sync>);
 
 /// A result with [`bus::Error`](Error).

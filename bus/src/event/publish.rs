@@ -101,7 +101,7 @@ impl<E> Publish<'_, E> {
     }
 }
 
-/// The flow of an event, up to the queue. The dispatcher's part is [`super::dispatcher`].
+/// The flow of an event, up to the queue. The dispatcher's part is `super::dispatcher`.
 ///
 /// Not bounded by `Event`, which `publish` has asked for: a wrong type is one error.
 impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
