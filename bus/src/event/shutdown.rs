@@ -12,15 +12,15 @@ use crate::core::Core;
 use crate::resilience::timer::Timer;
 use crate::sync::lock;
 
-/// What became of the work that was there when the bus was shut down.
+/// What a bus has done in its life, and what was left when it was shut down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Handler runs of events that ended well meanwhile.
+    /// Handler runs of events that ended well, since the bus was built.
     pub completed: u64,
-    /// Handler runs of events that failed meanwhile.
+    /// Handler runs of events that failed, since the bus was built.
     pub failed: u64,
-    /// Events that were queued and not started.
+    /// Events that were queued and not started when the shutdown gave up on them.
     pub dropped: u64,
     /// Handlers of events that were cut off, by name.
     pub abandoned: Vec<String>,
@@ -64,7 +64,6 @@ impl fmt::Display for ShutdownReport {
 
 /// Each step begins when the one before has ended, or has taken too long.
 pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
-    let (processed, failed) = (core.counters.processed.sum(), core.counters.failed.sum());
     let dropped = core.queue.gauge().2.dropped;
     core.work.closing.store(true, Ordering::SeqCst);
     core.queue.limit_intake(Intake::HandlersOnly);
@@ -83,8 +82,8 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
     // What is cut off is dropped at its next await, which is now.
     within(core, core.settings.grace, dispatcher_ended(core)).await;
     ShutdownReport {
-        completed: core.counters.processed.sum().wrapping_sub(processed),
-        failed: core.counters.failed.sum().wrapping_sub(failed),
+        completed: core.counters.processed.sum(),
+        failed: core.counters.failed.sum(),
         dropped: core.queue.gauge().2.dropped - dropped,
         abandoned: lock(&core.work.abandoned).clone(),
         commands_left: core.work.commands.sum(),
