@@ -217,8 +217,8 @@ impl Builder {
         let mut problems = self.bad_settings();
         let plans = self.plans(&mut problems);
 
-        let bus = WeakBus::default();
-        let mut resources = ResourceSet::for_bus(bus.clone());
+        let mut resources = ResourceSet::default();
+        resources.insert(Provided::new(WeakBus::default()));
         std::mem::take(&mut self.provided)
             .into_iter()
             .for_each(|value| resources.insert(value));
@@ -243,7 +243,6 @@ impl Builder {
             counters: Counters::default(),
             cancel: Cancel::default(),
             work: Work::default(),
-            bus,
             me: me.clone(),
         });
         Ok(Bus::new(core))

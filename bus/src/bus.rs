@@ -9,23 +9,26 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{self, Poll};
 
 use crate::builder::Builder;
+use crate::context::Context;
 use crate::core::Core;
-use crate::error::PublishError;
+use crate::error::{Error, PublishError};
 use crate::event::publish::{self, Publish, Published};
 use crate::event::shutdown::{self, ShutdownReport};
-use crate::handler::resource::Res;
+use crate::handler::param::{Param, ParamError, Requirements};
+use crate::handler::resource::{Res, ResourceParam, ResourceSet};
 use crate::message::carrier::Moved;
 use crate::message::{Command, Event};
-use crate::pipeline::announce;
-use crate::pipeline::execute::{self, Execute, Reply, Stage, StageProj};
+use crate::pipeline::execute::{Execute, Reply, Stage, StageProj};
 use crate::pipeline::frame;
 use crate::pipeline::origin::Inherited;
 use crate::pipeline::run::Run;
+use crate::pipeline::{admission, announce, conclusion};
 use crate::registry::{BuildError, WiringReport};
 use crate::stats::Stats;
 
@@ -43,7 +46,7 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.core.abandon();
+        shutdown::abandon(&self.core);
     }
 }
 
@@ -132,7 +135,7 @@ impl Bus {
     /// A handle that does not keep the bus alive: for resources, which the bus keeps alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakBus {
-        self.core().bus.clone()
+        weak(self.core())
     }
 
     /// Makes this the bus that [`Bus::global`] returns. Offered, never needed.
@@ -166,7 +169,7 @@ where
         let core = *this.core;
         loop {
             match this.stage.as_mut().project() {
-                StageProj::New => match execute::look_up(core, this.call) {
+                StageProj::New => match admission::look_up(core, this.call) {
                     Ok((found, seed)) => this.stage.set(Stage::Running {
                         run: Run::new(core, seed),
                         found,
@@ -183,11 +186,13 @@ where
                             run.as_mut()
                                 .begin(|lender| found.slot().begin(Moved(command), lender))
                         }
-                        None if this.call.is_cancelled(task) => Some(execute::cancel(run.as_mut())),
+                        None if this.call.is_cancelled(task) => {
+                            Some(conclusion::cancel(run.as_mut()))
+                        }
                         None => Some(task::ready!(run.as_mut().poll(task))),
                     };
                     let Some(answer) = answer else { continue };
-                    let reply = execute::conclude(core, this.call, found, run.context(), answer);
+                    let reply = conclusion::conclude(core, this.call, found, run.context(), answer);
                     this.stage.set(Stage::settling(core, this.call, reply));
                 }
                 StageProj::Settling { reply, debt } => {
@@ -195,7 +200,7 @@ where
                         task::ready!(debt.as_mut().poll(task));
                     }
                     let reply = reply.take();
-                    this.stage.set(execute::Stage::Done);
+                    this.stage.set(Stage::Done);
                     if let Some(reply) = reply {
                         return Poll::Ready(reply);
                     }
@@ -209,14 +214,14 @@ where
 impl Bus {
     /// The handle of a core, also when the last one has just gone.
     pub(crate) fn of(core: &Core) -> Bus {
-        core.bus
+        weak(core)
             .upgrade()
             .unwrap_or_else(|| Bus(Arc::new(Handle { core: core.arc() })))
     }
 
     pub(crate) fn new(core: Arc<Core>) -> Bus {
         let handle = Arc::new(Handle { core });
-        let _ = handle.core.bus.0.set(Arc::downgrade(&handle));
+        let _ = weak(&handle.core).0.set(Arc::downgrade(&handle));
         Bus(handle)
     }
 
@@ -257,5 +262,34 @@ impl WeakBus {
 impl fmt::Debug for WeakBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WeakBus")
+    }
+}
+
+/// The bus is a resource of itself, held weakly: resources may take it before it is built.
+fn weak(core: &Core) -> WeakBus {
+    core.resources
+        .get::<WeakBus>()
+        .map(|bus| WeakBus::clone(bus))
+        .unwrap_or_default()
+}
+
+impl<'cx> Param<'cx> for Bus {
+    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
+        Ok(cx.bus())
+    }
+}
+
+impl<'cx> Param<'cx> for WeakBus {
+    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
+        Ok(weak(cx.core()))
+    }
+}
+
+impl<'r> ResourceParam<'r> for WeakBus {
+    fn require(_: &mut Requirements) {}
+    fn extract(resources: &'r ResourceSet) -> Result<Self, Error> {
+        Ok(<&Res<WeakBus> as ResourceParam<'_>>::extract(resources)?
+            .deref()
+            .clone())
     }
 }

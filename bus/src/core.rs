@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::bus::WeakBus;
 use crate::clock::Clock;
 use crate::context::Scratch;
-use crate::envelope::Envelope;
-use crate::event::queue::{BackpressureStrategy, Intake, Queue, Refused};
+use crate::event::queue::{BackpressureStrategy, Queue};
 use crate::event::runtime::Runtime;
 use crate::handler::resource::ResourceSet;
 use crate::message::MessageInfo;
@@ -38,8 +36,6 @@ pub(crate) struct Core {
     pub(crate) cancel: Cancel,
     /// What is at work, for [`crate::event::shutdown`].
     pub(crate) work: Work,
-    /// The handles that users hold: counted apart from the core, which its own tasks hold too.
-    pub(crate) bus: WeakBus,
     pub(crate) me: Weak<Core>,
 }
 
@@ -113,48 +109,10 @@ impl Core {
             .map_or(self.table.listens, |table| table.listens)
     }
 
-    /// Queues what a handler has published or emitted; it never waits.
-    pub(crate) fn enqueue_nested(&self, events: Vec<Envelope>) -> Result<(), Refused> {
-        self.start_dispatcher();
-        self.queue
-            .push_nested(events)
-            .map_err(|(_, refused)| refused)
-    }
-
     /// Says that events are lost which nobody can be given back.
     pub(crate) fn lost(&self, event: &'static MessageInfo, n: usize, why: &str) {
         self.queue.count_dropped(n as u64);
         tracing::warn!(event = event.name(), count = n, why, "events were dropped");
-    }
-
-    /// Starts the dispatcher if it does not run and there is a runtime to run on; else events wait.
-    pub(crate) fn start_dispatcher(&self) {
-        if self.work.dispatching.load(Ordering::Acquire) {
-            return;
-        }
-        let Some(runtime) = self.runtime.handle() else {
-            return;
-        };
-        if !self.work.dispatching.swap(true, Ordering::AcqRel) {
-            runtime.spawn(crate::event::dispatcher::run(self.arc()));
-        }
-    }
-
-    /// Called when the last user handle is gone.
-    pub(crate) fn abandon(&self) {
-        self.work.abort.store(true, Ordering::SeqCst);
-        self.work.closing.store(true, Ordering::SeqCst);
-        let was_open = self.queue.intake() == Intake::Open;
-        let queued = self.queue.limit_intake(Intake::Closed);
-        let users = queued.iter().filter(|event| !event.lifecycle).count();
-        let running = self.work.deliveries.sum();
-        if was_open && (users > 0 || running > 0) {
-            tracing::warn!(
-                queued = users,
-                running,
-                "a bus was dropped with work left: await `bus.shutdown()` before the last handle goes"
-            );
-        }
     }
 
     pub(crate) fn arc(&self) -> Arc<Core> {

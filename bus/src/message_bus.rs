@@ -1,4 +1,7 @@
-//! `MessageBus`: what executes and publishes, for code that is generic over it.
+//! The verbs of a handler, and `MessageBus`: what executes and publishes, for code that is generic
+//! over it.
+
+use std::sync::Arc;
 
 use crate::bus::Bus;
 use crate::context::{Context, OwnedContext};
@@ -78,5 +81,37 @@ impl MessageBus for OwnedContext {
     }
     fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
         MessageBus::try_publish(&**self, event)
+    }
+}
+
+/// What a handler does with the bus.
+impl Context {
+    /// The bus this runs on.
+    #[must_use]
+    pub fn bus(&self) -> Bus {
+        Bus::of(self.core())
+    }
+
+    /// Queues the event when this handler has succeeded; see [`Emit`](crate::Emit). Never waits.
+    pub fn emit<E: Event>(&self, event: E) {
+        let scratch = self.scratch();
+        scratch
+            .outbox
+            .send(&scratch.origin, E::INFO, Arc::new(event));
+    }
+
+    /// Executes a command as a part of this call: it inherits correlation, session, principal,
+    /// deadline and cancellation. As [`Bus::execute`].
+    pub fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
+    where
+        C: Command<Output = O, Error = E>,
+    {
+        Execute::new(self.core(), command, self.inherited())
+    }
+
+    /// Publishes an event now, whatever becomes of this handler. It is queued at once, over the
+    /// capacity of the queue if need be, so that a handler never waits for itself.
+    pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
+        Publish::new(self.core(), event, self.inherited().origin)
     }
 }

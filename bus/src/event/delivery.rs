@@ -5,12 +5,12 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
+use super::effects::{discard, flush};
 use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::kind::EventOutcome;
 use crate::pipeline::announce;
-use crate::pipeline::execute::{discard, flush};
 use crate::pipeline::run::{Failure, Run};
 use crate::registry::plan::Plan;
 use crate::sync::lock;

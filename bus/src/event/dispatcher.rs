@@ -21,9 +21,22 @@ use crate::pipeline::run::panic_text;
 
 type Delivery = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Starts the dispatcher if it does not run and there is a runtime to run on; else events wait.
+pub(crate) fn start(core: &Core) {
+    if core.work.dispatching.load(Ordering::Acquire) {
+        return;
+    }
+    let Some(runtime) = core.runtime.handle() else {
+        return;
+    };
+    if !core.work.dispatching.swap(true, Ordering::AcqRel) {
+        runtime.spawn(run(core.arc()));
+    }
+}
+
 /// Runs until the queue is closed. A runtime may drop the task before it has ever been polled: what
 /// notices that is made here, not inside.
-pub(crate) fn run(core: Arc<Core>) -> impl Future<Output = ()> + Send {
+fn run(core: Arc<Core>) -> impl Future<Output = ()> + Send {
     let gone = Gone(core);
     async move { dispatch(&gone.0).await }
 }
@@ -38,7 +51,7 @@ async fn dispatch(core: &Arc<Core>) {
             if !wait_for_a_place(core, &mut pending, left).await {
                 break;
             }
-            start(core, envelope, &mut pending).await;
+            begin(core, envelope, &mut pending).await;
             left -= 1;
         }
         // What the shutdown has kept from being started.
@@ -99,7 +112,7 @@ async fn one_ends(core: &Core, pending: &mut JoinSet<()>) -> bool {
     }
 }
 
-async fn start(core: &Arc<Core>, envelope: Envelope, pending: &mut JoinSet<()>) {
+async fn begin(core: &Arc<Core>, envelope: Envelope, pending: &mut JoinSet<()>) {
     let mut delivery: Delivery = Box::pin(delivery::deliver(Arc::clone(core), envelope));
     // Handlers are kept from each other further in. What may still panic here is a destructor or a
     // `Display` of the user's, and that must not end the dispatcher.

@@ -1,12 +1,16 @@
 //! Effects: what a handler emits is kept back until it has succeeded.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
+use super::dispatcher;
+use super::queue::Refused;
+use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::kind::AnyEvent;
 use crate::message::{MessageId, MessageInfo};
-use crate::pipeline::origin::Origin;
+use crate::pipeline::origin::{Chain, Origin};
 use crate::sync::lock;
 
 /// The events that one call has emitted.
@@ -50,7 +54,7 @@ impl Outbox {
                 "an event was emitted after its bus was gone"
             ),
             Some(core) if succeeded => {
-                if let Err(refused) = core.enqueue_nested(vec![envelope]) {
+                if let Err(refused) = enqueue(&core, vec![envelope]) {
                     core.lost(info, 1, &refused.to_string());
                 }
             }
@@ -71,5 +75,69 @@ impl Outbox {
     pub(crate) fn discard(&self, core: Weak<Core>) {
         // Dropped outside the lock: an event's destructor is a user's code.
         let _kept = std::mem::replace(&mut *lock(&self.0), State::Discarded(core));
+    }
+}
+
+/// Queues what a handler has emitted: at once, over the capacity if need be.
+fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
+    dispatcher::start(core);
+    core.queue
+        .push_nested(events)
+        .map_err(|(_, refused)| refused)
+}
+
+/// Queues what a handler has emitted: all of it or nothing.
+pub(crate) fn flush(core: &Core, context: &Context) -> Result<(), NotFlushed> {
+    let Some(scratch) = context.used_scratch() else {
+        return Ok(());
+    };
+    let events = scratch.outbox.take(core.weak_for(scratch));
+    let Some(first) = events.first() else {
+        return Ok(());
+    };
+    let (info, n) = (first.info, events.len());
+    if let Some(chain) = scratch.origin.too_deep(info) {
+        core.lost(info, n, "messages cause one another without end");
+        return Err(NotFlushed::TooDeep(chain));
+    }
+    enqueue(core, events).map_err(|refused| {
+        core.lost(info, n, &refused.to_string());
+        match refused {
+            Refused::Full { .. } | Refused::Ceiling { .. } => NotFlushed::Overloaded(n),
+            Refused::TooDeep => {
+                NotFlushed::TooDeep(scratch.origin.too_deep(info).unwrap_or_default())
+            }
+            Refused::ShuttingDown | Refused::Closed => NotFlushed::Closed,
+        }
+    })
+}
+
+/// A handler that failed has emitted nothing.
+pub(crate) fn discard(core: &Core, context: &Context) {
+    if let Some(scratch) = context.used_scratch() {
+        scratch.outbox.discard(core.weak_for(scratch));
+    }
+}
+
+/// Why the effects of a handler that succeeded could not be queued.
+#[derive(Debug)]
+pub(crate) enum NotFlushed {
+    Overloaded(usize),
+    TooDeep(Vec<&'static str>),
+    Closed,
+}
+
+impl fmt::Display for NotFlushed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overloaded(n) => write!(
+                f,
+                "the {n} events it emitted could not be queued: too many are waiting"
+            ),
+            Self::TooDeep(chain) => Chain(chain).fmt(f),
+            Self::Closed => {
+                f.write_str("the events it emitted could not be queued: the bus is closed")
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use super::dispatcher;
 use super::queue::{BackpressureStrategy, Refused};
 use crate::core::Core;
 use crate::envelope::Envelope;
@@ -190,7 +191,7 @@ fn enqueue<E: Send + Sync + 'static>(
     origin: Option<&Arc<Origin>>,
     head: Option<&Arc<Head>>,
 ) -> Result<Published, (E, Refused)> {
-    core.start_dispatcher();
+    dispatcher::start(core);
     let id = MessageId::next(core.number);
     let envelope = Envelope {
         id,

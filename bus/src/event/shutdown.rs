@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::dispatcher;
 use super::queue::Intake;
 use crate::core::Core;
 use crate::resilience::timer::Timer;
@@ -69,7 +70,7 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
     core.queue.limit_intake(Intake::HandlersOnly);
     if !core.queue.is_empty() {
         // Events that waited for a runtime have one now.
-        core.start_dispatcher();
+        dispatcher::start(core);
     }
     let drained = within(core, core.settings.drain, quiet(core)).await;
     if !drained {
@@ -133,4 +134,21 @@ async fn within(core: &Core, limit: Duration, work: impl Future<Output = ()>) ->
         timer.as_mut().poll(core, task, deadline).map(|()| false)
     })
     .await
+}
+
+/// The last user handle is gone: nobody will await a shutdown.
+pub(crate) fn abandon(core: &Core) {
+    core.work.abort.store(true, Ordering::SeqCst);
+    core.work.closing.store(true, Ordering::SeqCst);
+    let was_open = core.queue.intake() == Intake::Open;
+    let queued = core.queue.limit_intake(Intake::Closed);
+    let users = queued.iter().filter(|event| !event.lifecycle).count();
+    let running = core.work.deliveries.sum();
+    if was_open && (users > 0 || running > 0) {
+        tracing::warn!(
+            queued = users,
+            running,
+            "a bus was dropped with work left: await `bus.shutdown()` before the last handle goes"
+        );
+    }
 }

@@ -3,7 +3,6 @@
 use std::any::{TypeId, type_name};
 use std::borrow::Cow;
 
-use crate::bus::{Bus, WeakBus};
 use crate::context::Context;
 
 /// A handler parameter after the message.
@@ -49,18 +48,6 @@ pub trait Param<'cx>: Sized {
 impl<'cx> Param<'cx> for &'cx Context {
     fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
         Ok(cx)
-    }
-}
-
-impl<'cx> Param<'cx> for Bus {
-    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
-        Ok(cx.bus())
-    }
-}
-
-impl<'cx> Param<'cx> for WeakBus {
-    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
-        Ok(cx.bus().downgrade())
     }
 }
 

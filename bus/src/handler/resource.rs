@@ -6,7 +6,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::param::{Param, ParamError, Requirements};
-use crate::bus::WeakBus;
 use crate::context::Context;
 use crate::error::Error;
 use crate::registry::type_map::TypeMap;
@@ -81,7 +80,6 @@ impl<T: Send + Sync + 'static> Resource for T {}
 pub struct ResourceSet {
     /// Each is a `Res<T>` under the `TypeId` of `T`.
     by_type: TypeMap<Box<dyn Any + Send + Sync>>,
-    bus: WeakBus,
 }
 
 /// A resource on its way into the set.
@@ -103,13 +101,6 @@ impl Provided {
 }
 
 impl ResourceSet {
-    pub(crate) fn for_bus(bus: WeakBus) -> Self {
-        Self {
-            by_type: TypeMap::default(),
-            bus,
-        }
-    }
-
     pub(crate) fn insert(&mut self, provided: Provided) {
         self.by_type.insert(provided.type_id, provided.value);
     }
@@ -165,11 +156,5 @@ impl<'r, T: Resource> ResourceParam<'r> for Res<T> {
     }
     fn extract(resources: &'r ResourceSet) -> Result<Self, Error> {
         <&Res<T> as ResourceParam<'_>>::extract(resources).cloned()
-    }
-}
-impl<'r> ResourceParam<'r> for WeakBus {
-    fn require(_: &mut Requirements) {}
-    fn extract(resources: &'r ResourceSet) -> Result<Self, Error> {
-        Ok(resources.bus.clone())
     }
 }

@@ -7,6 +7,7 @@ use super::execute::Call;
 use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
+use crate::event::dispatcher;
 use crate::message::{
     CommandResultEvent, CommandStartedEvent, Event, EventHandlerFailedEvent, MessageId,
 };
@@ -69,7 +70,7 @@ pub(crate) fn handler_failed(core: &Core, context: &Context, handler: &str, erro
 }
 
 fn announce<E: Event>(core: &Core, about: &Context, event: E) {
-    core.start_dispatcher();
+    dispatcher::start(core);
     core.queue.push_lifecycle(Envelope {
         id: MessageId::next(core.number),
         info: E::INFO,

@@ -4,9 +4,11 @@
 //! [`Failure`](run::Failure). [`execute`] is the command's way, [`crate::event::delivery`] the
 //! event's; both go through the one [`run`].
 
+pub(crate) mod admission;
 pub(crate) mod announce;
 pub(crate) mod blocking;
 pub(crate) mod cancel;
+pub(crate) mod conclusion;
 pub(crate) mod execute;
 pub(crate) mod options;
 pub(crate) mod origin;
@@ -19,6 +21,6 @@ pub(crate) mod frame;
 #[path = "frame_shared.rs"]
 pub(crate) mod frame;
 
-pub use execute::{Detailed, Execute};
+pub use execute::Execute;
 pub use options::{Headers, Principal};
-pub use report::CommandReport;
+pub use report::{CommandReport, Detailed};

@@ -1,7 +1,14 @@
 //! The long answer to a command.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
+
+use super::execute::Execute;
 use super::options::Headers;
 use crate::error::CommandError;
 use crate::message::MessageId;
@@ -40,5 +47,53 @@ impl<O, E> CommandReport<O, E> {
             duration,
             metadata,
         }
+    }
+}
+
+pin_project! {
+    /// The future of [`Execute::detailed`].
+    #[must_use = "a command is executed when its future is awaited"]
+    pub struct Detailed<'a, C, O, E> {
+        #[pin]
+        execute: Execute<'a, C, O, E>,
+    }
+}
+
+impl<'a, C, O, E> Detailed<'a, C, O, E> {
+    pub(super) fn new(execute: Execute<'a, C, O, E>) -> Self {
+        Self { execute }
+    }
+}
+
+impl<C: Send + 'static, O: Send + 'static, E: Send + 'static> Future for Detailed<'_, C, O, E> {
+    type Output = CommandReport<O, E>;
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut execute = self.project().execute;
+        let result = task::ready!(execute.as_mut().poll(task));
+        let execute = execute.project();
+        let now = execute.core.settings.clock.now();
+        let call = execute.call;
+        let duration = call
+            .started
+            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let metadata = call
+            .head
+            .take()
+            .map(|head| head.headers.clone())
+            .unwrap_or_default();
+        let command_id = call.id.unwrap_or_else(|| MessageId::next(0));
+        Poll::Ready(CommandReport::new(
+            command_id,
+            result,
+            call.attempts,
+            duration,
+            metadata,
+        ))
+    }
+}
+
+impl<C, O, E> fmt::Debug for Detailed<'_, C, O, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.execute.fmt(f)
     }
 }

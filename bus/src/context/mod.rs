@@ -1,23 +1,26 @@
 //! What a handler sees of the dispatch it runs in.
+//!
+//! [`seed`] is what a context is made of, [`owned`] one that may outlive its handler. What it can do
+//! with the bus (execute, publish, emit) stands with the verbs, in [`crate::message_bus`].
+
+mod owned;
+mod seed;
 
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::ops::Deref;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::bus::Bus;
+pub use owned::OwnedContext;
+pub(crate) use seed::{Scratch, Seed};
+
 use crate::core::Core;
-use crate::event::effects::Outbox;
-use crate::event::publish::Publish;
 use crate::handler::param::ParamError;
 use crate::handler::resource::{Res, Resource};
-use crate::message::{Command, Event, MessageId, MessageInfo};
-use crate::pipeline::cancel::Cancel;
-use crate::pipeline::execute::Execute;
-use crate::pipeline::frame::{self, CoreRef};
-use crate::pipeline::options::{Head, Headers, Principal};
-use crate::pipeline::origin::{Inherited, Origin};
+use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::frame::CoreRef;
+use crate::pipeline::options::{Headers, Principal};
+use crate::pipeline::origin::Inherited;
 use crate::session::SessionId;
 use crate::sync::lock;
 
@@ -31,32 +34,6 @@ pub struct Context {
     seed: Seed,
     /// Fixed when first asked for, so that a handler that is ready at once reads no clock.
     deadline: OnceLock<Option<Instant>>,
-}
-
-/// What a context is made of, but for the core.
-#[derive(Clone)]
-pub(crate) struct Seed {
-    pub(crate) id: MessageId,
-    pub(crate) info: &'static MessageInfo,
-    pub(crate) attempt: u32,
-    pub(crate) lifecycle: bool,
-    pub(crate) timeout: Option<Duration>,
-    /// The deadline of the caller.
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) origin: Option<Arc<Origin>>,
-    pub(crate) head: Option<Arc<Head>>,
-    pub(crate) cancel: Option<Arc<Cancel>>,
-    /// Shared with the children and with owned copies; made when first needed.
-    pub(crate) shared: OnceLock<Arc<Scratch>>,
-}
-
-/// What a call needs only sometimes.
-pub(crate) struct Scratch {
-    pub(crate) outbox: Outbox,
-    pub(crate) cancel: Arc<Cancel>,
-    /// This message, as its children see it.
-    pub(crate) origin: Arc<Origin>,
-    extensions: Mutex<Vec<(TypeId, Arc<dyn Any + Send + Sync>)>>,
 }
 
 impl Context {
@@ -78,10 +55,7 @@ impl Context {
     /// root call.
     #[must_use]
     pub fn correlation_id(&self) -> MessageId {
-        self.seed
-            .origin
-            .as_ref()
-            .map_or(self.seed.id, |origin| origin.correlation)
+        self.seed.correlation_id()
     }
 
     /// The id of the message whose handler sent this one; `None` for a root call.
@@ -93,23 +67,13 @@ impl Context {
     /// The session this runs in; [`SessionId::BUS`] outside sessions.
     #[must_use]
     pub fn session(&self) -> SessionId {
-        self.session_ref().cloned().unwrap_or(SessionId::BUS)
+        self.seed.session().cloned().unwrap_or(SessionId::BUS)
     }
 
     /// On whose behalf this runs.
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
-        let own = self
-            .seed
-            .head
-            .as_ref()
-            .and_then(|head| head.principal.as_ref());
-        own.or_else(|| {
-            self.seed
-                .origin
-                .as_ref()
-                .and_then(|origin| origin.principal.as_ref())
-        })
+        self.seed.principal()
     }
 
     /// The headers the message was sent with. They are not inherited.
@@ -211,35 +175,6 @@ impl Context {
             .ok_or_else(ParamError::missing::<T>)
     }
 
-    /// The bus this runs on.
-    #[must_use]
-    pub fn bus(&self) -> Bus {
-        Bus::of(self.core())
-    }
-
-    /// Queues the event when this handler has succeeded; see [`Emit`](crate::Emit). Never waits.
-    pub fn emit<E: Event>(&self, event: E) {
-        let scratch = self.scratch();
-        scratch
-            .outbox
-            .send(&scratch.origin, E::INFO, Arc::new(event));
-    }
-
-    /// Executes a command as a part of this call: it inherits correlation, session, principal,
-    /// deadline and cancellation. As [`Bus::execute`].
-    pub fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
-    where
-        C: Command<Output = O, Error = E>,
-    {
-        Execute::new(self.core(), command, self.inherited())
-    }
-
-    /// Publishes an event now, whatever becomes of this handler. It is queued at once, over the
-    /// capacity of the queue if need be, so that a handler never waits for itself.
-    pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.core(), event, self.inherited().origin)
-    }
-
     /// A context that may outlive the handler.
     #[must_use]
     pub fn to_owned(&self) -> OwnedContext {
@@ -262,20 +197,6 @@ impl Context {
             seed.timeout = None;
         }
         seed
-    }
-
-    pub(crate) fn session_ref(&self) -> Option<&SessionId> {
-        let own = self
-            .seed
-            .head
-            .as_ref()
-            .and_then(|head| head.session.as_ref());
-        own.or_else(|| {
-            self.seed
-                .origin
-                .as_ref()
-                .and_then(|origin| origin.session.as_ref())
-        })
     }
 
     pub(crate) fn is_lifecycle(&self) -> bool {
@@ -313,24 +234,7 @@ impl Context {
     }
 
     pub(crate) fn scratch(&self) -> &Arc<Scratch> {
-        self.seed.shared.get_or_init(|| {
-            let seed = &self.seed;
-            Arc::new(Scratch {
-                outbox: Outbox::default(),
-                cancel: Arc::new(Cancel::child_of(seed.cancel.clone())),
-                origin: Arc::new(Origin {
-                    id: seed.id,
-                    correlation: self.correlation_id(),
-                    info: seed.info,
-                    depth: seed.origin.as_ref().map_or(0, |parent| parent.depth + 1),
-                    lifecycle: seed.lifecycle,
-                    session: self.session_ref().cloned(),
-                    principal: self.principal().cloned(),
-                    parent: seed.origin.clone(),
-                }),
-                extensions: Mutex::default(),
-            })
-        })
+        self.seed.scratch()
     }
 }
 
@@ -343,42 +247,5 @@ impl fmt::Debug for Context {
             .field("session", &self.session())
             .field("attempt", &self.attempt())
             .finish_non_exhaustive()
-    }
-}
-
-/// A [`Context`] of one's own: for closures registered at run time, and for tasks that a handler
-/// spawns. Shares cancellation, extensions and what is emitted with the call it comes from.
-pub struct OwnedContext {
-    /// First: it points into the core beside it.
-    context: Context,
-    _core: Arc<Core>,
-}
-
-impl OwnedContext {
-    pub(crate) fn of(context: &Context) -> Self {
-        let (context, core) = frame::own(context.core().arc(), context.seed());
-        Self {
-            context,
-            _core: core,
-        }
-    }
-}
-
-impl Deref for OwnedContext {
-    type Target = Context;
-    fn deref(&self) -> &Context {
-        &self.context
-    }
-}
-
-impl Clone for OwnedContext {
-    fn clone(&self) -> Self {
-        Self::of(&self.context)
-    }
-}
-
-impl fmt::Debug for OwnedContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.context.fmt(f)
     }
 }

@@ -1,0 +1,86 @@
+//! What a context is made of.
+
+use std::any::{Any, TypeId};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::event::effects::Outbox;
+use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::cancel::Cancel;
+use crate::pipeline::options::{Head, Principal};
+use crate::pipeline::origin::Origin;
+use crate::session::SessionId;
+
+/// What a context is made of, but for the core.
+#[derive(Clone)]
+pub(crate) struct Seed {
+    pub(crate) id: MessageId,
+    pub(crate) info: &'static MessageInfo,
+    pub(crate) attempt: u32,
+    pub(crate) lifecycle: bool,
+    pub(crate) timeout: Option<Duration>,
+    /// The deadline of the caller.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) head: Option<Arc<Head>>,
+    pub(crate) cancel: Option<Arc<Cancel>>,
+    /// Shared with the children and with owned copies; made when first needed.
+    pub(crate) shared: OnceLock<Arc<Scratch>>,
+}
+
+/// What a call needs only sometimes.
+pub(crate) struct Scratch {
+    pub(crate) outbox: Outbox,
+    pub(crate) cancel: Arc<Cancel>,
+    /// This message, as its children see it.
+    pub(crate) origin: Arc<Origin>,
+    pub(super) extensions: Mutex<Vec<(TypeId, Arc<dyn Any + Send + Sync>)>>,
+}
+
+impl Seed {
+    pub(super) fn correlation_id(&self) -> MessageId {
+        self.origin
+            .as_ref()
+            .map_or(self.id, |origin| origin.correlation)
+    }
+
+    /// The caller's word, else what was inherited.
+    pub(super) fn session(&self) -> Option<&SessionId> {
+        let own = self.head.as_ref().and_then(|head| head.session.as_ref());
+        own.or_else(|| {
+            self.origin
+                .as_ref()
+                .and_then(|origin| origin.session.as_ref())
+        })
+    }
+
+    /// The caller's word, else what was inherited.
+    pub(super) fn principal(&self) -> Option<&Principal> {
+        let own = self.head.as_ref().and_then(|head| head.principal.as_ref());
+        own.or_else(|| {
+            self.origin
+                .as_ref()
+                .and_then(|origin| origin.principal.as_ref())
+        })
+    }
+
+    pub(super) fn scratch(&self) -> &Arc<Scratch> {
+        self.shared.get_or_init(|| {
+            Arc::new(Scratch {
+                outbox: Outbox::default(),
+                cancel: Arc::new(Cancel::child_of(self.cancel.clone())),
+                origin: Arc::new(Origin {
+                    id: self.id,
+                    correlation: self.correlation_id(),
+                    info: self.info,
+                    depth: self.origin.as_ref().map_or(0, |parent| parent.depth + 1),
+                    lifecycle: self.lifecycle,
+                    session: self.session().cloned(),
+                    principal: self.principal().cloned(),
+                    parent: self.origin.clone(),
+                }),
+                extensions: Mutex::default(),
+            })
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! Admission: from a command to its handler, unless it may not be executed now.
+
+use std::sync::OnceLock;
+
+use super::execute::Call;
+use crate::context::Seed;
+use crate::core::{AtWork, Core};
+use crate::error::{CommandError, CommandErrorKind};
+use crate::handler::slot::Slot;
+use crate::message::MessageId;
+use crate::message::carrier::Moved;
+use crate::registry::plan::Plan;
+use crate::registry::table::Found;
+
+type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
+/// A command that may run, and what its context is made of.
+type Accepted<'a, C, O, E> = (Admitted<'a, C, O, E>, Seed);
+
+/// A command with its handler, counted as being at work.
+pub(crate) struct Admitted<'a, C, O, E> {
+    pub(super) plan: Found<'a, Plan>,
+    slot: fn(&Plan) -> &CommandSlot<C, O, E>,
+    _at_work: AtWork<'a>,
+}
+
+impl<C, O, E> Admitted<'_, C, O, E> {
+    pub(crate) fn slot(&self) -> &CommandSlot<C, O, E> {
+        (self.slot)(&self.plan)
+    }
+}
+
+/// Finds the handler, unless the command may not be executed now.
+pub(crate) fn look_up<'a, C, O, E>(
+    core: &'a Core,
+    call: &mut Call<'_>,
+) -> Result<Accepted<'a, C, O, E>, CommandError<E>>
+where
+    C: Send + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    let id = *call.id.insert(MessageId::next(core.number));
+    if call.timed || core.listens().command_result {
+        call.started = Some(core.settings.clock.now());
+    }
+    let (plan, at_work) = match admit(core, call) {
+        Ok(admitted) => admitted,
+        Err(Refusal::ShuttingDown) => return Err(call.error(CommandErrorKind::ShuttingDown)),
+        Err(Refusal::NoHandler) => return Err(call.error(CommandErrorKind::NoHandler)),
+        Err(Refusal::TooDeep(chain)) => return Err(call.error(CommandErrorKind::TooDeep { chain })),
+    };
+    call.attempts = 1;
+    let inherited = std::mem::take(&mut call.inherited.deadline);
+    let seed = Seed {
+        id,
+        info: call.info,
+        attempt: 1,
+        lifecycle: call
+            .inherited
+            .origin
+            .as_ref()
+            .is_some_and(|origin| origin.lifecycle),
+        timeout: call
+            .timeout
+            .or(plan.timeout)
+            .or(core.settings.command_timeout),
+        deadline: inherited,
+        origin: call.inherited.origin.clone(),
+        head: call.head.clone(),
+        cancel: call.inherited.cancel.take(),
+        shared: OnceLock::new(),
+    };
+    Ok((
+        Admitted {
+            plan,
+            slot: slot_of::<C, O, E>,
+            _at_work: at_work,
+        },
+        seed,
+    ))
+}
+
+enum Refusal {
+    ShuttingDown,
+    NoHandler,
+    TooDeep(Vec<&'static str>),
+}
+
+fn admit<'a>(core: &'a Core, call: &Call<'_>) -> Result<(Found<'a, Plan>, AtWork<'a>), Refusal> {
+    // Counted first: either the shutdown sees the count, or this sees the shutdown.
+    let at_work = core.work.begin_command();
+    if core.work.is_closing() && call.is_root() {
+        return Err(Refusal::ShuttingDown);
+    }
+    if let Some(chain) = call
+        .inherited
+        .origin
+        .as_ref()
+        .and_then(|o| o.too_deep(call.info))
+    {
+        return Err(Refusal::TooDeep(chain));
+    }
+    let plan = core
+        .command(call.info.type_id())
+        .ok_or(Refusal::NoHandler)?;
+    Ok((plan, at_work))
+}
+
+fn slot_of<C: 'static, O: 'static, E: 'static>(plan: &Plan) -> &CommandSlot<C, O, E> {
+    let slot = plan.slot.get().downcast_ref();
+    // The plan was found under the `TypeId` of `C`, which says what `O` and `E` are.
+    slot.unwrap_or_else(|| unreachable!("commands and their handlers are filed under one TypeId"))
+}

@@ -1,0 +1,93 @@
+//! Conclusion: from what became of a handler to what its caller is told.
+
+use std::any::Any;
+use std::fmt;
+use std::pin::Pin;
+
+use super::admission::Admitted;
+use super::announce;
+use super::execute::{Call, Reply};
+use super::run::{Failure, Run};
+use crate::context::Context;
+use crate::core::Core;
+use crate::error::{CancelledBy, CommandError, CommandErrorKind};
+use crate::event::effects::{NotFlushed, discard, flush};
+use crate::message::MessageInfo;
+use crate::registry::plan::Plan;
+
+pub(crate) fn cancel<O>(run: Pin<&mut Run<'_, O>>) -> Result<O, Failure> {
+    run.cancel();
+    Err(Failure::Cancelled(CancelledBy::Caller))
+}
+
+/// Sends or discards what was emitted, announces the result, and says whether there were effects.
+pub(crate) fn conclude<C, O, E: 'static>(
+    core: &Core,
+    call: &Call<'_>,
+    admitted: &Admitted<'_, C, O, E>,
+    context: &Context,
+    answer: Result<Result<O, E>, Failure>,
+) -> (Reply<O, E>, bool) {
+    let reply = match answer {
+        Ok(Ok(output)) => match flush(core, context) {
+            Ok(()) => Ok(output),
+            Err(why) => Err(call.error(kind_of_unsent(why))),
+        },
+        Ok(Err(error)) => {
+            discard(core, context);
+            Err(call.error(CommandErrorKind::Handler(error)))
+        }
+        Err(failure) => {
+            discard(core, context);
+            Err(call.error(kind_of(failure, &admitted.plan)))
+        }
+    };
+    announce::result(core, context, call, || {
+        reply.as_ref().err().map(|error| text_of(error, call.info))
+    });
+    (reply, context.used_scratch().is_some())
+}
+
+fn kind_of<E>(failure: Failure, plan: &Plan) -> CommandErrorKind<E> {
+    let handler = &plan.handler;
+    match failure {
+        Failure::Refused(reason) => CommandErrorKind::Rejected {
+            by: format!("a parameter of handler {handler}"),
+            reason: reason.to_string(),
+        },
+        Failure::Panicked(message) => CommandErrorKind::Panicked {
+            message,
+            handler: handler.name.to_string(),
+            file: handler.file,
+            line: handler.line,
+        },
+        Failure::TimedOut(after) => CommandErrorKind::TimedOut { after },
+        Failure::Cancelled(by) => CommandErrorKind::Cancelled(by),
+    }
+}
+
+/// The text of an error whose own error may not be writable.
+fn text_of<E: 'static>(error: &CommandError<E>, info: &MessageInfo) -> String {
+    struct Text<'e, E>(&'e CommandError<E>, &'e MessageInfo);
+    impl<E: 'static> fmt::Display for Text<'_, E> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.describe(f, |error, f| {
+                let text = self
+                    .1
+                    .capabilities()
+                    .error_text
+                    .and_then(|text| text(error as &dyn Any));
+                f.write_str(text.as_deref().unwrap_or(std::any::type_name::<E>()))
+            })
+        }
+    }
+    Text(error, info).to_string()
+}
+
+fn kind_of_unsent<E>(why: NotFlushed) -> CommandErrorKind<E> {
+    match why {
+        NotFlushed::Overloaded(emitted) => CommandErrorKind::Overloaded { emitted },
+        NotFlushed::TooDeep(chain) => CommandErrorKind::TooDeep { chain },
+        NotFlushed::Closed => CommandErrorKind::ShuttingDown,
+    }
+}
