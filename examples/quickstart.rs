@@ -2,23 +2,17 @@
 
 use bus::prelude::*;
 
-#[command(output = u64, error = SignUpError)]
-struct SignUp {
-    name: String,
-}
+#[command(output = usize, error = SignUpError)]
+struct SignUp(String);
 
 #[event]
-struct UserSignedUp {
-    id: u64,
-    name: String,
-}
+struct UserSignedUp(String);
 
 #[derive(Debug, thiserror::Error)]
-#[error("a user needs a name")]
-struct SignUpError;
+#[error("the name `{0}` is taken")]
+struct SignUpError(String);
 
-#[derive(Default)]
-struct Users(std::sync::atomic::AtomicU64);
+type Users = std::sync::RwLock<Vec<String>>;
 
 #[resource] // provided at link time; `.provide(..)` on the builder replaces it
 fn users() -> Users {
@@ -30,31 +24,27 @@ async fn sign_up(
     cmd: SignUp,
     users: &Res<Users>,
     emit: Emit<UserSignedUp>,
-) -> Result<u64, SignUpError> {
-    if cmd.name.is_empty() {
-        return Err(SignUpError);
+) -> Result<usize, SignUpError> {
+    let mut users = users.write().unwrap();
+    if users.contains(&cmd.0) {
+        return Err(SignUpError(cmd.0));
     }
-    let id = users.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-    emit.send(UserSignedUp { id, name: cmd.name }); // leaves the handler only if it returns Ok
-    Ok(id)
+    users.push(cmd.0.clone());
+    emit.send(UserSignedUp(cmd.0)); // leaves the handler only if it returns Ok
+    Ok(users.len())
 }
 
 #[handler(priority = 5)]
 async fn welcome(event: &UserSignedUp) {
-    println!("welcome, {}: you are user {}", event.name, event.id);
+    println!("welcome, {}", event.0);
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bus = Bus::from_registered()?; // finds handlers and resources by itself
-    let id = bus.execute(SignUp { name: "ada".into() }).await?; // typed output, typed error
-    println!("signed up as {id}");
-    if let Err(error) = bus
-        .execute(SignUp {
-            name: String::new(),
-        })
-        .await
-    {
+    let id = bus.execute(SignUp("ada".into())).await?; // typed output, typed error
+    println!("ada is user {id}");
+    if let Err(error) = bus.execute(SignUp("ada".into())).await {
         println!("{error}");
     }
     println!("{}", bus.shutdown().await); // drains the queue, and reports what was left

@@ -77,15 +77,8 @@ async fn a_plain_handler_costs_none_and_an_async_one_one() {
     let plain = count(async |n| bus.execute(Plain(n)).await.unwrap()).await;
     assert_eq!(plain, context, "a plain handler");
     let ready = count(async |n| bus.execute(Ready(n)).await.unwrap()).await;
-    assert_eq!(
-        ready,
-        context + 1.0,
-        "an async handler that is ready at once"
-    );
+    assert_eq!(ready, context + 1.0, "an async handler that is ready at once");
     let pending = count(async |n| bus.execute(Pending(n)).await.unwrap()).await;
     // The timer of a pending handler is in place; tokio allocates what `yield_now` defers once.
-    assert!(
-        pending <= context + 1.0,
-        "an async handler that is pending: {pending}"
-    );
+    assert!(pending <= context + 1.0, "an async handler that is pending: {pending}");
 }

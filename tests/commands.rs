@@ -37,10 +37,7 @@ async fn output_and_error_come_back_typed() {
     assert_eq!(bus.execute(Order { item: "pens" }).await.unwrap(), 7);
     let error = bus.execute(Order { item: "ink" }).await.unwrap_err();
     assert_eq!(error.handler_error(), Some(&NoStock("ink")));
-    assert_eq!(
-        error.to_string(),
-        "command commands::Order failed: no stock of ink"
-    );
+    assert_eq!(error.to_string(), "command commands::Order failed: no stock of ink");
     assert_eq!(error.attempts(), 1);
     assert_eq!(error.into_handler_error().unwrap(), NoStock("ink"));
 }
@@ -82,12 +79,7 @@ fn say_plain(command: SayPlain) -> bus::Result<String> {
 #[handler(blocking)]
 fn say_blocking(command: SayBlocking, cx: &Context) -> bus::Result<String> {
     let thread = std::thread::current();
-    Ok(format!(
-        "{} {} {}",
-        command.0,
-        thread.name().unwrap_or("?"),
-        cx.attempt()
-    ))
+    Ok(format!("{} {} {}", command.0, thread.name().unwrap_or("?"), cx.attempt()))
 }
 #[handler]
 async fn echo_number(command: Echo<u64>) -> bus::Result<u64> {
@@ -124,20 +116,14 @@ async fn every_form_of_handler_answers() {
     assert_eq!(bus.execute(Echo(5_u64)).await.unwrap(), 5);
     assert_eq!(bus.execute(Echo("x".to_owned())).await.unwrap(), "x");
     let unhandled = bus.execute(Echo(1_u8)).await.unwrap_err().to_string();
-    assert!(
-        unhandled.contains("Echo<u8>"),
-        "names the instance: {unhandled}"
-    );
+    assert!(unhandled.contains("Echo<u8>"), "names the instance: {unhandled}");
 }
 
 #[tokio::test]
 async fn a_blocking_handler_runs_on_the_pool() {
     let here = std::thread::current().id();
     let answer = bus().execute(SayBlocking("e")).await.unwrap();
-    assert!(
-        answer.starts_with("e tokio-"),
-        "ran on {answer}, called from {here:?}"
-    );
+    assert!(answer.starts_with("e tokio-"), "ran on {answer}, called from {here:?}");
 }
 
 #[test]
@@ -187,30 +173,18 @@ async fn a_panic_becomes_an_error_with_the_handlers_place() {
     for when in ["now", "later"] {
         let error = bus.execute(Explode { when }).await.unwrap_err();
         let text = error.to_string();
-        let CommandErrorKind::Panicked {
-            message,
-            handler,
-            file,
-            line,
-        } = error.kind()
-        else {
+        let CommandErrorKind::Panicked { message, handler, file, line } = error.kind() else {
             panic!("not a panic: {error:?}")
         };
         assert_eq!(message, &format!("boom {when}"));
         assert_eq!((&**handler, *file), ("explode", file!()));
-        assert!(
-            *line > 0 && text.contains(&format!("{file}:{line}")),
-            "no place in: {text}"
-        );
+        assert!(*line > 0 && text.contains(&format!("{file}:{line}")), "no place in: {text}");
     }
     for error in [
         bus.execute(ExplodePlain).await.unwrap_err(),
         bus.execute(ExplodeBlocking).await.unwrap_err(),
     ] {
-        assert!(
-            matches!(error.kind(), CommandErrorKind::Panicked { .. }),
-            "not a panic: {error}"
-        );
+        assert!(matches!(error.kind(), CommandErrorKind::Panicked { .. }), "not a panic: {error}");
     }
     assert_eq!(bus.execute(Say("alive")).await.unwrap(), "alive");
     assert_eq!(bus.stats().commands_in_flight, 0);
@@ -253,16 +227,8 @@ async fn the_nearest_timeout_holds() {
     let bus = bus();
     let secs = |s| (Duration::from_secs(s), Some(Duration::from_secs(s)));
     assert_eq!(timed_out(bus.execute(Hang)).await, secs(30), "default");
-    assert_eq!(
-        timed_out(bus.execute(HangShort)).await,
-        secs(5),
-        "of the command"
-    );
-    assert_eq!(
-        timed_out(bus.execute(HangHandler)).await,
-        secs(1),
-        "of the handler"
-    );
+    assert_eq!(timed_out(bus.execute(HangShort)).await, secs(5), "of the command");
+    assert_eq!(timed_out(bus.execute(HangHandler)).await, secs(1), "of the handler");
     let call = bus.execute(HangHandler).timeout(Duration::from_secs(9));
     assert_eq!(timed_out(call).await, secs(9), "of the call");
     assert_eq!(bus.stats().commands_in_flight, 0);
@@ -289,15 +255,10 @@ async fn nest(command: Nest, cx: &Context) -> bus::Result<()> {
 async fn a_nested_command_inherits_the_deadline() {
     let bus = bus();
     let start = tokio::time::Instant::now();
-    let call = bus
-        .execute(Nest(Duration::from_secs(60)))
-        .timeout(Duration::from_secs(3));
+    let call = bus.execute(Nest(Duration::from_secs(60))).timeout(Duration::from_secs(3));
     let error = call.await.unwrap_err();
     assert_eq!(start.elapsed(), Duration::from_secs(3));
-    assert!(
-        error.to_string().contains("deadline of its caller"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("deadline of its caller"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,14 +266,8 @@ async fn cancel_on_ends_the_call() {
     let bus = bus();
     let signal = tokio::time::sleep(Duration::from_secs(2));
     let error = bus.execute(Hang).cancel_on(signal).await.unwrap_err();
-    assert!(matches!(
-        error.kind(),
-        CommandErrorKind::Cancelled(bus::CancelledBy::Caller)
-    ));
-    assert_eq!(
-        error.to_string(),
-        "command commands::Hang was cancelled by its caller"
-    );
+    assert!(matches!(error.kind(), CommandErrorKind::Cancelled(bus::CancelledBy::Caller)));
+    assert_eq!(error.to_string(), "command commands::Hang was cancelled by its caller");
 }
 
 // Cancellation leaves nothing behind.
@@ -349,11 +304,7 @@ async fn dropping_the_future_cancels_the_handler() {
     .await;
     assert_eq!(bus.stats().commands_in_flight, 1);
     drop(call);
-    assert_eq!(
-        count.load(Ordering::SeqCst),
-        1,
-        "the handler's future was not dropped"
-    );
+    assert_eq!(count.load(Ordering::SeqCst), 1, "the handler's future was not dropped");
     assert_eq!(bus.stats().commands_in_flight, 0);
     while count.load(Ordering::SeqCst) != 11 {
         tokio::task::yield_now().await;
@@ -369,8 +320,7 @@ async fn who_am_i(_: WhoAmI, cx: &Context) -> bus::Result<Vec<String>> {
     cx.insert(5_u8);
     Ok(vec![
         cx.session().to_string(),
-        cx.principal()
-            .map_or_else(String::new, |p| p.id().to_owned()),
+        cx.principal().map_or_else(String::new, |p| p.id().to_owned()),
         cx.header("k").unwrap_or("none").to_owned(),
         format!("{:?}", cx.get::<u8>()),
         (cx.correlation_id() == cx.id()).to_string(),
@@ -391,32 +341,17 @@ async fn ask(_: Ask, cx: &Context, bus: Bus) -> bus::Result<(Vec<String>, bool)>
 async fn options_reach_the_handler_and_children_inherit_what_they_should() {
     let bus = bus();
     let principal = Principal::new("ada").with_role("admin");
-    let root = bus
-        .execute(WhoAmI)
-        .header("k", "v")
-        .session("job")
-        .principal(principal.clone())
-        .await;
-    assert_eq!(
-        root.unwrap(),
-        ["job", "ada", "v", "Some(5)", "true", "false"]
-    );
-    let child = bus
-        .execute(Ask)
-        .header("k", "v")
-        .session("job")
-        .principal(principal)
-        .await;
+    let root =
+        bus.execute(WhoAmI).header("k", "v").session("job").principal(principal.clone()).await;
+    assert_eq!(root.unwrap(), ["job", "ada", "v", "Some(5)", "true", "false"]);
+    let child = bus.execute(Ask).header("k", "v").session("job").principal(principal).await;
     let (child, same) = child.unwrap();
     assert_eq!(
         child,
         ["job", "ada", "none", "Some(5)", "false", "true"],
         "headers are not inherited"
     );
-    assert!(
-        same,
-        "a `Bus` inside a handler inherited something else than `&Context`"
-    );
+    assert!(same, "a `Bus` inside a handler inherited something else than `&Context`");
     assert_eq!(bus.execute(WhoAmI).await.unwrap()[0], "BUS");
 }
 
@@ -438,9 +373,7 @@ async fn detailed_reports_beside_the_result() {
 struct Tenant(String);
 impl<'cx> Param<'cx> for Tenant {
     fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
-        let name = cx
-            .header("tenant")
-            .ok_or_else(|| ParamError::new("no header `tenant`"))?;
+        let name = cx.header("tenant").ok_or_else(|| ParamError::new("no header `tenant`"))?;
         Ok(Tenant(name.to_owned()))
     }
 }
@@ -454,20 +387,11 @@ async fn bill(_: Bill, tenant: Tenant, voice: &Res<Voice>) -> bus::Result<String
 #[tokio::test]
 async fn a_parameter_that_cannot_be_made_rejects_the_command() {
     let bus = bus();
-    assert_eq!(
-        bus.execute(Bill).header("tenant", "acme").await.unwrap(),
-        "voice: acme"
-    );
+    assert_eq!(bus.execute(Bill).header("tenant", "acme").await.unwrap(), "voice: acme");
     let error = bus.execute(Bill).await.unwrap_err();
     let text = error.to_string();
-    assert!(
-        matches!(error.kind(), CommandErrorKind::Rejected { .. }),
-        "{error:?}"
-    );
-    assert!(
-        text.contains("`bill` at") && text.contains("no header `tenant`"),
-        "{text}"
-    );
+    assert!(matches!(error.kind(), CommandErrorKind::Rejected { .. }), "{error:?}");
+    assert!(text.contains("`bill` at") && text.contains("no header `tenant`"), "{text}");
 }
 
 // Depth.
@@ -514,16 +438,9 @@ fn read_config(_: ReadConfig) -> bus::Result<()> {
 async fn the_default_error_takes_any_by_question_mark_and_keeps_it() {
     let error = bus().execute(ReadConfig).await.unwrap_err();
     let inner = error.handler_error().expect("the handler's own");
-    assert!(
-        inner.downcast_ref::<std::str::Utf8Error>().is_some(),
-        "{inner:?}"
-    );
+    assert!(inner.downcast_ref::<std::str::Utf8Error>().is_some(), "{inner:?}");
     let boxed: Box<dyn std::error::Error + Send + Sync> = error.into();
-    assert!(
-        boxed
-            .to_string()
-            .starts_with("command commands::ReadConfig failed: invalid utf-8")
-    );
+    assert!(boxed.to_string().starts_with("command commands::ReadConfig failed: invalid utf-8"));
 }
 
 #[command]
@@ -535,10 +452,7 @@ async fn no_handler_names_the_fix() {
     assert!(matches!(error.kind(), CommandErrorKind::NoHandler));
     assert_eq!(error.attempts(), 0);
     let text = error.to_string();
-    assert!(
-        text.contains("#[bus::handler]") && text.contains("bus::link!"),
-        "{text}"
-    );
+    assert!(text.contains("#[bus::handler]") && text.contains("bus::link!"), "{text}");
 }
 
 fn _an_owned_context_goes_anywhere(cx: OwnedContext) {

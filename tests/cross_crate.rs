@@ -15,11 +15,7 @@ async fn handlers_of_linked_crates_are_found() {
     assert!(bus.execute(Unanswered).await.is_err());
     bus.shutdown().await;
     let seen = bus.resource::<crates_answers::Seen>().unwrap();
-    assert_eq!(
-        seen.0.load(Ordering::SeqCst),
-        8,
-        "private modules are found too"
-    );
+    assert_eq!(seen.0.load(Ordering::SeqCst), 8, "private modules are found too");
 }
 
 #[tokio::test]
@@ -34,12 +30,7 @@ async fn a_renamed_bus_and_a_facade_are_the_same_bus() {
 #[test]
 fn the_report_is_sorted_whatever_the_linker_did() {
     let bus = Bus::from_registered().unwrap();
-    let names: Vec<_> = bus
-        .wiring()
-        .rows()
-        .iter()
-        .map(|row| row.message.name())
-        .collect();
+    let names: Vec<_> = bus.wiring().rows().iter().map(|row| row.message.name()).collect();
     let mut sorted = names.clone();
     sorted.sort_unstable();
     assert_eq!(names, sorted);

@@ -15,10 +15,7 @@ struct Log(Mutex<Vec<String>>);
 
 impl Log {
     fn add(&self, line: impl Into<String>) {
-        self.0
-            .lock()
-            .expect("no test panics with it")
-            .push(line.into());
+        self.0.lock().expect("no test panics with it").push(line.into());
     }
     fn lines(&self) -> Vec<String> {
         self.0.lock().expect("no test panics with it").clone()
@@ -83,11 +80,7 @@ async fn events_run_beside_each_other() {
     }
     bus.shutdown().await;
     assert_eq!(log.lines().len(), 800);
-    assert_eq!(
-        start.elapsed(),
-        Duration::from_millis(70),
-        "a slow handler held up other events"
-    );
+    assert_eq!(start.elapsed(), Duration::from_millis(70), "a slow handler held up other events");
 }
 
 // Failures stay where they are.
@@ -112,10 +105,7 @@ fn survives(_: &Trouble, log: &Res<Log>) {
 }
 #[handler]
 fn note_failures(event: &EventHandlerFailedEvent, log: &Res<Log>) {
-    log.add(format!(
-        "{} of {}: {}",
-        event.handler, event.event, event.error
-    ));
+    log.add(format!("{} of {}: {}", event.handler, event.event, event.error));
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,11 +124,7 @@ async fn a_failing_handler_touches_no_other_and_is_announced_once() {
             "survives",
         ]
     );
-    assert_eq!(
-        (report.completed, report.failed),
-        (1, 3),
-        "the announcements count as nothing"
-    );
+    assert_eq!((report.completed, report.failed), (1, 3), "the announcements count as nothing");
 }
 
 // Effects.
@@ -151,9 +137,7 @@ struct Act {
 async fn act(command: Act, emit: Emit<Noted>, cx: &Context) -> Result<(), std::fmt::Error> {
     emit.send(Noted("emitted"));
     cx.emit(Noted("emitted through the context"));
-    cx.publish(Noted("published"))
-        .await
-        .map_err(|_| std::fmt::Error)?;
+    cx.publish(Noted("published")).await.map_err(|_| std::fmt::Error)?;
     match command.then {
         "fail" => Err(std::fmt::Error),
         "panic" => panic!("after emitting"),
@@ -172,10 +156,7 @@ fn noted(event: &Noted, log: &Res<Log>, cx: &Context) {
 #[tokio::test(start_paused = true)]
 async fn what_is_emitted_leaves_only_a_handler_that_succeeds() {
     for (then, expected) in [
-        (
-            "succeed",
-            vec!["published", "emitted", "emitted through the context"],
-        ),
+        ("succeed", vec!["published", "emitted", "emitted through the context"]),
         ("fail", vec!["published"]),
         ("panic", vec!["published"]),
         ("hang", vec!["published"]),
@@ -208,18 +189,11 @@ struct Gate {
 #[bus::resource]
 fn gate() -> Gate {
     let open = tokio::sync::Semaphore::new(0);
-    Gate {
-        open,
-        seen: AtomicUsize::new(0),
-        order: Mutex::default(),
-    }
+    Gate { open, seen: AtomicUsize::new(0), order: Mutex::default() }
 }
 
 fn small(strategy: BackpressureStrategy) -> (Bus, Arc<Gate>) {
-    let builder = Bus::builder()
-        .event_queue_size(4)
-        .concurrency(1)
-        .backpressure_strategy(strategy);
+    let builder = Bus::builder().event_queue_size(4).concurrency(1).backpressure_strategy(strategy);
     let (bus, _) = build(builder);
     let gate = bus.resource::<Gate>().expect("provided").into_arc();
     (bus, gate)
@@ -244,26 +218,17 @@ async fn settle() {
 
 #[tokio::test(start_paused = true)]
 async fn block_waits_for_room_and_gives_the_event_back_when_there_is_none() {
-    let (bus, gate) = small(BackpressureStrategy::Block {
-        timeout: Duration::from_secs(2),
-    });
+    let (bus, gate) = small(BackpressureStrategy::Block { timeout: Duration::from_secs(2) });
     fill(&bus).await;
     let start = tokio::time::Instant::now();
     let error = bus.publish(Tick(5)).await.unwrap_err();
     assert_eq!(start.elapsed(), Duration::from_secs(2));
-    assert!(
-        matches!(error.kind(), PublishErrorKind::TimedOut { capacity: 4, .. }),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), PublishErrorKind::TimedOut { capacity: 4, .. }), "{error}");
     assert_eq!(error.into_event().0, 5);
 
     let waiting = tokio::spawn({
         let bus = bus.clone();
-        async move {
-            bus.publish(Tick(6))
-                .await
-                .map(|published| published.outcome)
-        }
+        async move { bus.publish(Tick(6)).await.map(|published| published.outcome) }
     });
     settle().await;
     assert!(!waiting.is_finished());
@@ -271,19 +236,13 @@ async fn block_waits_for_room_and_gives_the_event_back_when_there_is_none() {
     assert_eq!(waiting.await.unwrap().unwrap(), Outcome::Queued);
     gate.open.add_permits(100);
     bus.shutdown().await;
-    assert_eq!(
-        *gate.order.lock().unwrap(),
-        [0, 1, 2, 3, 4, 6],
-        "each once, in order"
-    );
+    assert_eq!(*gate.order.lock().unwrap(), [0, 1, 2, 3, 4, 6], "each once, in order");
     assert_eq!(bus.stats().rejected, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_publish_that_is_dropped_while_it_waits_was_never_queued() {
-    let (bus, gate) = small(BackpressureStrategy::Block {
-        timeout: Duration::from_secs(2),
-    });
+    let (bus, gate) = small(BackpressureStrategy::Block { timeout: Duration::from_secs(2) });
     fill(&bus).await;
     let dropped = tokio::time::timeout(Duration::from_secs(1), bus.publish(Tick(5))).await;
     assert!(dropped.is_err());
@@ -297,10 +256,7 @@ async fn reject_new_refuses_at_once() {
     let (bus, gate) = small(BackpressureStrategy::RejectNew);
     fill(&bus).await;
     let error = bus.publish(Tick(5)).await.unwrap_err();
-    assert!(
-        matches!(error.kind(), PublishErrorKind::Full { capacity: 4 }),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), PublishErrorKind::Full { capacity: 4 }), "{error}");
     let error = bus.try_publish(Tick(5)).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -331,9 +287,7 @@ struct Burst(usize);
 #[handler]
 async fn burst(event: &Burst, bus: Bus) -> bus::Result<()> {
     for n in 0..event.0 {
-        bus.publish(Tick(n))
-            .await
-            .map_err(|error| bus::Error::msg(error.kind()))?;
+        bus.publish(Tick(n)).await.map_err(|error| bus::Error::msg(error.kind()))?;
     }
     Ok(())
 }
@@ -362,21 +316,11 @@ async fn debt_has_a_ceiling_that_is_an_error() {
         lines.is_empty() || lines.iter().all(|line| line.contains("10 events more")),
         "{lines:?}"
     );
-    assert!(
-        bus.stats().queued <= 11,
-        "the bound is not real: {:?}",
-        bus.stats()
-    );
+    assert!(bus.stats().queued <= 11, "the bound is not real: {:?}", bus.stats());
     assert!(bus.stats().rejected >= 1);
     bus.resource::<Gate>().unwrap().open.add_permits(1000);
     bus.shutdown().await;
-    assert!(
-        log.lines()
-            .iter()
-            .any(|line| line.contains("10 events more")),
-        "{:?}",
-        log.lines()
-    );
+    assert!(log.lines().iter().any(|line| line.contains("10 events more")), "{:?}", log.lines());
 }
 
 #[command]
@@ -397,18 +341,10 @@ async fn a_root_command_waits_until_its_debt_is_paid() {
         async move { bus.execute(EmitMany(9)).await }
     });
     settle().await;
-    assert!(
-        !call.is_finished(),
-        "it went on with debt: {:?}",
-        bus.stats()
-    );
+    assert!(!call.is_finished(), "it went on with debt: {:?}", bus.stats());
     gate.open.add_permits(4);
     settle().await;
-    assert!(
-        !call.is_finished(),
-        "it went on with debt: {:?}",
-        bus.stats()
-    );
+    assert!(!call.is_finished(), "it went on with debt: {:?}", bus.stats());
     gate.open.add_permits(100);
     call.await.unwrap().unwrap();
     assert_eq!(bus.stats().debt, 0);
@@ -421,9 +357,7 @@ struct Again;
 #[handler]
 async fn again(_: &Again, bus: Bus, log: &Res<Log>) -> bus::Result<()> {
     log.add("again");
-    bus.publish(Again)
-        .await
-        .map_err(|error| bus::Error::msg(error.kind()))?;
+    bus.publish(Again).await.map_err(|error| bus::Error::msg(error.kind()))?;
     Ok(())
 }
 
@@ -456,10 +390,7 @@ fn publishing_before_there_is_a_runtime_loses_nothing() {
         bus.try_publish(Noted2(n)).unwrap();
     }
     assert_eq!(bus.stats().queued, 3);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     assert!(runtime.block_on(bus.shutdown()).is_clean());
     assert_eq!(log.lines(), ["0", "1", "2"]);
 }
@@ -473,11 +404,7 @@ fn noted2(event: &Noted2, log: &Res<Log>) {
 #[tokio::test]
 async fn publish_carries_its_options() {
     let (bus, log) = bus();
-    bus.publish(Tagged)
-        .header("k", "v")
-        .session("job")
-        .await
-        .unwrap();
+    bus.publish(Tagged).header("k", "v").session("job").await.unwrap();
     bus.shutdown().await;
     assert_eq!(log.lines(), ["v job"]);
 }
@@ -485,9 +412,5 @@ async fn publish_carries_its_options() {
 struct Tagged;
 #[handler]
 fn tagged(_: &Tagged, cx: &Context, log: &Res<Log>) {
-    log.add(format!(
-        "{} {}",
-        cx.header("k").unwrap_or("none"),
-        cx.session()
-    ));
+    log.add(format!("{} {}", cx.header("k").unwrap_or("none"), cx.session()));
 }

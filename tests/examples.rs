@@ -6,30 +6,19 @@ use std::path::Path;
 use std::process::Command;
 
 fn lines(program: &Path) -> Vec<String> {
-    let output = Command::new(program)
-        .output()
-        .expect("cargo builds the examples with the tests");
+    let output = Command::new(program).output().expect("cargo builds the examples with the tests");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {error}", program.display());
-    String::from_utf8(output.stdout)
-        .expect("text")
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
 }
 
 #[test]
 fn quickstart_prints_what_the_readme_says() {
     let mut printed = lines(&common::example("quickstart"));
     let readme = include_str!("../README.md");
-    let (_, after) = readme
-        .split_once("It prints:\n\n```text\n")
-        .expect("the README shows it");
-    let mut shown: Vec<_> = after
-        .lines()
-        .take_while(|line| *line != "```")
-        .map(str::to_owned)
-        .collect();
+    let (_, after) = readme.split_once("It prints:\n\n```text\n").expect("the README shows it");
+    let mut shown: Vec<_> =
+        after.lines().take_while(|line| *line != "```").map(str::to_owned).collect();
     // The event's handler runs beside the caller.
     printed.sort();
     shown.sort();
@@ -40,13 +29,8 @@ fn quickstart_prints_what_the_readme_says() {
 fn the_readme_shows_the_quickstart_itself() {
     let readme = include_str!("../README.md");
     let source = include_str!("../examples/quickstart.rs");
-    let (_, code) = source
-        .split_once("\n\n")
-        .expect("a line of docs, then the code");
-    assert!(
-        readme.contains(code.trim()),
-        "README.md and examples/quickstart.rs differ"
-    );
+    let (_, code) = source.split_once("\n\n").expect("a line of docs, then the code");
+    assert!(readme.contains(code.trim()), "README.md and examples/quickstart.rs differ");
 }
 
 #[test]

@@ -27,11 +27,7 @@ struct Work {
 async fn work(command: Work, log: &Res<Log>) -> Result<(), Unwritable> {
     tokio::time::sleep(Duration::from_secs(1)).await;
     log.add("work".to_owned());
-    if command.fails {
-        Err(Unwritable)
-    } else {
-        Ok(())
-    }
+    if command.fails { Err(Unwritable) } else { Ok(()) }
 }
 #[command(error = std::fmt::Error)]
 struct Fails;
@@ -65,11 +61,7 @@ async fn lines_after(run: impl AsyncFnOnce(&Bus)) -> Vec<String> {
     let bus = Bus::from_registered().unwrap();
     run(&bus).await;
     let report = bus.shutdown().await;
-    assert_eq!(
-        (report.completed, report.failed),
-        (0, 0),
-        "lifecycle events count as the user's"
-    );
+    assert_eq!((report.completed, report.failed), (0, 0), "lifecycle events count as the user's");
     assert_eq!(bus.stats().published, 0);
     let log = bus.resource::<Log>().unwrap();
     std::mem::take(&mut *log.0.lock().unwrap())
@@ -78,11 +70,7 @@ async fn lines_after(run: impl AsyncFnOnce(&Bus)) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_command_is_announced_before_and_after() {
     let lines = lines_after(async |bus| {
-        bus.execute(Work { fails: false })
-            .session("job")
-            .header("k", "v")
-            .await
-            .unwrap();
+        bus.execute(Work { fails: false }).session("job").header("k", "v").await.unwrap();
     });
     let lines = lines.await;
     assert_eq!(
@@ -104,10 +92,7 @@ async fn a_failure_is_announced_with_its_text_where_it_has_one() {
     });
     let lines = lines.await;
     let results: Vec<_> = lines.iter().filter(|line| line.contains("false")).collect();
-    assert!(
-        results[0].contains("an error occurred when formatting an argument"),
-        "{results:?}"
-    );
+    assert!(results[0].contains("an error occurred when formatting an argument"), "{results:?}");
     // The type's name stands for an error that cannot be written.
     assert!(results[1].contains("lifecycle::Unwritable"), "{results:?}");
 }

@@ -44,16 +44,10 @@ async fn a_command_keeps_exactly_one_handler() {
     let refused = bus.register_command_handler(answer("second")).unwrap_err();
     assert!(matches!(refused, RegisterError::AlreadyHandled { .. }));
     let text = refused.to_string();
-    assert!(
-        text.contains("`built_in` at tests/registration.rs:"),
-        "{text}"
-    );
+    assert!(text.contains("`built_in` at tests/registration.rs:"), "{text}");
 
     let higher = HandlerOptions::new().priority(1).name("override");
-    let scoped = bus
-        .register_command_handler_with(higher, answer("override"))
-        .unwrap()
-        .scoped();
+    let scoped = bus.register_command_handler_with(higher, answer("override")).unwrap().scoped();
     assert_eq!(bus.execute(Answered).await.unwrap(), "override");
     drop(scoped);
     assert_eq!(bus.execute(Answered).await.unwrap(), "built in");
@@ -82,10 +76,7 @@ async fn event_handlers_join_by_priority_and_leave() {
     low.unregister();
     bus.publish(Said("two")).await.unwrap();
     bus.shutdown().await;
-    assert_eq!(
-        *heard.lock().unwrap(),
-        ["high one", "scoped one", "low one", "high two"]
-    );
+    assert_eq!(*heard.lock().unwrap(), ["high one", "scoped one", "low one", "high two"]);
 }
 
 struct Prefix(&'static str);
@@ -104,10 +95,7 @@ async fn fake(_: Answered) -> bus::Result<String> {
 async fn a_manual_handler_is_registered_by_its_type_and_checked() {
     let bus = Bus::from_registered().unwrap();
     let refused = bus.register::<by_hand>().unwrap_err();
-    assert!(
-        refused.to_string().contains("registration::Prefix"),
-        "{refused}"
-    );
+    assert!(refused.to_string().contains("registration::Prefix"), "{refused}");
 
     let bus = Bus::builder().provide(Prefix("made")).build().unwrap();
     bus.register::<by_hand>().unwrap();
@@ -117,11 +105,7 @@ async fn a_manual_handler_is_registered_by_its_type_and_checked() {
 
 #[tokio::test]
 async fn the_builder_swaps_handlers_by_type() {
-    let bus = Bus::builder()
-        .without::<built_in>()
-        .handler::<fake>()
-        .build()
-        .unwrap();
+    let bus = Bus::builder().without::<built_in>().handler::<fake>().build().unwrap();
     assert_eq!(bus.execute(Answered).await.unwrap(), "fake");
     let empty = Bus::builder().without_registered().build().unwrap();
     assert!(empty.execute(Answered).await.is_err());

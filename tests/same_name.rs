@@ -13,22 +13,10 @@ mod other {
 fn two_messages_of_one_name_are_refused_with_both_places() {
     let _ = (One, other::Other);
     let error = Bus::from_registered().unwrap_err();
-    let [
-        WiringProblem::SameName {
-            name: "wire.same",
-            first,
-            second,
-        },
-    ] = error.problems()
-    else {
+    let [WiringProblem::SameName { name: "wire.same", first, second }] = error.problems() else {
         panic!("not that one problem: {error}")
     };
     assert_eq!((first.0, second.0), (file!(), file!()));
     assert!(first.1 < second.1, "not sorted: {error}");
-    assert!(
-        error
-            .to_string()
-            .contains("give one another name: `name = \"..\"`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("give one another name: `name = \"..\"`"), "{error}");
 }

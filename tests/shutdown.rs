@@ -35,9 +35,7 @@ async fn step(event: &Step, cx: &Context, count: &Res<Count>) -> bus::Result<()>
     tokio::time::sleep(Duration::from_secs(1)).await;
     count.add();
     if event.0 > 0 {
-        cx.publish(Step(event.0 - 1))
-            .await
-            .map_err(|error| bus::Error::msg(error.kind()))?;
+        cx.publish(Step(event.0 - 1)).await.map_err(|error| bus::Error::msg(error.kind()))?;
         cx.execute(Quick).await?;
     }
     Ok(())
@@ -71,17 +69,11 @@ async fn nothing_new_comes_in_from_outside() {
     let refused = bus.publish(Step(0)).await.unwrap_err();
     assert_eq!(*refused.kind(), PublishErrorKind::ShuttingDown);
     let refused = bus.execute(Quick).await.unwrap_err();
-    assert!(
-        matches!(refused.kind(), CommandErrorKind::ShuttingDown),
-        "{refused}"
-    );
+    assert!(matches!(refused.kind(), CommandErrorKind::ShuttingDown), "{refused}");
     closing.await.unwrap();
     let refused = bus.try_publish(Step(0)).unwrap_err();
     assert_eq!(*refused.kind(), PublishErrorKind::Closed);
-    assert!(
-        bus.shutdown().await.is_clean(),
-        "a second shutdown finds nothing to do"
-    );
+    assert!(bus.shutdown().await.is_clean(), "a second shutdown finds nothing to do");
 }
 
 #[event]
@@ -101,10 +93,8 @@ async fn polite(_: &Polite, cx: &Context, count: &Res<Count>) {
 #[tokio::test(start_paused = true)]
 async fn what_takes_too_long_is_cancelled_then_cut_off_by_name() {
     let builder = Bus::builder().event_timeout(None);
-    let bus = builder
-        .shutdown_timeout(Duration::from_secs(10), Duration::from_secs(2))
-        .build()
-        .unwrap();
+    let bus =
+        builder.shutdown_timeout(Duration::from_secs(10), Duration::from_secs(2)).build().unwrap();
     let count = bus.resource::<Count>().unwrap();
     bus.publish(Stuck).await.unwrap();
     bus.publish(Polite).await.unwrap();
@@ -124,10 +114,8 @@ async fn what_takes_too_long_is_cancelled_then_cut_off_by_name() {
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_started_is_in_the_report() {
     let builder = Bus::builder().concurrency(1).event_timeout(None);
-    let bus = builder
-        .shutdown_timeout(Duration::from_secs(1), Duration::from_secs(1))
-        .build()
-        .unwrap();
+    let bus =
+        builder.shutdown_timeout(Duration::from_secs(1), Duration::from_secs(1)).build().unwrap();
     for _ in 0..5 {
         bus.publish(Stuck).await.unwrap();
     }
@@ -174,12 +162,7 @@ async fn dropping_the_last_handle_ends_the_dispatcher() {
 #[test]
 fn a_runtime_that_ends_under_the_bus_gives_closed() {
     let (bus, _) = bus();
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
     first.block_on(async { bus.publish(Stuck).await.unwrap() });
     drop(first);
@@ -196,15 +179,9 @@ async fn instant(_: &Instant) {}
 
 #[test]
 fn the_runtime_given_to_the_builder_is_used() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    let bus = Bus::builder()
-        .runtime(runtime.handle().clone())
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let bus = Bus::builder().runtime(runtime.handle().clone()).build().unwrap();
     // From a plain thread.
     bus.try_publish(Instant).unwrap();
     assert!(runtime.block_on(bus.shutdown()).is_clean());

@@ -31,11 +31,7 @@ fn run(args: &[&str], input: &[u8]) -> Ran {
     let mut stdin = child.stdin.take().expect("piped");
     let input = input.to_vec();
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = child.wait_with_output().expect("it ends");
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
     writer.join().expect("writing does not panic");
     Ran {
         code: status.code(),
@@ -54,15 +50,11 @@ fn the_sample_gives_a_summary_for_people() {
         "top repositories\n        10  globex/search\n",
         "top actors\n        32  ken\n",
         "failures by cause\n         2  broken JSON\n         2  empty line\n",
-        "4 alerts\n  line 35: wayne/infra was deleted by radia\n",
+        "4 alerts\n  examples/webhooks/sample.ndjson:35: wayne/infra was deleted by radia\n",
         "event handlers: 468 runs, 0 failed, 0 events left\n",
         "deliveries/s, p50 ",
     ] {
-        assert!(
-            ran.out.contains(expected),
-            "no {expected:?} in\n{}",
-            ran.out
-        );
+        assert!(ran.out.contains(expected), "no {expected:?} in\n{}", ran.out);
     }
     let sample = "examples/webhooks/sample.ndjson";
     for expected in [
@@ -73,18 +65,9 @@ fn the_sample_gives_a_summary_for_people() {
         "163: no delivery: not an object",
     ] {
         let expected = format!("{sample}:{expected}");
-        assert!(
-            ran.err.contains(&expected),
-            "no {expected:?} in\n{}",
-            ran.err
-        );
+        assert!(ran.err.contains(&expected), "no {expected:?} in\n{}", ran.err);
     }
-    assert_eq!(
-        ran.err.lines().count(),
-        12,
-        "a line for each failure:\n{}",
-        ran.err
-    );
+    assert_eq!(ran.err.lines().count(), 12, "a line for each failure:\n{}", ran.err);
 }
 
 #[test]
@@ -92,36 +75,19 @@ fn json_says_the_same_and_adds_up() {
     let ran = run(&["--json"], b"");
     let json = ran.json();
     assert_eq!(json["lines"], 200);
-    assert_eq!(
-        (json["ok"].clone(), json["failed"].clone()),
-        (188.into(), 12.into())
-    );
+    assert_eq!((json["ok"].clone(), json["failed"].clone()), (188.into(), 12.into()));
     let sum = |map: &Value| {
-        map.as_object()
-            .expect("a map")
-            .values()
-            .filter_map(Value::as_u64)
-            .sum::<u64>()
+        map.as_object().expect("a map").values().filter_map(Value::as_u64).sum::<u64>()
     };
-    assert_eq!(
-        sum(&json["kinds"]),
-        188,
-        "each processed delivery was counted by its handler"
-    );
+    assert_eq!(sum(&json["kinds"]), 188, "each processed delivery was counted by its handler");
     assert_eq!(sum(&json["failures"]), 12);
     // Statistics and log for each delivery, the two alert rules for pushes and repositories, and the
     // alerts themselves.
     let (kinds, alerts) = (&json["kinds"], json["alerts"].as_u64().expect("a number"));
     let rules = kinds["push"].as_u64().unwrap() + kinds["repository"].as_u64().unwrap();
+    assert_eq!(json["event_handler_runs"].as_u64(), Some(2 * 188 + rules + alerts));
     assert_eq!(
-        json["event_handler_runs"].as_u64(),
-        Some(2 * 188 + rules + alerts)
-    );
-    assert_eq!(
-        (
-            json["event_handler_failures"].as_u64(),
-            json["events_left"].as_u64()
-        ),
+        (json["event_handler_failures"].as_u64(), json["events_left"].as_u64()),
         (Some(0), Some(0))
     );
 }
@@ -146,24 +112,15 @@ fn the_exit_code_says_what_happened() {
     }
     assert!(run(&["--help"], b"").out.contains("--strict"), "no help");
     let wrong = run(&["--colour"], b"").err;
-    assert!(
-        wrong.contains("unknown option `--colour`") && wrong.contains("Usage:"),
-        "{wrong}"
-    );
+    assert!(wrong.contains("unknown option `--colour`") && wrong.contains("Usage:"), "{wrong}");
     let missing = run(&["no-such-file.ndjson"], b"").err;
-    assert!(
-        missing.contains("no-such-file.ndjson cannot be opened"),
-        "{missing}"
-    );
+    assert!(missing.contains("no-such-file.ndjson cannot be opened"), "{missing}");
 }
 
 #[test]
 fn whatever_is_in_a_line_it_is_accounted_for() {
     let star = r#"{"event":"star","payload":{"action":"created","repository":{"full_name":"a/b"},"sender":{"login":"ada"}}}"#;
-    let long = format!(
-        r#"{{"event":"push","payload":"{}"}}"#,
-        "x".repeat(26 * 1024 * 1024)
-    );
+    let long = format!(r#"{{"event":"push","payload":"{}"}}"#, "x".repeat(26 * 1024 * 1024));
     let mut input = Vec::new();
     for line in [
         format!("\u{feff}{star}").as_bytes(), // a byte order mark
@@ -188,11 +145,7 @@ fn whatever_is_in_a_line_it_is_accounted_for() {
     let ran = run(&["--json", "-"], &input);
     let json = ran.json();
     assert_eq!(
-        (
-            json["lines"].clone(),
-            json["ok"].clone(),
-            json["failed"].clone()
-        ),
+        (json["lines"].clone(), json["ok"].clone(), json["failed"].clone()),
         (14.into(), 3.into(), 11.into()),
         "{}",
         ran.err
@@ -207,17 +160,9 @@ fn whatever_is_in_a_line_it_is_accounted_for() {
         "stdin:10: no delivery: missing field `payload`",
         "stdin:12: the line is longer than 25 MiB",
     ] {
-        assert!(
-            ran.err.contains(expected),
-            "no {expected:?} in\n{}",
-            ran.err
-        );
+        assert!(ran.err.contains(expected), "no {expected:?} in\n{}", ran.err);
     }
-    assert_eq!(
-        run(&["--json", "-"], b"").json()["lines"],
-        0,
-        "an empty input"
-    );
+    assert_eq!(run(&["--json", "-"], b"").json()["lines"], 0, "an empty input");
 }
 
 #[test]
@@ -256,8 +201,31 @@ fn the_activity_log_has_a_line_for_each_delivery() {
 fn generated_deliveries_are_all_good() {
     let made = run(&["--generate", "500"], b"").out;
     let json = run(&["--json", "--strict", "-"], made.as_bytes()).json();
-    assert_eq!(
-        (json["lines"].clone(), json["failed"].clone()),
-        (500.into(), 0.into())
+    assert_eq!((json["lines"].clone(), json["failed"].clone()), (500.into(), 0.into()));
+}
+
+#[test]
+fn what_strangers_write_neither_steers_the_terminal_nor_grows() {
+    let long = "x".repeat(1024 * 1024);
+    let input = format!(
+        r#"{{"event":"a\u001b[2J\u202e{long}","payload":{{}}}}
+{{"event":"star","payload":{{"action":"created","repository":"{long}","sender":{{"login":"ada"}}}}}}
+{{"event":"star","payload":{{"action":"created","repository":{{"full_name":"a\nb{long}"}},"sender":{{"login":"ada"}}}}}}
+"#
     );
+    let ran = run(&["--json", "-"], input.as_bytes());
+    assert_eq!(ran.json()["ok"], 1);
+    assert!(!ran.err.contains(['\u{1b}', '\u{202e}']), "raw control characters");
+    assert!(ran.err.len() < 2000, "{} bytes for two failures", ran.err.len());
+    assert!(ran.out.len() < 4000, "{} bytes of summary", ran.out.len());
+    assert!(ran.json()["repositories"][0]["name"].as_str().unwrap().starts_with("a\u{fffd}b"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_costs_the_log_and_not_the_summary() {
+    let ran = run(&["--json", "--log", "/dev/full"], b"");
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let json = ran.json();
+    assert_eq!((json["ok"].clone(), json["log_is_whole"].clone()), (188.into(), false.into()));
 }

@@ -12,10 +12,7 @@ mod right {
     pub(crate) struct Go;
     #[handler(name = "goer", timeout = "250ms")]
     pub(crate) async fn go(_: Go, bus: &Res<Late>) -> bus::Result<()> {
-        assert!(
-            bus.0.upgrade().is_some(),
-            "a resource's weak bus was never set"
-        );
+        assert!(bus.0.upgrade().is_some(), "a resource's weak bus was never set");
         Ok(())
     }
     pub(crate) struct Late(WeakBus, pub(crate) usize);
@@ -80,10 +77,7 @@ fn all_problems_come_at_once_sorted_with_their_places() {
     ];
     assert_eq!(found.len(), starts.len(), "{found:#?}");
     for (problem, start) in found.iter().zip(starts) {
-        assert!(
-            problem.starts_with(start),
-            "{problem}\n  does not start with\n{start}"
-        );
+        assert!(problem.starts_with(start), "{problem}\n  does not start with\n{start}");
     }
     assert!(found[4].contains("wiring::wrong::Missing"), "{}", found[4]);
 }
@@ -92,7 +86,7 @@ fn all_problems_come_at_once_sorted_with_their_places() {
 async fn resources_are_made_after_those_they_take() {
     let bus = Bus::builder().only("wiring::right").build().unwrap();
     assert_eq!(
-        bus.resource::<right::Late>().map(|late| late.1),
+        bus.resource::<right::Late>().map(|late| late.1).ok(),
         Some(2),
         "made of another base"
     );
@@ -102,47 +96,31 @@ async fn resources_are_made_after_those_they_take() {
 #[test]
 fn a_provided_value_replaces_the_function() {
     struct Plain;
-    let bus = Bus::builder()
-        .only("wiring::right")
-        .provide(Plain)
-        .provide(right_base(0))
-        .build()
-        .unwrap();
-    assert!(bus.resource::<Plain>().is_some());
+    let bus =
+        Bus::builder().only("wiring::right").provide(Plain).provide(right_base(0)).build().unwrap();
+    assert!(bus.resource::<Plain>().is_ok());
     fn right_base(_: usize) -> u128 {
         7
     }
-    assert_eq!(bus.resource::<u128>().map(|n| *n), Some(7));
+    assert_eq!(bus.resource::<u128>().map(|n| *n).ok(), Some(7));
 }
 
 #[test]
 fn a_command_without_a_handler_is_a_warning_and_strict_makes_it_an_error() {
     let bus = Bus::builder().only("wiring::right").build().unwrap();
     let warnings = bus.wiring().warnings().join("\n");
+    assert!(warnings.contains("wiring::wrong::Needs (tests/wiring.rs:"), "{warnings}");
+    let strict = Bus::builder().only("wiring::right").strict().build().unwrap_err();
     assert!(
-        warnings.contains("wiring::wrong::Needs (tests/wiring.rs:"),
-        "{warnings}"
-    );
-    let strict = Bus::builder()
-        .only("wiring::right")
-        .strict()
-        .build()
-        .unwrap_err();
-    assert!(
-        strict
-            .problems()
-            .iter()
-            .any(|p| matches!(p, WiringProblem::NoHandler { .. })),
+        strict.problems().iter().any(|p| matches!(p, WiringProblem::NoHandler { .. })),
         "{strict}"
     );
 }
 
 #[test]
 fn the_report_lists_what_was_found() {
-    let bus = Bus::builder()
-        .only("wiring::right")
-        .configure::<right::went>(|h| h.priority(9))
-        .build();
+    let bus =
+        Bus::builder().only("wiring::right").configure::<right::went>(|h| h.priority(9)).build();
     let text = bus.unwrap().wiring().to_string();
     assert!(
         text.contains("command wiring::right::Go\n     0  `goer` at tests/wiring.rs:"),
@@ -157,10 +135,6 @@ fn the_report_lists_what_was_found() {
 #[test]
 fn modules_are_named_whole() {
     let bus = Bus::builder().only("wiring::rig").build().unwrap();
-    assert_eq!(
-        bus.stats().handlers,
-        0,
-        "`wiring::rig` is no module of `wiring::right`"
-    );
+    assert_eq!(bus.stats().handlers, 0, "`wiring::rig` is no module of `wiring::right`");
     let _: fn(&Context) -> bus::MessageId = Context::id;
 }

@@ -23,10 +23,7 @@ pub(crate) fn local(name: &str) -> Ident {
 /// The fields that say where a type is declared. `line!()` is the line of its own span.
 pub(crate) fn place(name: &Ident) -> TokenStream {
     let at = name.span();
-    let (file, line) = (
-        quote_spanned!(at=> ::core::file!()),
-        quote_spanned!(at=> ::core::line!()),
-    );
+    let (file, line) = (quote_spanned!(at=> ::core::file!()), quote_spanned!(at=> ::core::line!()));
     quote!(file: #file, line: #line,)
 }
 

@@ -77,9 +77,7 @@ impl Default for Builder {
             event_queue_size: 10_000,
             settings: Settings {
                 batch_size: 100,
-                strategy: BackpressureStrategy::Block {
-                    timeout: Duration::from_secs(30),
-                },
+                strategy: BackpressureStrategy::Block { timeout: Duration::from_secs(30) },
                 concurrency: 1024,
                 command_timeout: Some(Duration::from_secs(30)),
                 event_timeout: Some(Duration::from_secs(60)),
@@ -124,8 +122,7 @@ impl Builder {
         mut self,
         set: impl FnOnce(HandlerConfig) -> HandlerConfig,
     ) -> Self {
-        self.configure
-            .push((H::ENTRY, set(HandlerConfig::default())));
+        self.configure.push((H::ENTRY, set(HandlerConfig::default())));
         self
     }
 
@@ -139,8 +136,7 @@ impl Builder {
     /// Provides a resource, in place of what a `#[resource]` function would: that is not called.
     pub fn provide<T: Resource>(mut self, value: T) -> Self {
         let provided = Provided::new(value);
-        self.provided
-            .retain(|former| former.type_id != provided.type_id);
+        self.provided.retain(|former| former.type_id != provided.type_id);
         self.provided.push(provided);
         self
     }
@@ -219,9 +215,7 @@ impl Builder {
 
         let mut resources = ResourceSet::default();
         resources.insert(Provided::new(WeakBus::default()));
-        std::mem::take(&mut self.provided)
-            .into_iter()
-            .for_each(|value| resources.insert(value));
+        std::mem::take(&mut self.provided).into_iter().for_each(|value| resources.insert(value));
         let functions = self.resource_functions();
         let promised: HashSet<_> = functions.iter().map(|entry| entry.type_id).collect();
         provide::provide(functions, &mut resources, &mut problems);
@@ -250,11 +244,7 @@ impl Builder {
 
     /// The handlers of this bus, in the order in which they run.
     fn plans(&mut self, problems: &mut Vec<WiringProblem>) -> Vec<Planned> {
-        let mut entries = if self.registered {
-            wiring::registered()
-        } else {
-            Vec::new()
-        };
+        let mut entries = if self.registered { wiring::registered() } else { Vec::new() };
         if !self.only.is_empty() {
             entries.retain(|entry| wiring::is_within(entry.meta.module, &self.only));
         }
@@ -264,15 +254,9 @@ impl Builder {
                 entries.push(added);
             }
         }
-        let mut plans: Vec<_> = entries
-            .into_iter()
-            .map(|entry| (entry, Plan::of(entry)))
-            .collect();
+        let mut plans: Vec<_> = entries.into_iter().map(|entry| (entry, Plan::of(entry))).collect();
         for (entry, config) in std::mem::take(&mut self.configure) {
-            match plans
-                .iter_mut()
-                .find(|(other, _)| std::ptr::eq(*other, entry))
-            {
+            match plans.iter_mut().find(|(other, _)| std::ptr::eq(*other, entry)) {
                 Some((_, plan)) => config.apply(plan),
                 None => problems.push(WiringProblem::NoSuchHandler {
                     setting: "configure",
@@ -285,9 +269,7 @@ impl Builder {
     }
 
     fn resource_functions(&self) -> Vec<&'static ResourceEntry> {
-        let functions = inventory::iter::<RegisteredResource>
-            .into_iter()
-            .map(|entry| entry.0);
+        let functions = inventory::iter::<RegisteredResource>.into_iter().map(|entry| entry.0);
         functions.filter(|_| self.registered).collect()
     }
 
@@ -303,16 +285,10 @@ impl Builder {
             ("command_timeout", self.settings.command_timeout),
             ("event_timeout", self.settings.event_timeout),
         ];
-        let timeouts = timeouts
-            .into_iter()
-            .filter(|(_, timeout)| *timeout == Some(Duration::ZERO));
+        let timeouts = timeouts.into_iter().filter(|(_, timeout)| *timeout == Some(Duration::ZERO));
         let timeouts = timeouts.map(|(setting, _)| (setting, "0 s", "longer than that, or `None`"));
         let problem = |(setting, value, range): (&'static str, &str, &'static str)| {
-            WiringProblem::BadSetting {
-                setting,
-                value: value.to_owned(),
-                range,
-            }
+            WiringProblem::BadSetting { setting, value: value.to_owned(), range }
         };
         counts.chain(timeouts).map(problem).collect()
     }

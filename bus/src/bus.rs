@@ -21,7 +21,7 @@ use crate::error::{Error, PublishError};
 use crate::event::publish::{self, Publish, Published};
 use crate::event::shutdown::{self, ShutdownReport};
 use crate::handler::param::{Param, ParamError, Requirements};
-use crate::handler::resource::{Res, ResourceParam, ResourceSet};
+use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::carrier::Moved;
 use crate::message::{Command, Event};
 use crate::pipeline::execute::{Execute, Reply, Stage, StageProj};
@@ -114,10 +114,12 @@ impl Bus {
         shutdown::shutdown(self.core()).await
     }
 
-    /// The resource of type `T`, if it was provided.
-    #[must_use]
-    pub fn resource<T: Send + Sync + 'static>(&self) -> Option<Res<T>> {
-        self.core().resources.get().cloned()
+    /// The resource of type `T`.
+    ///
+    /// # Errors
+    /// When none was provided; the text names the type.
+    pub fn resource<T: Resource>(&self) -> Result<Res<T>, ParamError> {
+        self.core().resources.get().cloned().ok_or_else(ParamError::missing::<T>)
     }
 
     /// What was found when the bus was built.
@@ -170,10 +172,9 @@ where
         loop {
             match this.stage.as_mut().project() {
                 StageProj::New => match admission::look_up(core, this.call) {
-                    Ok((found, seed)) => this.stage.set(Stage::Running {
-                        run: Run::new(core, seed),
-                        found,
-                    }),
+                    Ok((found, seed)) => {
+                        this.stage.set(Stage::Running { run: Run::new(core, seed), found })
+                    }
                     Err(refused) => {
                         this.stage.set(Stage::Done);
                         return Poll::Ready(Err(refused));
@@ -183,8 +184,7 @@ where
                     let answer = match this.command.take() {
                         Some(command) => {
                             announce::started(core, run.context(), this.call);
-                            run.as_mut()
-                                .begin(|lender| found.slot().begin(Moved(command), lender))
+                            run.as_mut().begin(|lender| found.slot().begin(Moved(command), lender))
                         }
                         None if this.call.is_cancelled(task) => {
                             Some(conclusion::cancel(run.as_mut()))
@@ -193,12 +193,14 @@ where
                     };
                     let Some(answer) = answer else { continue };
                     let reply = conclusion::conclude(core, this.call, found, run.context(), answer);
-                    this.stage.set(Stage::settling(core, this.call, reply));
+                    let Some(debt) = conclusion::debt(core, this.call, run.context()) else {
+                        this.stage.set(Stage::Done);
+                        return Poll::Ready(reply);
+                    };
+                    this.stage.set(Stage::Settling { reply: Some(reply), debt });
                 }
                 StageProj::Settling { reply, debt } => {
-                    if let Some(debt) = debt {
-                        task::ready!(debt.as_mut().poll(task));
-                    }
+                    task::ready!(debt.as_mut().poll(task));
                     let reply = reply.take();
                     this.stage.set(Stage::Done);
                     if let Some(reply) = reply {
@@ -214,9 +216,7 @@ where
 impl Bus {
     /// The handle of a core, also when the last one has just gone.
     pub(crate) fn of(core: &Core) -> Bus {
-        weak(core)
-            .upgrade()
-            .unwrap_or_else(|| Bus(Arc::new(Handle { core: core.arc() })))
+        weak(core).upgrade().unwrap_or_else(|| Bus(Arc::new(Handle { core: core.arc() })))
     }
 
     pub(crate) fn new(core: Arc<Core>) -> Bus {
@@ -267,10 +267,7 @@ impl fmt::Debug for WeakBus {
 
 /// The bus is a resource of itself, held weakly: resources may take it before it is built.
 fn weak(core: &Core) -> WeakBus {
-    core.resources
-        .get::<WeakBus>()
-        .map(|bus| WeakBus::clone(bus))
-        .unwrap_or_default()
+    core.resources.get::<WeakBus>().map(|bus| WeakBus::clone(bus)).unwrap_or_default()
 }
 
 impl<'cx> Param<'cx> for Bus {
@@ -288,8 +285,6 @@ impl<'cx> Param<'cx> for WeakBus {
 impl<'r> ResourceParam<'r> for WeakBus {
     fn require(_: &mut Requirements) {}
     fn extract(resources: &'r ResourceSet) -> Result<Self, Error> {
-        Ok(<&Res<WeakBus> as ResourceParam<'_>>::extract(resources)?
-            .deref()
-            .clone())
+        Ok(<&Res<WeakBus> as ResourceParam<'_>>::extract(resources)?.deref().clone())
     }
 }

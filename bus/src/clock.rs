@@ -39,11 +39,7 @@ pin_project! {
 impl Sleep {
     /// A sleep that is any future.
     pub fn new(future: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self {
-            kind: Kind::Other {
-                sleep: Box::pin(future),
-            },
-        }
+        Self { kind: Kind::Other { sleep: Box::pin(future) } }
     }
 }
 
@@ -76,8 +72,6 @@ impl Clock for TokioClock {
     /// Outside a tokio runtime with its timers enabled.
     fn sleep_until(&self, deadline: Instant) -> Sleep {
         let sleep = tokio::time::sleep_until(tokio::time::Instant::from_std(deadline));
-        Sleep {
-            kind: Kind::Tokio { sleep },
-        }
+        Sleep { kind: Kind::Tokio { sleep } }
     }
 }

@@ -79,13 +79,10 @@ pub(crate) struct Work {
 
 impl Core {
     /// The handler of a command.
+    #[inline]
     pub(crate) fn command(&self, type_id: TypeId) -> Option<Found<'_, Plan>> {
         match self.additions.table() {
-            None => self
-                .table
-                .commands
-                .get(&type_id)
-                .map(|plan| Found::Built(&**plan)),
+            None => self.table.commands.get(&type_id).map(|plan| Found::Built(&**plan)),
             Some(table) => table.commands.get(&type_id).cloned().map(Found::Added),
         }
     }
@@ -93,20 +90,15 @@ impl Core {
     /// The handlers of an event.
     pub(crate) fn route(&self, type_id: TypeId) -> Option<Found<'_, Route>> {
         match self.additions.table() {
-            None => self
-                .table
-                .events
-                .get(&type_id)
-                .map(|route| Found::Built(&**route)),
+            None => self.table.events.get(&type_id).map(|route| Found::Built(&**route)),
             Some(table) => table.events.get(&type_id).cloned().map(Found::Added),
         }
     }
 
     /// Which of the bus's own events somebody handles.
+    #[inline]
     pub(crate) fn listens(&self) -> Listens {
-        self.additions
-            .table()
-            .map_or(self.table.listens, |table| table.listens)
+        self.additions.table().map_or(self.table.listens, |table| table.listens)
     }
 
     /// Says that events are lost which nobody can be given back.
@@ -117,9 +109,7 @@ impl Core {
 
     pub(crate) fn arc(&self) -> Arc<Core> {
         // A core is only ever made inside an `Arc`, and whoever has `&self` keeps that alive.
-        self.me
-            .upgrade()
-            .unwrap_or_else(|| unreachable!("a borrowed core is alive"))
+        self.me.upgrade().unwrap_or_else(|| unreachable!("a borrowed core is alive"))
     }
 
     pub(crate) fn weak(&self) -> Weak<Core> {
@@ -128,11 +118,7 @@ impl Core {
 
     /// For the outbox of a call that has ended: the core, if somebody may still send into it.
     pub(crate) fn weak_for(&self, scratch: &Arc<Scratch>) -> Weak<Core> {
-        if Arc::strong_count(scratch) > 1 {
-            self.weak()
-        } else {
-            Weak::new()
-        }
+        if Arc::strong_count(scratch) > 1 { self.weak() } else { Weak::new() }
     }
 }
 

@@ -95,9 +95,7 @@ impl Context {
     /// Queues the event when this handler has succeeded; see [`Emit`](crate::Emit). Never waits.
     pub fn emit<E: Event>(&self, event: E) {
         let scratch = self.scratch();
-        scratch
-            .outbox
-            .send(&scratch.origin, E::INFO, Arc::new(event));
+        scratch.outbox.send(&scratch.origin, E::INFO, Arc::new(event));
     }
 
     /// Executes a command as a part of this call: it inherits correlation, session, principal,

@@ -25,16 +25,10 @@ impl Bus {
     /// # Errors
     /// When the command is handled already, or something the function takes was not provided.
     pub fn register<H: HandlerType>(&self) -> Result<Registration, RegisterError> {
-        let plan = Plan {
-            handler: at_run_time(Plan::of(H::ENTRY).handler),
-            ..Plan::of(H::ENTRY)
-        };
+        let plan = Plan { handler: at_run_time(Plan::of(H::ENTRY).handler), ..Plan::of(H::ENTRY) };
         let mut takes = Requirements::default();
         (H::ENTRY.require)(&mut takes);
-        let missing = takes
-            .0
-            .iter()
-            .find(|r| !self.core().resources.contains(r.type_id));
+        let missing = takes.0.iter().find(|r| !self.core().resources.contains(r.type_id));
         if let Some(requirement) = missing {
             return Err(RegisterError::MissingResource {
                 handler: plan.handler,
@@ -83,11 +77,8 @@ impl Bus {
         Fut: Future + Send + 'static,
         Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
     {
-        let plan = plan::<A::Message>(
-            options,
-            Arc::new(closure::slot(handler)),
-            Location::caller(),
-        );
+        let plan =
+            plan::<A::Message>(options, Arc::new(closure::slot(handler)), Location::caller());
         self.core().additions.add(self.core(), plan)
     }
 
@@ -118,11 +109,8 @@ impl Bus {
         Fut: Future + Send + 'static,
         Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
     {
-        let plan = plan::<A::Message>(
-            options,
-            Arc::new(closure::slot(handler)),
-            Location::caller(),
-        );
+        let plan =
+            plan::<A::Message>(options, Arc::new(closure::slot(handler)), Location::caller());
         match self.core().additions.add(self.core(), plan) {
             Ok(registration) => registration,
             // An event has any number of handlers.
@@ -155,8 +143,5 @@ fn plan<M: Message>(
 }
 
 fn at_run_time(handler: HandlerInfo) -> HandlerInfo {
-    HandlerInfo {
-        at_run_time: true,
-        ..handler
-    }
+    HandlerInfo { at_run_time: true, ..handler }
 }

@@ -38,10 +38,8 @@ pub struct Stats {
 impl Stats {
     pub(crate) fn of(core: &Core) -> Self {
         let (queued, debt, counts) = core.queue.gauge();
-        let handlers = core
-            .additions
-            .table()
-            .map_or_else(|| core.table.handlers(), |t| t.handlers());
+        let handlers =
+            core.additions.table().map_or_else(|| core.table.handlers(), |t| t.handlers());
         Self {
             published: counts.accepted,
             rejected: core.counters.rejected.sum(),

@@ -1,6 +1,6 @@
 //! What somebody should look at. Runs first.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bus::{Res, event, handler, resource};
 
@@ -13,6 +13,7 @@ const KEPT: usize = 10;
 #[event]
 #[derive(Debug)]
 pub(crate) struct Alert {
+    pub(crate) source: Arc<str>,
     pub(crate) line: u64,
     pub(crate) text: String,
 }
@@ -21,33 +22,25 @@ pub(crate) struct Alert {
 #[handler(priority = 100)]
 fn history_rewritten(event: &Pushed, emit: bus::Emit<Alert>) {
     if event.forced && event.to_default_branch {
-        let Scene {
-            line,
-            repository,
-            actor,
-        } = &event.scene;
+        let Scene { source, line, repository, actor } = &event.scene;
         let text = format!("{actor} force-pushed to {} of {repository}", event.branch);
-        emit.send(Alert { line: *line, text });
+        emit.send(Alert { source: Arc::clone(source), line: *line, text });
     }
 }
 
 /// The rule: a repository was opened to the world, or is gone.
 #[handler(priority = 100)]
 fn repository_exposed(event: &RepositoryChanged, emit: bus::Emit<Alert>) {
-    if matches!(&*event.action, "publicized" | "deleted") {
-        let Scene {
-            line,
-            repository,
-            actor,
-        } = &event.scene;
+    if matches!(event.action.as_str(), "publicized" | "deleted") {
+        let Scene { source, line, repository, actor } = &event.scene;
         let text = format!("{repository} was {} by {actor}", event.action);
-        emit.send(Alert { line: *line, text });
+        emit.send(Alert { source: Arc::clone(source), line: *line, text });
     }
 }
 
 /// The alerts of this run.
 #[derive(Debug, Default)]
-pub(crate) struct Alerts(Mutex<(u64, Vec<(u64, String)>)>);
+pub(crate) struct Alerts(Mutex<(u64, Vec<(Arc<str>, u64, String)>)>);
 
 #[resource]
 fn alerts() -> Alerts {
@@ -59,18 +52,14 @@ fn keep_alert(event: &Alert, alerts: &Res<Alerts>) {
     let mut alerts = alerts.0.lock().unwrap_or_else(PoisonError::into_inner);
     alerts.0 += 1;
     if alerts.1.len() < KEPT {
-        alerts.1.push((event.line, event.text.clone()));
+        alerts.1.push((Arc::clone(&event.source), event.line, event.text.clone()));
     }
 }
 
 impl Alerts {
     /// How many, and the first of them by line.
-    pub(crate) fn seen(&self) -> (u64, Vec<(u64, String)>) {
-        let mut seen = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+    pub(crate) fn seen(&self) -> (u64, Vec<(Arc<str>, u64, String)>) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         seen.1.sort();
         seen
     }

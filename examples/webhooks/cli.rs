@@ -51,13 +51,8 @@ pub(crate) enum Wrong {
 
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wrong> {
     let mut args = args;
-    let mut options = Options {
-        files: Vec::new(),
-        json: false,
-        strict: false,
-        log: None,
-        failures: 20,
-    };
+    let mut options =
+        Options { files: Vec::new(), json: false, strict: false, log: None, failures: 20 };
     let mut only_files = false;
     while let Some(arg) = args.next() {
         let text = arg.to_string_lossy().into_owned();
@@ -82,14 +77,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wron
 }
 
 fn sample() -> PathBuf {
-    [
-        env!("CARGO_MANIFEST_DIR"),
-        "examples",
-        "webhooks",
-        "sample.ndjson",
-    ]
-    .iter()
-    .collect()
+    [env!("CARGO_MANIFEST_DIR"), "examples", "webhooks", "sample.ndjson"].iter().collect()
 }
 
 fn value(option: &str, value: Option<OsString>) -> Result<OsString, Wrong> {
@@ -99,8 +87,5 @@ fn value(option: &str, value: Option<OsString>) -> Result<OsString, Wrong> {
 fn number(option: &str, given: Option<OsString>) -> Result<u64, Wrong> {
     let given = value(option, given)?;
     let text = given.to_string_lossy().into_owned();
-    text.parse().map_err(|_| Wrong::NoNumber {
-        option: option.to_owned(),
-        value: text,
-    })
+    text.parse().map_err(|_| Wrong::NoNumber { option: option.to_owned(), value: text })
 }

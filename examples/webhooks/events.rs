@@ -1,13 +1,18 @@
 //! What has happened, in the words of the domain.
 
+use std::sync::Arc;
+
 use bus::event;
+
+use crate::text::Text;
 
 /// Where, and through whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
+    pub(crate) source: Arc<str>,
     pub(crate) line: u64,
-    pub(crate) repository: String,
-    pub(crate) actor: String,
+    pub(crate) repository: Text,
+    pub(crate) actor: Text,
 }
 
 /// Commits were pushed.
@@ -15,7 +20,7 @@ pub(crate) struct Scene {
 #[derive(Debug)]
 pub(crate) struct Pushed {
     pub(crate) scene: Scene,
-    pub(crate) branch: String,
+    pub(crate) branch: Text,
     pub(crate) commits: usize,
     pub(crate) forced: bool,
     pub(crate) to_default_branch: bool,
@@ -26,9 +31,9 @@ pub(crate) struct Pushed {
 #[derive(Debug)]
 pub(crate) struct IssueChanged {
     pub(crate) scene: Scene,
-    pub(crate) action: String,
+    pub(crate) action: Text,
     pub(crate) number: u64,
-    pub(crate) title: String,
+    pub(crate) title: Text,
 }
 
 /// A pull request was opened, closed, merged, ...
@@ -36,9 +41,9 @@ pub(crate) struct IssueChanged {
 #[derive(Debug)]
 pub(crate) struct PullRequestChanged {
     pub(crate) scene: Scene,
-    pub(crate) action: String,
+    pub(crate) action: Text,
     pub(crate) number: u64,
-    pub(crate) title: String,
+    pub(crate) title: Text,
     pub(crate) merged: bool,
 }
 
@@ -47,8 +52,8 @@ pub(crate) struct PullRequestChanged {
 #[derive(Debug)]
 pub(crate) struct Released {
     pub(crate) scene: Scene,
-    pub(crate) action: String,
-    pub(crate) tag: String,
+    pub(crate) action: Text,
+    pub(crate) tag: Text,
     pub(crate) prerelease: bool,
 }
 
@@ -65,7 +70,7 @@ pub(crate) struct Starred {
 #[derive(Debug)]
 pub(crate) struct Forked {
     pub(crate) scene: Scene,
-    pub(crate) into: String,
+    pub(crate) into: Text,
 }
 
 /// The repository itself was created, renamed, publicized, deleted, ...
@@ -73,5 +78,5 @@ pub(crate) struct Forked {
 #[derive(Debug)]
 pub(crate) struct RepositoryChanged {
     pub(crate) scene: Scene,
-    pub(crate) action: String,
+    pub(crate) action: Text,
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Write};
 
 use bus::{CommandError, CommandErrorKind};
 
 use crate::delivery::Rejected;
+use crate::text::Text;
 
 /// Why a line was not processed.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +19,9 @@ pub(crate) enum Failure {
     #[error("the line is not UTF-8: {0}")]
     NotText(std::str::Utf8Error),
     #[error("broken JSON: {0}")]
-    BrokenJson(serde_json::Error),
+    BrokenJson(Text),
     #[error("no delivery: {0}")]
-    NoDelivery(String),
+    NoDelivery(Text),
     #[error(transparent)]
     Rejected(Rejected),
     #[error("{0}")]
@@ -63,27 +65,16 @@ pub(crate) struct Failures {
 
 impl Failures {
     pub(crate) fn new(print: u64) -> Self {
-        Self {
-            by_cause: BTreeMap::new(),
-            total: 0,
-            print,
-        }
+        Self { by_cause: BTreeMap::new(), total: 0, print }
     }
 
     pub(crate) fn add(&mut self, source: &str, line: u64, failure: Failure) {
         *self.by_cause.entry(failure.cause()).or_default() += 1;
         self.total += 1;
         if self.total <= self.print {
-            eprintln!(
-                "{}",
-                Report {
-                    source,
-                    line,
-                    failure: &failure
-                }
-            );
+            say(format_args!("{}", Report { source, line, failure: &failure }));
         } else if self.total == self.print + 1 && self.print > 0 {
-            eprintln!("(further failures are counted, not printed: `--failures N`)");
+            say(format_args!("(further failures are counted, not printed: `--failures N`)"));
         }
     }
 
@@ -106,4 +97,9 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.source, self.line, self.failure)
     }
+}
+
+/// A line on standard error. Where that is closed or full there is nobody to tell.
+pub(crate) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -5,19 +5,11 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 const OWNERS: [&str; 6] = ["acme", "globex", "initech", "umbra", "hooli", "wayne"];
-const PROJECTS: [&str; 8] = [
-    "api", "web", "docs", "infra", "mobile", "search", "billing", "auth",
-];
-const PEOPLE: [&str; 9] = [
-    "ada", "grace", "linus", "barbara", "edsger", "margaret", "ken", "radia", "ci-bot",
-];
-const TITLES: [&str; 5] = [
-    "Crash on start",
-    "Typo in the guide",
-    "Slow query",
-    "Upgrade the parser",
-    "Flaky upload",
-];
+const PROJECTS: [&str; 8] = ["api", "web", "docs", "infra", "mobile", "search", "billing", "auth"];
+const PEOPLE: [&str; 9] =
+    ["ada", "grace", "linus", "barbara", "edsger", "margaret", "ken", "radia", "ci-bot"];
+const TITLES: [&str; 5] =
+    ["Crash on start", "Typo in the guide", "Slow query", "Upgrade the parser", "Flaky upload"];
 
 /// Writes `count` deliveries, one a line.
 pub(crate) fn write(count: u64, out: &mut impl Write) -> io::Result<()> {
@@ -60,10 +52,7 @@ fn delivery(n: u64, random: &mut Random) -> (&'static str, Value) {
                 "release": { "tag_name": format!("v1.{}.0", random.below(40)), "prerelease": random.below(4) == 0 },
             }),
         ),
-        16..18 => (
-            "star",
-            json!({ "action": random.of(&["created", "created", "deleted"]) }),
-        ),
+        16..18 => ("star", json!({ "action": random.of(&["created", "created", "deleted"]) })),
         18 => (
             "fork",
             json!({ "forkee": { "full_name": format!("{}/fork-{n}", random.of(&PEOPLE)) } }),

@@ -31,17 +31,10 @@ impl Source {
     fn open(file: Option<&PathBuf>) -> Result<Self, NotOpened> {
         let Some(path) = file else {
             let reader = Box::new(BufReader::new(io::stdin()));
-            return Ok(Self {
-                name: "stdin".to_owned(),
-                reader,
-            });
+            return Ok(Self { name: "stdin".to_owned(), reader });
         };
         let here = std::env::current_dir().unwrap_or_default();
-        let name = path
-            .strip_prefix(here)
-            .unwrap_or(path)
-            .display()
-            .to_string();
+        let name = path.strip_prefix(here).unwrap_or(path).display().to_string();
         let opened = File::open(path).and_then(|file| {
             if file.metadata()?.is_dir() {
                 Err(io::ErrorKind::IsADirectory.into())
@@ -50,10 +43,9 @@ impl Source {
             }
         });
         match opened {
-            Ok(file) => Ok(Self {
-                name,
-                reader: Box::new(BufReader::with_capacity(1 << 16, file)),
-            }),
+            Ok(file) => {
+                Ok(Self { name, reader: Box::new(BufReader::with_capacity(1 << 16, file)) })
+            }
             Err(error) => Err(NotOpened { name, error }),
         }
     }
@@ -78,11 +70,7 @@ impl Lines {
     fn read(&mut self) -> io::Result<Option<Line>> {
         let mut content = Vec::new();
         let limit = LONGEST as u64 + 2;
-        let read = self
-            .reader
-            .by_ref()
-            .take(limit)
-            .read_until(b'\n', &mut content)?;
+        let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut content)?;
         if read == 0 {
             return Ok(None);
         }
@@ -96,18 +84,12 @@ impl Lines {
         }
         let number = self.number;
         if content.len() > LONGEST {
-            return Ok(Some(Line {
-                number,
-                content: Err(Failure::TooLong),
-            }));
+            return Ok(Some(Line { number, content: Err(Failure::TooLong) }));
         }
         if number == 1 && content.starts_with(b"\xef\xbb\xbf") {
             content.drain(..3);
         }
-        Ok(Some(Line {
-            number,
-            content: Ok(content),
-        }))
+        Ok(Some(Line { number, content: Ok(content) }))
     }
 }
 

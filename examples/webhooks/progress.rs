@@ -15,11 +15,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Progress {
     pub(crate) fn on_a_terminal() -> Self {
-        Self {
-            on: io::stderr().is_terminal(),
-            next_look: LINES_A_LOOK,
-            shown: None,
-        }
+        Self { on: io::stderr().is_terminal(), next_look: LINES_A_LOOK, shown: None }
     }
 
     pub(crate) fn show(&mut self, lines: u64, start: Instant) {

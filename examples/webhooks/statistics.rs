@@ -40,8 +40,8 @@ impl Statistics {
     fn count(&self, kind: &'static str, scene: &Scene) {
         let mut tables = self.tables();
         *tables.kinds.entry(kind).or_default() += 1;
-        tables.repositories.add(&scene.repository);
-        tables.actors.add(&scene.actor);
+        tables.repositories.add(scene.repository.as_str());
+        tables.actors.add(scene.actor.as_str());
     }
 }
 

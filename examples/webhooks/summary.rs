@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::activity::ActivityLog;
 use crate::alerts::Alerts;
-use crate::failure::Failures;
+use crate::failure::{Failures, say};
 use crate::latency::Latency;
 use crate::statistics::Statistics;
 
@@ -37,6 +37,8 @@ pub(crate) struct Summary {
     counts_are_exact: bool,
     alerts: u64,
     first_alerts: Vec<FirstAlert>,
+    pub(crate) log_is_whole: bool,
+    events_published: u64,
     event_handler_runs: u64,
     event_handler_failures: u64,
     events_left: u64,
@@ -54,6 +56,7 @@ struct Named {
 
 #[derive(Debug, Serialize)]
 struct FirstAlert {
+    source: String,
     line: u64,
     text: String,
 }
@@ -66,10 +69,11 @@ impl Summary {
         latency: &Latency,
         counts: Counts,
     ) -> Result<Self, crate::Error> {
-        let statistics = bus.resource::<Statistics>().ok_or("no statistics")?;
-        let alerts = bus.resource::<Alerts>().ok_or("no alerts")?;
-        if let Some(log) = bus.resource::<ActivityLog>() {
-            log.flush()?;
+        let statistics = bus.resource::<Statistics>()?;
+        let alerts = bus.resource::<Alerts>()?;
+        let log = bus.resource::<ActivityLog>()?;
+        if let Err(error) = log.flush() {
+            say(format_args!("the activity log is not whole: {error}"));
         }
         let tables = statistics.tables();
         let named = |(name, count)| Named { name, count };
@@ -85,31 +89,31 @@ impl Summary {
             failures: failures.by_cause().clone(),
             kinds: tables.kinds.clone(),
             commits: tables.commits,
-            repositories: tables
-                .repositories
-                .first(5)
-                .into_iter()
-                .map(named)
-                .collect(),
+            repositories: tables.repositories.first(5).into_iter().map(named).collect(),
             actors: tables.actors.first(5).into_iter().map(named).collect(),
             counts_are_exact: tables.repositories.is_exact() && tables.actors.is_exact(),
             alerts: alert_count,
             first_alerts: first
                 .into_iter()
-                .map(|(line, text)| FirstAlert { line, text })
+                .map(|(source, line, text)| FirstAlert { source: source.to_string(), line, text })
                 .collect(),
+            log_is_whole: log.is_whole(),
+            events_published: stats.published,
             event_handler_runs: stats.processed,
             event_handler_failures: stats.failed,
             events_left: shutdown.dropped + shutdown.abandoned.len() as u64,
             seconds,
-            deliveries_per_second: if seconds > 0.0 {
-                counts.lines as f64 / seconds
-            } else {
-                0.0
-            },
+            deliveries_per_second: if seconds > 0.0 { counts.lines as f64 / seconds } else { 0.0 },
             p50_micros: micros(50),
             p99_micros: micros(99),
         })
+    }
+
+    /// Has every delivery had its event, every alert its own, and every event its handlers?
+    pub(crate) fn adds_up(&self) -> bool {
+        self.events_published == self.ok + self.alerts
+            && self.event_handler_failures == 0
+            && self.events_left == 0
     }
 
     pub(crate) fn json(&self) -> String {
@@ -120,45 +124,22 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} lines: {} processed, {} failed",
-            self.lines, self.ok, self.failed
-        )?;
+        writeln!(f, "{} lines: {} processed, {} failed", self.lines, self.ok, self.failed)?;
         if self.sources_cut_short > 0 {
-            writeln!(
-                f,
-                "{} sources could not be read to their end",
-                self.sources_cut_short
-            )?;
+            writeln!(f, "{} sources could not be read to their end", self.sources_cut_short)?;
         }
         table(f, "by kind", self.kinds.iter().map(|(kind, n)| (*kind, *n)))?;
-        let about = if self.counts_are_exact {
-            ""
-        } else {
-            " (about)"
-        };
+        let about = if self.counts_are_exact { "" } else { " (about)" };
         let named = |named: &'_ [Named]| -> Vec<(String, u64)> {
-            named
-                .iter()
-                .map(|named| (named.name.clone(), named.count))
-                .collect()
+            named.iter().map(|named| (named.name.clone(), named.count)).collect()
         };
-        table(
-            f,
-            &format!("top repositories{about}"),
-            named(&self.repositories),
-        )?;
+        table(f, &format!("top repositories{about}"), named(&self.repositories))?;
         table(f, &format!("top actors{about}"), named(&self.actors))?;
-        table(
-            f,
-            "failures by cause",
-            self.failures.iter().map(|(cause, n)| (*cause, *n)),
-        )?;
+        table(f, "failures by cause", self.failures.iter().map(|(cause, n)| (*cause, *n)))?;
         if self.alerts > 0 {
             writeln!(f, "\n{} alerts", self.alerts)?;
             for alert in &self.first_alerts {
-                writeln!(f, "  line {}: {}", alert.line, alert.text)?;
+                writeln!(f, "  {}:{}: {}", alert.source, alert.line, alert.text)?;
             }
         }
         writeln!(f)?;

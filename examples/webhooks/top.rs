@@ -15,11 +15,7 @@ pub(crate) struct Top {
 
 impl Top {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            counts: HashMap::new(),
-            capacity,
-            replaced: 0,
-        }
+        Self { counts: HashMap::new(), capacity, replaced: 0 }
     }
 
     pub(crate) fn add(&mut self, name: &str) {
@@ -46,11 +42,7 @@ impl Top {
 
     /// The `n` most frequent, and among equals by name.
     pub(crate) fn first(&self, n: usize) -> Vec<(String, u64)> {
-        let mut all: Vec<_> = self
-            .counts
-            .iter()
-            .map(|(name, n)| (name.clone(), *n))
-            .collect();
+        let mut all: Vec<_> = self.counts.iter().map(|(name, n)| (name.clone(), *n)).collect();
         all.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
         all.truncate(n);
         all

@@ -10,10 +10,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
 }
 
 /// The program of another package.
-#[allow(
-    dead_code,
-    reason = "not every test that includes this runs other packages"
-)]
+#[allow(dead_code, reason = "not every test that includes this runs other packages")]
 pub(crate) fn package(name: &str) -> PathBuf {
     program(name, &["-p", name])
 }
@@ -21,18 +18,11 @@ pub(crate) fn package(name: &str) -> PathBuf {
 /// Where cargo puts it; built first, if `cargo test --test ..` was told to leave it out.
 fn program(path: &str, args: &[&str]) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
-    let profile = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/<profile>/deps");
+    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
     let program = profile.join(path);
     if !program.exists() {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .arg("build")
-            .args(args)
-            .status()
-            .expect("cargo runs");
+        let built = Command::new(cargo).arg("build").args(args).status().expect("cargo runs");
         assert!(built.success(), "cargo build {args:?} failed");
     }
     program

@@ -19,5 +19,5 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bus = bus::Bus::from_registered().unwrap();
     assert_eq!(runtime.block_on(bus.execute(Inner(3))).unwrap(), 3);
-    assert_eq!(bus.resource::<u8>().map(|base| *base), Some(1));
+    assert_eq!(bus.resource::<u8>().map(|base| *base).ok(), Some(1));
 }

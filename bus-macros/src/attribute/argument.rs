@@ -31,10 +31,7 @@ impl Argument<'_> {
     }
 
     pub(super) fn keyed<T>(&self, value: T) -> Keyed<T> {
-        Keyed {
-            key: self.key.clone(),
-            value,
-        }
+        Keyed { key: self.key.clone(), value }
     }
 }
 
@@ -66,18 +63,10 @@ fn walk<A: Arguments>(
             continue;
         };
         if let Some(known) = attribute.key(&key.unraw().to_string()) {
-            let argument = Argument {
-                attribute,
-                key,
-                known,
-                input,
-            };
+            let argument = Argument { attribute, key, known, input };
             // A doubled key is still parsed, to go on behind it, but the first one counts.
             let taken = if seen.contains(&known.name) {
-                errors.at(
-                    &argument.key,
-                    format!("`{}` is given twice: remove one", known.name),
-                );
+                errors.at(&argument.key, format!("`{}` is given twice: remove one", known.name));
                 A::default().take(&argument)
             } else {
                 seen.push(known.name);
@@ -114,17 +103,11 @@ fn separator(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
 fn no_key(attribute: Attribute, input: ParseStream<'_>) -> syn::Result<syn::Error> {
     let known = listed(attribute.names(), "or");
     if let Some(comma) = input.parse::<Option<Token![,]>>()? {
-        return Ok(syn::Error::new_spanned(
-            comma,
-            "one comma too many: remove it",
-        ));
+        return Ok(syn::Error::new_spanned(comma, "one comma too many: remove it"));
     }
     let wrong = skip(input)?;
     input.parse::<Option<Token![,]>>()?;
-    Ok(syn::Error::new_spanned(
-        wrong,
-        format!("{attribute} takes arguments by name: {known}"),
-    ))
+    Ok(syn::Error::new_spanned(wrong, format!("{attribute} takes arguments by name: {known}")))
 }
 
 /// Takes all tokens up to the comma that ends the argument; commas in `<..>` do not.

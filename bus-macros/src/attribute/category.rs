@@ -11,43 +11,18 @@ pub(crate) struct Category {
     pub(crate) variant: &'static str,
 }
 
-const CREATE: Category = Category {
-    written: "create",
-    variant: "Create",
-};
-const UPDATE: Category = Category {
-    written: "update",
-    variant: "Update",
-};
-const DELETE: Category = Category {
-    written: "delete",
-    variant: "Delete",
-};
-const OTHER: Category = Category {
-    written: "other",
-    variant: "Other",
-};
-const DOMAIN: Category = Category {
-    written: "domain",
-    variant: "Domain",
-};
-const SYSTEM: Category = Category {
-    written: "system",
-    variant: "System",
-};
-const INTEGRATION: Category = Category {
-    written: "integration",
-    variant: "Integration",
-};
+const CREATE: Category = Category { written: "create", variant: "Create" };
+const UPDATE: Category = Category { written: "update", variant: "Update" };
+const DELETE: Category = Category { written: "delete", variant: "Delete" };
+const OTHER: Category = Category { written: "other", variant: "Other" };
+const DOMAIN: Category = Category { written: "domain", variant: "Domain" };
+const SYSTEM: Category = Category { written: "system", variant: "System" };
+const INTEGRATION: Category = Category { written: "integration", variant: "Integration" };
 
 impl Category {
     /// What a message is when `kind` is left out.
     pub(crate) fn default_of(attribute: Attribute) -> Self {
-        if attribute == Attribute::Command {
-            OTHER
-        } else {
-            DOMAIN
-        }
+        if attribute == Attribute::Command { OTHER } else { DOMAIN }
     }
 
     pub(crate) fn parse(attribute: Attribute, written: &Ident) -> syn::Result<Self> {
@@ -68,10 +43,7 @@ impl Category {
             format!("unknown kind `{text}`")
         };
         let help = format!("help: {this} is {}", listed(known(), "or"));
-        Err(syn::Error::new_spanned(
-            written,
-            format!("{mistake}\n\n{help}"),
-        ))
+        Err(syn::Error::new_spanned(written, format!("{mistake}\n\n{help}")))
     }
 }
 
@@ -83,8 +55,5 @@ fn all(attribute: Attribute) -> &'static [Category] {
 }
 
 fn find(among: &[Category], text: &str) -> Option<Category> {
-    among
-        .iter()
-        .copied()
-        .find(|category| category.written == text)
+    among.iter().copied().find(|category| category.written == text)
 }

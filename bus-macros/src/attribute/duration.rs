@@ -22,14 +22,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         "" => return Err(format!("`\"{text}\"` has no unit: {HELP}")),
         _ => return Err(format!("`{unit}` is not a unit of time: {HELP}")),
     };
-    let millis = number
-        .parse()
-        .ok()
-        .and_then(|n: u64| n.checked_mul(millis_per_unit));
+    let millis = number.parse().ok().and_then(|n: u64| n.checked_mul(millis_per_unit));
     match millis {
-        None => Err(format!(
-            "`\"{text}\"` is too long: it must fit in 2^64 milliseconds"
-        )),
+        None => Err(format!("`\"{text}\"` is too long: it must fit in 2^64 milliseconds")),
         Some(0) => Err(format!(
             "`\"{text}\"` leaves no time at all: leave the key out for no limit of its own"
         )),

@@ -8,50 +8,17 @@ pub(crate) struct Key {
     pub(crate) usage: &'static str,
 }
 
-const OUTPUT: Key = Key {
-    name: "output",
-    usage: "output = User",
-};
-const ERROR: Key = Key {
-    name: "error",
-    usage: "error = SignUpError",
-};
-const COMMAND_KIND: Key = Key {
-    name: "kind",
-    usage: "kind = create",
-};
-const EVENT_KIND: Key = Key {
-    name: "kind",
-    usage: "kind = domain",
-};
-const NAME: Key = Key {
-    name: "name",
-    usage: "name = \"users.sign_up\"",
-};
-const VERSION: Key = Key {
-    name: "version",
-    usage: "version = 2",
-};
-const TIMEOUT: Key = Key {
-    name: "timeout",
-    usage: "timeout = \"5s\"",
-};
-const PRIORITY: Key = Key {
-    name: "priority",
-    usage: "priority = 5",
-};
-const BLOCKING: Key = Key {
-    name: "blocking",
-    usage: "blocking",
-};
-const MANUAL: Key = Key {
-    name: "manual",
-    usage: "manual",
-};
-const CRATE: Key = Key {
-    name: "crate",
-    usage: "crate = ::bus",
-};
+const OUTPUT: Key = Key { name: "output", usage: "output = User" };
+const ERROR: Key = Key { name: "error", usage: "error = SignUpError" };
+const COMMAND_KIND: Key = Key { name: "kind", usage: "kind = create" };
+const EVENT_KIND: Key = Key { name: "kind", usage: "kind = domain" };
+const NAME: Key = Key { name: "name", usage: "name = \"users.sign_up\"" };
+const VERSION: Key = Key { name: "version", usage: "version = 2" };
+const TIMEOUT: Key = Key { name: "timeout", usage: "timeout = \"5s\"" };
+const PRIORITY: Key = Key { name: "priority", usage: "priority = 5" };
+const BLOCKING: Key = Key { name: "blocking", usage: "blocking" };
+const MANUAL: Key = Key { name: "manual", usage: "manual" };
+const CRATE: Key = Key { name: "crate", usage: "crate = ::bus" };
 
 impl Attribute {
     pub(crate) fn keys(self) -> &'static [Key] {
@@ -79,14 +46,9 @@ impl Attribute {
             (Self::Handlers, "priority" | "name" | "timeout" | "blocking" | "manual") => {
                 format!("`{name}` belongs on the `#[handler]` of a method, not on the `impl`")
             }
-            _ => self
-                .belongs_elsewhere(name)
-                .unwrap_or_else(|| self.misspelt(name)),
+            _ => self.belongs_elsewhere(name).unwrap_or_else(|| self.misspelt(name)),
         };
-        format!(
-            "{mistake}\n\nhelp: {self} takes {}",
-            listed(self.names(), "and")
-        )
+        format!("{mistake}\n\nhelp: {self} takes {}", listed(self.names(), "and"))
     }
 
     fn belongs_elsewhere(self, name: &str) -> Option<String> {

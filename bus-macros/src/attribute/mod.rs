@@ -27,13 +27,8 @@ pub(crate) enum Attribute {
 }
 
 impl Attribute {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Command,
-        Self::Event,
-        Self::Handler,
-        Self::Handlers,
-        Self::Resource,
-    ];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Command, Self::Event, Self::Handler, Self::Handlers, Self::Resource];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -47,11 +42,7 @@ impl Attribute {
 
     /// Is this the attribute that the user wrote? It may be written with a path: `#[bus::event]`.
     pub(crate) fn is(self, written: &syn::Attribute) -> bool {
-        written
-            .path()
-            .segments
-            .last()
-            .is_some_and(|last| last.ident == self.name())
+        written.path().segments.last().is_some_and(|last| last.ident == self.name())
     }
 }
 

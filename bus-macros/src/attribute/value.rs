@@ -64,10 +64,7 @@ impl Argument<'_> {
         match literal.base10_parse() {
             Ok(0) => Err(syn::Error::new_spanned(literal, "versions count from 1")),
             Ok(version) => Ok(version),
-            Err(_) => Err(syn::Error::new_spanned(
-                literal,
-                "`version` must fit in a `u32`",
-            )),
+            Err(_) => Err(syn::Error::new_spanned(literal, "`version` must fit in a `u32`")),
         }
     }
 
@@ -77,16 +74,14 @@ impl Argument<'_> {
         })?;
         let sign = if minus.is_some() { "-" } else { "" };
         // With its sign, as the least `i32` has no positive counterpart.
-        format!("{sign}{}", literal.base10_digits())
-            .parse()
-            .map_err(|_| {
-                let wrong = quote::quote!(#minus #literal);
-                let (least, most) = (i32::MIN, i32::MAX);
-                syn::Error::new_spanned(
-                    wrong,
-                    format!("`priority` must fit in an `i32`: from {least} to {most}"),
-                )
-            })
+        format!("{sign}{}", literal.base10_digits()).parse().map_err(|_| {
+            let wrong = quote::quote!(#minus #literal);
+            let (least, most) = (i32::MIN, i32::MAX);
+            syn::Error::new_spanned(
+                wrong,
+                format!("`priority` must fit in an `i32`: from {least} to {most}"),
+            )
+        })
     }
 
     fn string(&self, what: &str) -> syn::Result<LitStr> {
@@ -109,10 +104,7 @@ impl Argument<'_> {
         }
         if !self.input.peek(Token![=]) {
             let wrong = skip(self.input)?;
-            return Err(syn::Error::new_spanned(
-                wrong,
-                format!("`{name}` is written `{usage}`"),
-            ));
+            return Err(syn::Error::new_spanned(wrong, format!("`{name}` is written `{usage}`")));
         }
         self.input.parse::<Token![=]>()?;
         if self.at_end() {
@@ -124,10 +116,7 @@ impl Argument<'_> {
             return Ok(value);
         }
         let wrong = skip(self.input)?;
-        Err(syn::Error::new_spanned(
-            wrong,
-            format!("`{name}` is {what}: `{usage}`"),
-        ))
+        Err(syn::Error::new_spanned(wrong, format!("`{name}` is {what}: `{usage}`")))
     }
 
     fn at_end(&self) -> bool {

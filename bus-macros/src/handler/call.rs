@@ -24,9 +24,7 @@ impl Locals {
             cx: local("cx"),
             this: local("this"),
             reply: local("reply"),
-            params: (0..handler.params.len())
-                .map(|i| local(&format!("p{i}")))
-                .collect(),
+            params: (0..handler.params.len()).map(|i| local(&format!("p{i}"))).collect(),
         }
     }
 }
@@ -34,11 +32,7 @@ impl Locals {
 pub(super) fn slot(handler: &Handler) -> TokenStream {
     let locals = Locals::of(handler);
     let body = body(handler, &locals);
-    let Locals {
-        message: carrier,
-        cx,
-        ..
-    } = &locals;
+    let Locals { message: carrier, cx, .. } = &locals;
     // A closure, as the compiler checks the signature of a function apart and reports it there. It
     // has the span of the function's name: there a future is reported that is not `Send`.
     let at_name = handler.ident.span();
@@ -78,11 +72,7 @@ fn body(handler: &Handler, locals: &Locals) -> TokenStream {
 /// The `&Context`. A future outlives its caller's, so it has a handle that lends one.
 fn context(handler: &Handler, locals: &Locals) -> TokenStream {
     let cx = &locals.cx;
-    if handler.style == Style::Async {
-        quote!(#cx.get())
-    } else {
-        quote!(#cx)
-    }
+    if handler.style == Style::Async { quote!(#cx.get()) } else { quote!(#cx) }
 }
 
 /// What is called, and for a method the instance that it is called on.
@@ -94,10 +84,9 @@ fn callee(
     let (ident, this) = (&handler.ident, &locals.this);
     match &handler.owner {
         Owner::Free(_) => (None, quote!(#ident)),
-        Owner::Service(ty) => (
-            Some(quote!(let #this = #cx.resource::<#ty>()?;)),
-            quote!(#this.#ident),
-        ),
+        Owner::Service(ty) => {
+            (Some(quote!(let #this = #cx.resource::<#ty>()?;)), quote!(#this.#ident))
+        }
     }
 }
 

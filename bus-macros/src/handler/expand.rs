@@ -130,13 +130,7 @@ fn entry(handler: &Handler) -> TokenStream {
 }
 
 fn meta(handler: &Handler) -> TokenStream {
-    let Handler {
-        ident,
-        name,
-        priority,
-        manual,
-        ..
-    } = handler;
+    let Handler { ident, name, priority, manual, .. } = handler;
     let (place, timeout) = (place_of_function(ident), duration(handler.timeout));
     quote! {
         __bus::HandlerMeta {

@@ -61,10 +61,7 @@ impl Handler {
         let mut types = typed_parameters(sig).map(|param| owner.outside(&param.ty));
         let first = types.next()?;
         let (reference, message) = written_message(&first);
-        let message = Message {
-            ty: message.clone(),
-            by_ref: reference.is_some(),
-        };
+        let message = Message { ty: message.clone(), by_ref: reference.is_some() };
         let params = types.map(|mut ty| {
             types::elide(&mut ty, &lifetimes);
             ty
@@ -121,14 +118,8 @@ impl Style {
 impl Reply {
     fn of(sig: &Signature, owner: &Owner) -> Self {
         match &sig.output {
-            ReturnType::Default => Self {
-                ty: parse_quote!(()),
-                span: sig.ident.span(),
-            },
-            ReturnType::Type(_, ty) => Self {
-                ty: owner.outside(ty),
-                span: ty.span(),
-            },
+            ReturnType::Default => Self { ty: parse_quote!(()), span: sig.ident.span() },
+            ReturnType::Type(_, ty) => Self { ty: owner.outside(ty), span: ty.span() },
         }
     }
 }

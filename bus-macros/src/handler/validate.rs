@@ -112,23 +112,13 @@ fn check_generics(sig: &Signature, errors: &mut Errors) {
             ),
         );
     } else if let Some(clause) = &sig.generics.where_clause {
-        errors.at(
-            clause,
-            "a handler is not generic, so it needs no `where` clause: remove it",
-        );
+        errors.at(clause, "a handler is not generic, so it needs no `where` clause: remove it");
     }
 }
 
 fn check_message(sig: &Signature, errors: &mut Errors) {
     let Some(first) = typed_parameters(sig).next() else {
-        let (name, this) = (
-            &sig.ident,
-            if sig.receiver().is_some() {
-                "&self, "
-            } else {
-                ""
-            },
-        );
+        let (name, this) = (&sig.ident, if sig.receiver().is_some() { "&self, " } else { "" });
         errors.at(
             name,
             format!(
@@ -157,10 +147,7 @@ fn check_message(sig: &Signature, errors: &mut Errors) {
         );
     }
     if let Type::ImplTrait(impl_trait) = message {
-        errors.at(
-            impl_trait,
-            "a handler handles one concrete message type, not `impl Trait`",
-        );
+        errors.at(impl_trait, "a handler handles one concrete message type, not `impl Trait`");
     } else {
         check_owned("a message", message, sig, errors);
     }
@@ -184,10 +171,7 @@ fn check_no_static(ty: &Type, errors: &mut Errors) {
     if let Type::Reference(reference) = peel(ty)
         && let Some(lifetime) = reference.lifetime.as_ref().filter(|l| l.ident == "static")
     {
-        errors.at(
-            lifetime,
-            "a handler borrows for the time of its call: remove `'static`",
-        );
+        errors.at(lifetime, "a handler borrows for the time of its call: remove `'static`");
     }
 }
 

@@ -22,16 +22,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         return errors.finish(model::without_handlers(item), TokenStream::new());
     };
     let service = Service::new(block);
-    let registrations = errors
-        .section(|errors| validate::service(&service, errors))
-        .map(|()| {
-            let register = |method| registration(&service, method, &args, &mut errors);
-            service
-                .methods
-                .iter()
-                .filter_map(register)
-                .collect::<TokenStream>()
-        });
+    let registrations = errors.section(|errors| validate::service(&service, errors)).map(|()| {
+        let register = |method| registration(&service, method, &args, &mut errors);
+        service.methods.iter().filter_map(register).collect::<TokenStream>()
+    });
     errors.finish(&service.block, registrations)
 }
 

@@ -25,11 +25,7 @@ pub(super) struct Method {
 
 impl Service {
     pub(super) fn new(mut block: ItemImpl) -> Self {
-        let methods = block
-            .items
-            .iter_mut()
-            .filter_map(Method::take_from)
-            .collect();
+        let methods = block.items.iter_mut().filter_map(Method::take_from).collect();
         Self { block, methods }
     }
 }
@@ -45,12 +41,7 @@ impl Method {
         Some(Self {
             marker,
             doubled: markers.collect(),
-            conditions: function
-                .attrs
-                .iter()
-                .filter(is_condition)
-                .cloned()
-                .collect(),
+            conditions: function.attrs.iter().filter(is_condition).cloned().collect(),
             sig: function.sig.clone(),
         })
     }
@@ -69,9 +60,7 @@ impl Method {
 }
 
 fn take_markers(attrs: &mut Vec<Written>) -> Vec<Written> {
-    attrs
-        .extract_if(.., |written| Attribute::Handler.is(written))
-        .collect()
+    attrs.extract_if(.., |written| Attribute::Handler.is(written)).collect()
 }
 
 /// The item under a misplaced `#[handlers]`. A trait too has methods whose `#[handler]`s would be

@@ -23,16 +23,10 @@ pub(super) fn service(service: &Service, errors: &mut Errors) {
              help: write the `impl` for a type without parameters, such as `impl Service<Db>`",
         );
     } else if let Some(clause) = &block.generics.where_clause {
-        errors.at(
-            clause,
-            "`#[handlers]` needs one concrete type: remove the `where` clause",
-        );
+        errors.at(clause, "`#[handlers]` needs one concrete type: remove the `where` clause");
     }
     if !matches!(peel(&block.self_ty), Type::Path(_)) {
-        errors.at(
-            &block.self_ty,
-            "`#[handlers]` needs a struct or an enum that has a name",
-        );
+        errors.at(&block.self_ty, "`#[handlers]` needs a struct or an enum that has a name");
     }
     if service.methods.is_empty() {
         errors.at(

@@ -21,11 +21,6 @@ impl Parse for Function {
         if has_body {
             let _body: TokenTree = input.parse()?;
         }
-        Ok(Self {
-            attrs,
-            vis,
-            sig,
-            has_body,
-        })
+        Ok(Self { attrs, vis, sig, has_body })
     }
 }

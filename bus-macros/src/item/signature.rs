@@ -8,10 +8,7 @@ use crate::diagnostic::Errors;
 /// No words before `fn` but `async`: the bus calls the function as it is.
 pub(crate) fn check_qualifiers(who: &str, sig: &Signature, errors: &mut Errors) {
     if let Some(constness) = &sig.constness {
-        errors.at(
-            constness,
-            format!("{who} cannot be `const`: it runs when the bus calls it"),
-        );
+        errors.at(constness, format!("{who} cannot be `const`: it runs when the bus calls it"));
     }
     if let Safety::Unsafe(unsafety) = &sig.safety {
         errors.at(
@@ -20,10 +17,7 @@ pub(crate) fn check_qualifiers(who: &str, sig: &Signature, errors: &mut Errors) 
         );
     }
     if let Some(abi) = &sig.abi {
-        errors.at(
-            abi,
-            format!("{who} cannot be `extern`: the bus calls it as a Rust function"),
-        );
+        errors.at(abi, format!("{who} cannot be `extern`: the bus calls it as a Rust function"));
     }
     if let Some(variadic) = &sig.variadic {
         errors.at(
@@ -35,10 +29,7 @@ pub(crate) fn check_qualifiers(who: &str, sig: &Signature, errors: &mut Errors) 
 
 /// The first type or const parameter. Lifetimes are no problem: the expansion elides them.
 pub(crate) fn generic_parameter(sig: &Signature) -> Option<&GenericParam> {
-    sig.generics
-        .params
-        .iter()
-        .find(|param| !matches!(param, GenericParam::Lifetime(_)))
+    sig.generics.params.iter().find(|param| !matches!(param, GenericParam::Lifetime(_)))
 }
 
 /// The parameters without `self`.
@@ -72,10 +63,7 @@ fn is_conditional(attribute: &Attribute) -> bool {
 /// What is kept after the call must not borrow from it.
 pub(crate) fn check_owned(what: &str, ty: &Type, sig: &Signature, errors: &mut Errors) {
     if let Some(borrow) = types::borrow_in(ty, &types::lifetimes_of(sig)) {
-        errors.at(
-            borrow,
-            format!("{what} cannot borrow: own the data, or share it in an `Arc`"),
-        );
+        errors.at(borrow, format!("{what} cannot borrow: own the data, or share it in an `Arc`"));
     }
 }
 

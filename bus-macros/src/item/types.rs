@@ -82,10 +82,7 @@ pub(crate) fn borrow_in(ty: &Type, lifetimes: &[Ident]) -> Option<TokenStream> {
         ) {
         }
     }
-    let mut borrow = Borrow {
-        lifetimes,
-        found: None,
-    };
+    let mut borrow = Borrow { lifetimes, found: None };
     borrow.visit_type_mut(&mut ty.clone());
     borrow.found
 }

@@ -54,14 +54,9 @@ fn kind(message: &Message) -> TokenStream {
     match &message.kind {
         Kind::Event => quote!(__bus::kind::Event),
         Kind::Command(reply) => {
-            let at = reply
-                .output
-                .as_ref()
-                .map_or_else(Span::call_site, Spanned::span);
-            let output = reply
-                .output
-                .as_ref()
-                .map_or_else(|| quote!(()), ToTokens::to_token_stream);
+            let at = reply.output.as_ref().map_or_else(Span::call_site, Spanned::span);
+            let output =
+                reply.output.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
             let error = error(reply);
             // At the output: one that cannot be sent is reported there.
             quote_spanned!(at=> __bus::kind::Command<#output, #error>)
@@ -70,10 +65,7 @@ fn kind(message: &Message) -> TokenStream {
 }
 
 fn error(reply: &Reply) -> TokenStream {
-    reply
-        .error
-        .as_ref()
-        .map_or_else(|| quote!(__bus::Error), ToTokens::to_token_stream)
+    reply.error.as_ref().map_or_else(|| quote!(__bus::Error), ToTokens::to_token_stream)
 }
 
 fn meta(message: &Message) -> TokenStream {

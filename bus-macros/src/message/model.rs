@@ -45,10 +45,7 @@ impl Message {
     pub(super) fn new(attribute: Attribute, input: DeriveInput, args: MessageArgs) -> Self {
         let kind = match attribute {
             Attribute::Event => Kind::Event,
-            _ => Kind::Command(Box::new(Reply {
-                output: args.output,
-                error: args.error,
-            })),
+            _ => Kind::Command(Box::new(Reply { output: args.output, error: args.error })),
         };
         let name = match args.name {
             _ if is_generic(&input.generics) => Name::OfType,
@@ -58,9 +55,7 @@ impl Message {
         Self {
             kind,
             name,
-            category: args
-                .category
-                .unwrap_or_else(|| Category::default_of(attribute)),
+            category: args.category.unwrap_or_else(|| Category::default_of(attribute)),
             version: args.version.unwrap_or(1),
             timeout: args.timeout,
             root: args.root,
@@ -76,8 +71,5 @@ impl Message {
 
 /// Stands for many types, each of which is a message.
 pub(super) fn is_generic(generics: &Generics) -> bool {
-    generics
-        .params
-        .iter()
-        .any(|param| !matches!(param, GenericParam::Lifetime(_)))
+    generics.params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_)))
 }

@@ -55,9 +55,7 @@ fn entry(resource: &Resource) -> TokenStream {
 
 /// The closure that calls the function with what has been made so far.
 fn make(resource: &Resource) -> TokenStream {
-    let Resource {
-        ident, ty, params, ..
-    } = resource;
+    let Resource { ident, ty, params, .. } = resource;
     let (resources, value) = (local("resources"), local("value"));
     let names: Vec<_> = (0..params.len()).map(|i| local(&format!("p{i}"))).collect();
     let extractions = params.iter().zip(&names).map(|(ty, name)| {

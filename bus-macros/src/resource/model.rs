@@ -33,10 +33,7 @@ impl Resource {
         };
         let (ty, failure) = match returned_result(returned) {
             NoResult => (&**returned, Failure::Never),
-            ResultOf {
-                ty,
-                error: Some(error),
-            } => (ty, Failure::With(Box::new(error.clone()))),
+            ResultOf { ty, error: Some(error) } => (ty, Failure::With(Box::new(error.clone()))),
             ResultOf { ty, error: None } => (ty, Failure::Hidden),
             Bare => return None,
         };
@@ -81,8 +78,5 @@ pub(super) fn returned_result(returned: &Type) -> Returned<'_> {
         _ => None,
     });
     let Some(ty) = types.next() else { return Bare };
-    ResultOf {
-        ty,
-        error: types.next(),
-    }
+    ResultOf { ty, error: types.next() }
 }

@@ -64,10 +64,7 @@ fn check_generics(sig: &Signature, errors: &mut Errors) {
              help: write a `#[resource]` function for each type",
         );
     } else if let Some(clause) = &sig.generics.where_clause {
-        errors.at(
-            clause,
-            "a resource function needs no `where` clause: remove it",
-        );
+        errors.at(clause, "a resource function needs no `where` clause: remove it");
     }
 }
 
@@ -76,10 +73,7 @@ fn check_returned(sig: &Signature, errors: &mut Errors) {
     let returned = match &sig.output {
         ReturnType::Default => {
             let name = &sig.ident;
-            errors.at(
-                name,
-                format!("{NOTHING}\n\nhelp: write `fn {name}() -> Store`"),
-            );
+            errors.at(name, format!("{NOTHING}\n\nhelp: write `fn {name}() -> Store`"));
             return;
         }
         ReturnType::Type(_, returned) => returned,

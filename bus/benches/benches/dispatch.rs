@@ -77,17 +77,8 @@ async fn row(
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let test = std::env::args().any(|arg| arg == "--test");
-    let size = if test {
-        Size {
-            rounds: 2,
-            calls: 1000,
-        }
-    } else {
-        Size {
-            rounds: 30,
-            calls: 200_000,
-        }
-    };
+    let size =
+        if test { Size { rounds: 2, calls: 1000 } } else { Size { rounds: 30, calls: 200_000 } };
     let mut rows = Vec::new();
 
     let counter = Counter::default();
@@ -102,16 +93,11 @@ async fn main() {
 
     let handler: Box<dyn Handler> = Box::new(Counter::default());
     rows.push(
-        row(
-            "Box<dyn Handler>, boxed future",
-            None,
-            size,
-            async |calls| {
-                for n in 0..calls {
-                    black_box(handler.handle(black_box(n)).await.unwrap());
-                }
-            },
-        )
+        row("Box<dyn Handler>, boxed future", None, size, async |calls| {
+            for n in 0..calls {
+                black_box(handler.handle(black_box(n)).await.unwrap());
+            }
+        })
         .await,
     );
 
@@ -153,20 +139,15 @@ async fn main() {
         .await,
     );
     rows.push(
-        row(
-            "bus.publish, one plain handler",
-            None,
-            size,
-            async |calls| {
-                let target = bus.stats().processed + calls;
-                for n in 0..calls {
-                    bus.publish(Added(black_box(n))).await.unwrap();
-                }
-                while bus.stats().processed < target {
-                    tokio::task::yield_now().await;
-                }
-            },
-        )
+        row("bus.publish, one plain handler", None, size, async |calls| {
+            let target = bus.stats().processed + calls;
+            for n in 0..calls {
+                bus.publish(Added(black_box(n))).await.unwrap();
+            }
+            while bus.stats().processed < target {
+                tokio::task::yield_now().await;
+            }
+        })
         .await,
     );
 
@@ -175,10 +156,7 @@ async fn main() {
     for row in &rows {
         let ns = row.per_call.as_secs_f64() * 1e9;
         let ratio = row.per_call.as_secs_f64() / boxed;
-        println!(
-            "| {} | {ns:.1} | {ratio:.2} | {:.2} |",
-            row.name, row.allocations
-        );
+        println!("| {} | {ns:.1} | {ratio:.2} | {:.2} |", row.name, row.allocations);
     }
     for row in rows {
         if let Some(at_most) = row.at_most {

@@ -13,9 +13,7 @@ use gungraun::prelude::*;
 const CALLS: u64 = 1000;
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
 fn boxed() -> (tokio::runtime::Runtime, Box<dyn Handler>) {

@@ -38,11 +38,7 @@ pub struct Context {
 
 impl Context {
     pub(crate) fn new(core: CoreRef, seed: Seed) -> Self {
-        Self {
-            core,
-            seed,
-            deadline: OnceLock::new(),
-        }
+        Self { core, seed, deadline: OnceLock::new() }
     }
 
     /// The id of the message being handled.
@@ -79,10 +75,7 @@ impl Context {
     /// The headers the message was sent with. They are not inherited.
     #[must_use]
     pub fn headers(&self) -> &Headers {
-        self.seed
-            .head
-            .as_ref()
-            .map_or(Headers::NONE, |head| &head.headers)
+        self.seed.head.as_ref().map_or(Headers::NONE, |head| &head.headers)
     }
 
     /// One header.
@@ -109,10 +102,8 @@ impl Context {
     pub fn deadline(&self) -> Option<Instant> {
         *self.deadline.get_or_init(|| {
             // A timeout too long for the clock is no timeout.
-            let own = self
-                .seed
-                .timeout
-                .and_then(|t| self.core().settings.clock.now().checked_add(t));
+            let own =
+                self.seed.timeout.and_then(|t| self.core().settings.clock.now().checked_add(t));
             match (own, self.seed.deadline) {
                 (Some(own), Some(callers)) => Some(own.min(callers)),
                 (own, callers) => own.or(callers),
@@ -157,9 +148,7 @@ impl Context {
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let extensions = lock(&self.seed.shared.get()?.extensions);
-        let (_, value) = extensions
-            .iter()
-            .find(|(key, _)| *key == TypeId::of::<T>())?;
+        let (_, value) = extensions.iter().find(|(key, _)| *key == TypeId::of::<T>())?;
         Arc::clone(value).downcast().ok()
     }
 
@@ -168,11 +157,7 @@ impl Context {
     /// # Errors
     /// When none was provided.
     pub fn resource<T: Resource>(&self) -> Result<Res<T>, ParamError> {
-        self.core()
-            .resources
-            .get()
-            .cloned()
-            .ok_or_else(ParamError::missing::<T>)
+        self.core().resources.get().cloned().ok_or_else(ParamError::missing::<T>)
     }
 
     /// A context that may outlive the handler.
@@ -223,12 +208,7 @@ impl Context {
         let scratch = self.scratch();
         Inherited {
             origin: Some(Arc::clone(&scratch.origin)),
-            deadline: self
-                .deadline
-                .get()
-                .copied()
-                .flatten()
-                .or(self.seed.deadline),
+            deadline: self.deadline.get().copied().flatten().or(self.seed.deadline),
             cancel: Some(Arc::clone(&scratch.cancel)),
         }
     }

@@ -19,10 +19,7 @@ pub struct OwnedContext {
 impl OwnedContext {
     pub(crate) fn of(context: &Context) -> Self {
         let (context, core) = frame::own(context.core().arc(), context.seed());
-        Self {
-            context,
-            _core: core,
-        }
+        Self { context, _core: core }
     }
 }
 

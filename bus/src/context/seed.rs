@@ -39,29 +39,19 @@ pub(crate) struct Scratch {
 
 impl Seed {
     pub(super) fn correlation_id(&self) -> MessageId {
-        self.origin
-            .as_ref()
-            .map_or(self.id, |origin| origin.correlation)
+        self.origin.as_ref().map_or(self.id, |origin| origin.correlation)
     }
 
     /// The caller's word, else what was inherited.
     pub(super) fn session(&self) -> Option<&SessionId> {
         let own = self.head.as_ref().and_then(|head| head.session.as_ref());
-        own.or_else(|| {
-            self.origin
-                .as_ref()
-                .and_then(|origin| origin.session.as_ref())
-        })
+        own.or_else(|| self.origin.as_ref().and_then(|origin| origin.session.as_ref()))
     }
 
     /// The caller's word, else what was inherited.
     pub(super) fn principal(&self) -> Option<&Principal> {
         let own = self.head.as_ref().and_then(|head| head.principal.as_ref());
-        own.or_else(|| {
-            self.origin
-                .as_ref()
-                .and_then(|origin| origin.principal.as_ref())
-        })
+        own.or_else(|| self.origin.as_ref().and_then(|origin| origin.principal.as_ref()))
     }
 
     pub(super) fn scratch(&self) -> &Arc<Scratch> {

@@ -97,12 +97,7 @@ impl<E> CommandError<E> {
         attempts: u32,
         kind: CommandErrorKind<E>,
     ) -> Self {
-        Self {
-            command,
-            id,
-            attempts,
-            kind,
-        }
+        Self { command, id, attempts, kind }
     }
 
     /// The name of the command.
@@ -161,12 +156,7 @@ impl<E> CommandError<E> {
         f: &mut fmt::Formatter<'_>,
         written: impl FnOnce(&E, &mut fmt::Formatter<'_>) -> fmt::Result,
     ) -> fmt::Result {
-        let Self {
-            command,
-            attempts,
-            kind,
-            ..
-        } = self;
+        let Self { command, attempts, kind, .. } = self;
         let times = Times(*attempts);
         match kind {
             CommandErrorKind::NoHandler => write!(
@@ -179,12 +169,7 @@ impl<E> CommandError<E> {
                 write!(f, "command {command} failed{times}: ")?;
                 written(error, f)
             }
-            CommandErrorKind::Panicked {
-                message,
-                handler,
-                file,
-                line,
-            } => write!(
+            CommandErrorKind::Panicked { message, handler, file, line } => write!(
                 f,
                 "command {command} failed{times}: handler `{handler}` at {file}:{line} panicked: {message}"
             ),
@@ -204,10 +189,7 @@ impl<E> CommandError<E> {
                  the dispatcher is too far behind"
             ),
             CommandErrorKind::ShuttingDown => {
-                write!(
-                    f,
-                    "command {command} was not executed: the bus is shutting down"
-                )
+                write!(f, "command {command} was not executed: the bus is shutting down")
             }
             CommandErrorKind::TooDeep { chain } => {
                 write!(f, "command {command} was not executed: {}", Chain(chain))

@@ -38,11 +38,7 @@ async fn all<F: Future<Output = ()>>(handlers: impl Iterator<Item = F>) {
     let mut running: Vec<Pin<Box<F>>> = handlers.map(Box::pin).collect();
     poll_fn(|task| {
         running.retain_mut(|handler| handler.as_mut().poll(task).is_pending());
-        if running.is_empty() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
@@ -64,14 +60,8 @@ async fn handle(core: &Core, plan: &Plan, envelope: &Envelope) {
         shared: OnceLock::new(),
     };
     let mut run = pin!(Run::new(core, seed));
-    let mut cut_off = CutOff {
-        core,
-        plan,
-        armed: true,
-    };
-    let answer = run
-        .as_mut()
-        .begin(|lender| deliver(plan.slot.get(), &envelope.event, lender));
+    let mut cut_off = CutOff { core, plan, armed: true };
+    let answer = run.as_mut().begin(|lender| deliver(plan.slot.get(), &envelope.event, lender));
     let answer = match answer {
         Some(answer) => answer,
         None => poll_fn(|task| run.as_mut().poll(task)).await,
@@ -88,9 +78,7 @@ fn conclude(
     answer: Result<EventOutcome, Failure>,
 ) {
     let failure = match answer {
-        Ok(Ok(())) => flush(core, context)
-            .err()
-            .map(|not_flushed| not_flushed.to_string()),
+        Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
         Ok(Err(error)) => Some(error.chain()),
         Err(Failure::Refused(reason)) => Some(reason.to_string()),
         Err(Failure::Panicked(message)) => Some(format!("panicked: {message}")),

@@ -117,19 +117,14 @@ async fn begin(core: &Arc<Core>, envelope: Envelope, pending: &mut JoinSet<()>) 
     // Handlers are kept from each other further in. What may still panic here is a destructor or a
     // `Display` of the user's, and that must not end the dispatcher.
     let first = poll_fn(|task| {
-        Poll::Ready(catch_unwind(AssertUnwindSafe(|| {
-            delivery.as_mut().poll(task)
-        })))
+        Poll::Ready(catch_unwind(AssertUnwindSafe(|| delivery.as_mut().poll(task))))
     });
     match first.await {
         Ok(Poll::Ready(())) => {}
         Ok(Poll::Pending) => drop(pending.spawn(delivery)),
         Err(panic) => {
             core.counters.failed.add(1);
-            tracing::error!(
-                panic = panic_text(&*panic),
-                "the delivery of an event panicked"
-            );
+            tracing::error!(panic = panic_text(&*panic), "the delivery of an event panicked");
         }
     }
 }

@@ -49,10 +49,9 @@ impl Outbox {
             State::Discarded(core) => (core.upgrade(), false),
         };
         match core {
-            None => tracing::warn!(
-                event = info.name(),
-                "an event was emitted after its bus was gone"
-            ),
+            None => {
+                tracing::warn!(event = info.name(), "an event was emitted after its bus was gone")
+            }
             Some(core) if succeeded => {
                 if let Err(refused) = enqueue(&core, vec![envelope]) {
                     core.lost(info, 1, &refused.to_string());
@@ -81,9 +80,7 @@ impl Outbox {
 /// Queues what a handler has emitted: at once, over the capacity if need be.
 fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
     dispatcher::start(core);
-    core.queue
-        .push_nested(events)
-        .map_err(|(_, refused)| refused)
+    core.queue.push_nested(events).map_err(|(_, refused)| refused)
 }
 
 /// Queues what a handler has emitted: all of it or nothing.
@@ -130,10 +127,9 @@ pub(crate) enum NotFlushed {
 impl fmt::Display for NotFlushed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Overloaded(n) => write!(
-                f,
-                "the {n} events it emitted could not be queued: too many are waiting"
-            ),
+            Self::Overloaded(n) => {
+                write!(f, "the {n} events it emitted could not be queued: too many are waiting")
+            }
             Self::TooDeep(chain) => Chain(chain).fmt(f),
             Self::Closed => {
                 f.write_str("the events it emitted could not be queued: the bus is closed")

@@ -66,14 +66,7 @@ pin_project! {
 
 impl<'a, E: Event> Publish<'a, E> {
     pub(crate) fn new(core: &'a Core, event: E, origin: Option<Arc<Origin>>) -> Self {
-        Self {
-            core,
-            event: Some(event),
-            info: E::INFO,
-            origin,
-            head: None,
-            stage: Stage::New,
-        }
+        Self { core, event: Some(event), info: E::INFO, origin, head: None, stage: Stage::New }
     }
 }
 
@@ -112,12 +105,7 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
         let mut this = self.project();
         let core = *this.core;
         loop {
-            if let StageProj::Waiting {
-                room,
-                timer,
-                timeout,
-            } = this.stage.as_mut().project()
-            {
+            if let StageProj::Waiting { room, timer, timeout } = this.stage.as_mut().project() {
                 if room.as_mut().poll(task).is_pending() {
                     let timeout = *timeout;
                     let now = || core.settings.clock.now().checked_add(timeout);
@@ -126,10 +114,7 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
                         return Poll::Pending;
                     };
                     let capacity = core.queue.capacity();
-                    let kind = PublishErrorKind::TimedOut {
-                        capacity,
-                        waited: timeout,
-                    };
+                    let kind = PublishErrorKind::TimedOut { capacity, waited: timeout };
                     core.counters.rejected.add(1);
                     return Poll::Ready(Err(PublishError::new(this.info.name(), event, kind)));
                 }
@@ -138,13 +123,7 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
             let Some(event) = this.event.take() else {
                 panic!("`Publish` was polled after it was ready")
             };
-            match enqueue(
-                core,
-                this.info,
-                event,
-                this.origin.as_ref(),
-                this.head.as_ref(),
-            ) {
+            match enqueue(core, this.info, event, this.origin.as_ref(), this.head.as_ref()) {
                 Ok(published) => return Poll::Ready(Ok(published)),
                 Err((event, Refused::Full { .. }))
                     if let BackpressureStrategy::Block { timeout } = core.settings.strategy =>
@@ -152,11 +131,7 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
                     *this.event = Some(event);
                     if let StageProj::New = this.stage.as_mut().project() {
                         let room = Box::pin(core.queue.room());
-                        this.stage.set(Stage::Waiting {
-                            room,
-                            timer: Timer::Unarmed,
-                            timeout,
-                        });
+                        this.stage.set(Stage::Waiting { room, timer: Timer::Unarmed, timeout });
                     }
                 }
                 Err((event, refused)) => {
@@ -204,18 +179,15 @@ fn enqueue<E: Send + Sync + 'static>(
     let outcome = match origin {
         // From inside a handler: at once, over the capacity if need be.
         Some(origin) if origin.too_deep(info).is_some() => Err((envelope, Refused::TooDeep)),
-        Some(_) => core
-            .queue
-            .push_nested(vec![envelope])
-            .map(|()| Outcome::Queued)
-            .map_err(|(mut events, refused)| match events.pop() {
+        Some(_) => core.queue.push_nested(vec![envelope]).map(|()| Outcome::Queued).map_err(
+            |(mut events, refused)| match events.pop() {
                 Some(event) => (event, refused),
                 None => unreachable!("a refused event is given back"),
-            }),
-        None if core.settings.strategy == BackpressureStrategy::DropOldest => core
-            .queue
-            .push_dropping(envelope)
-            .map(|dropped| announce_drops(&dropped)),
+            },
+        ),
+        None if core.settings.strategy == BackpressureStrategy::DropOldest => {
+            core.queue.push_dropping(envelope).map(|dropped| announce_drops(&dropped))
+        }
         None => core.queue.push(envelope).map(|()| Outcome::Queued),
     };
     match outcome {
@@ -238,11 +210,7 @@ fn announce_drops(dropped: &[Envelope]) -> Outcome {
 
 /// The event out of an envelope that nobody else has seen.
 fn unwrap<E: Send + Sync + 'static>(envelope: Envelope) -> E {
-    let event = envelope
-        .event
-        .downcast::<E>()
-        .ok()
-        .and_then(Arc::into_inner);
+    let event = envelope.event.downcast::<E>().ok().and_then(Arc::into_inner);
     event.unwrap_or_else(|| unreachable!("a refused event has one owner and the type it came with"))
 }
 
@@ -260,9 +228,7 @@ fn refuse<E>(
         Refused::ShuttingDown => PublishErrorKind::ShuttingDown,
         Refused::Closed => PublishErrorKind::Closed,
         Refused::TooDeep => PublishErrorKind::TooDeep {
-            chain: origin
-                .and_then(|origin| origin.too_deep(info))
-                .unwrap_or_default(),
+            chain: origin.and_then(|origin| origin.too_deep(info)).unwrap_or_default(),
         },
     };
     PublishError::new(info.name(), event, kind)

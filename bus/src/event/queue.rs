@@ -124,12 +124,7 @@ impl Queue {
             return Err((event, refused));
         }
         if state.occupied() >= self.capacity {
-            return Err((
-                event,
-                Refused::Full {
-                    capacity: self.capacity,
-                },
-            ));
+            return Err((event, Refused::Full { capacity: self.capacity }));
         }
         state.accept(event);
         self.wake_dispatcher(state);

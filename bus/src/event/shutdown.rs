@@ -39,17 +39,8 @@ impl ShutdownReport {
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            completed,
-            failed,
-            dropped,
-            abandoned,
-            commands_left,
-        } = self;
-        write!(
-            f,
-            "shut down: {completed} handler runs completed, {failed} failed"
-        )?;
+        let Self { completed, failed, dropped, abandoned, commands_left } = self;
+        write!(f, "shut down: {completed} handler runs completed, {failed} failed")?;
         if *dropped > 0 {
             write!(f, ", {dropped} events dropped")?;
         }
@@ -105,10 +96,7 @@ async fn quiet(core: &Core) {
 }
 
 async fn dispatcher_ended(core: &Core) {
-    until(core, || {
-        core.work.deliveries.sum() == 0 && !core.work.is_dispatching()
-    })
-    .await;
+    until(core, || core.work.deliveries.sum() == 0 && !core.work.is_dispatching()).await;
 }
 
 async fn until(core: &Core, is_so: impl Fn() -> bool) {

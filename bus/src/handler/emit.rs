@@ -26,27 +26,19 @@ pub struct Emit<E> {
 impl<E: Event> Emit<E> {
     /// Sends the event when the handler has succeeded. Never waits.
     pub fn send(&self, event: E) {
-        self.scratch
-            .outbox
-            .send(&self.scratch.origin, E::INFO, Arc::new(event));
+        self.scratch.outbox.send(&self.scratch.origin, E::INFO, Arc::new(event));
     }
 }
 
 impl<E> Clone for Emit<E> {
     fn clone(&self) -> Self {
-        Self {
-            scratch: Arc::clone(&self.scratch),
-            event: PhantomData,
-        }
+        Self { scratch: Arc::clone(&self.scratch), event: PhantomData }
     }
 }
 
 impl<'cx, E: Event> Param<'cx> for Emit<E> {
     fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
-        Ok(Self {
-            scratch: Arc::clone(cx.scratch()),
-            event: PhantomData,
-        })
+        Ok(Self { scratch: Arc::clone(cx.scratch()), event: PhantomData })
     }
 }
 

@@ -84,9 +84,6 @@ pub(crate) struct Requirement {
 impl Requirements {
     /// A resource of type `T` must have been provided.
     pub fn resource<T: 'static>(&mut self) {
-        self.0.push(Requirement {
-            type_id: TypeId::of::<T>(),
-            type_name: type_name::<T>(),
-        });
+        self.0.push(Requirement { type_id: TypeId::of::<T>(), type_name: type_name::<T>() });
     }
 }

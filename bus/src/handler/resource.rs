@@ -50,10 +50,7 @@ impl<'cx, T: Resource> Param<'cx> for &'cx Res<T> {
         requirements.resource::<T>();
     }
     fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
-        cx.core()
-            .resources
-            .get::<T>()
-            .ok_or_else(ParamError::missing::<T>)
+        cx.core().resources.get::<T>().ok_or_else(ParamError::missing::<T>)
     }
 }
 impl<'cx, T: Resource> Param<'cx> for Res<T> {
@@ -110,9 +107,7 @@ impl ResourceSet {
     }
 
     pub(crate) fn get<T: 'static>(&self) -> Option<&Res<T>> {
-        self.by_type
-            .get(&std::any::TypeId::of::<T>())?
-            .downcast_ref()
+        self.by_type.get(&std::any::TypeId::of::<T>())?.downcast_ref()
     }
 }
 

@@ -25,6 +25,7 @@ thread_local! {
 }
 
 impl MessageId {
+    #[inline]
     pub(crate) fn next(bus: u32) -> Self {
         let sequence = BLOCK_OF_THREAD.with(|block| {
             let (mut last, mut end) = block.get();
@@ -77,10 +78,7 @@ mod tests {
                 std::thread::spawn(|| (0..3000).map(|_| MessageId::next(1)).collect::<Vec<_>>())
             })
             .collect();
-        let all: Vec<_> = threads
-            .into_iter()
-            .flat_map(|t| t.join().unwrap())
-            .collect();
+        let all: Vec<_> = threads.into_iter().flat_map(|t| t.join().unwrap()).collect();
         let distinct: HashSet<_> = all.iter().copied().collect();
         assert_eq!(distinct.len(), all.len(), "an id was given out twice");
     }

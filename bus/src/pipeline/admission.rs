@@ -55,29 +55,15 @@ where
         id,
         info: call.info,
         attempt: 1,
-        lifecycle: call
-            .inherited
-            .origin
-            .as_ref()
-            .is_some_and(|origin| origin.lifecycle),
-        timeout: call
-            .timeout
-            .or(plan.timeout)
-            .or(core.settings.command_timeout),
+        lifecycle: call.inherited.origin.as_ref().is_some_and(|origin| origin.lifecycle),
+        timeout: call.timeout.or(plan.timeout).or(core.settings.command_timeout),
         deadline: inherited,
         origin: call.inherited.origin.clone(),
         head: call.head.clone(),
         cancel: call.inherited.cancel.take(),
         shared: OnceLock::new(),
     };
-    Ok((
-        Admitted {
-            plan,
-            slot: slot_of::<C, O, E>,
-            _at_work: at_work,
-        },
-        seed,
-    ))
+    Ok((Admitted { plan, slot: slot_of::<C, O, E>, _at_work: at_work }, seed))
 }
 
 enum Refusal {
@@ -92,17 +78,10 @@ fn admit<'a>(core: &'a Core, call: &Call<'_>) -> Result<(Found<'a, Plan>, AtWork
     if core.work.is_closing() && call.is_root() {
         return Err(Refusal::ShuttingDown);
     }
-    if let Some(chain) = call
-        .inherited
-        .origin
-        .as_ref()
-        .and_then(|o| o.too_deep(call.info))
-    {
+    if let Some(chain) = call.inherited.origin.as_ref().and_then(|o| o.too_deep(call.info)) {
         return Err(Refusal::TooDeep(chain));
     }
-    let plan = core
-        .command(call.info.type_id())
-        .ok_or(Refusal::NoHandler)?;
+    let plan = core.command(call.info.type_id()).ok_or(Refusal::NoHandler)?;
     Ok((plan, at_work))
 }
 

@@ -43,14 +43,8 @@ pub(crate) fn result(
         success: error.is_none(),
         error,
         attempts: context.attempt(),
-        duration: call
-            .started
-            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
-        metadata: context
-            .headers()
-            .iter()
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect(),
+        duration: call.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
+        metadata: context.headers().iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
     };
     announce(core, context, event);
 }

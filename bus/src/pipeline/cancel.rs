@@ -21,10 +21,7 @@ pub(crate) struct Cancel {
 
 impl Cancel {
     pub(crate) fn child_of(parent: Option<Arc<Cancel>>) -> Self {
-        Self {
-            parent,
-            ..Self::default()
-        }
+        Self { parent, ..Self::default() }
     }
 
     pub(crate) fn fire(&self) {
@@ -42,14 +39,8 @@ impl Cancel {
         let chain = std::iter::successors(Some(self), |cancel| cancel.parent.as_deref());
         let mut any: Vec<_> = chain.map(|cancel| Box::pin(cancel.fired_here())).collect();
         poll_fn(|task| {
-            let fired = any
-                .iter_mut()
-                .any(|cancel| cancel.as_mut().poll(task).is_ready());
-            if fired {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
+            let fired = any.iter_mut().any(|cancel| cancel.as_mut().poll(task).is_ready());
+            if fired { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -75,10 +66,7 @@ mod tests {
         let child = Arc::new(Cancel::child_of(Some(Arc::clone(&parent))));
         let sibling = Cancel::child_of(Some(Arc::clone(&parent)));
         sibling.fire();
-        assert!(
-            !parent.is_fired() && !child.is_fired(),
-            "a child fired its parent"
-        );
+        assert!(!parent.is_fired() && !child.is_fired(), "a child fired its parent");
         let waiting = tokio::spawn({
             let child = Arc::clone(&child);
             async move { child.fired().await }

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::core::Core;
 use crate::error::{CancelledBy, CommandError, CommandErrorKind};
 use crate::event::effects::{NotFlushed, discard, flush};
+use crate::handler::slot::BoxFuture;
 use crate::message::MessageInfo;
 use crate::registry::plan::Plan;
 
@@ -20,14 +21,14 @@ pub(crate) fn cancel<O>(run: Pin<&mut Run<'_, O>>) -> Result<O, Failure> {
     Err(Failure::Cancelled(CancelledBy::Caller))
 }
 
-/// Sends or discards what was emitted, announces the result, and says whether there were effects.
+/// Sends or discards what was emitted, and announces the result.
 pub(crate) fn conclude<C, O, E: 'static>(
     core: &Core,
     call: &Call<'_>,
     admitted: &Admitted<'_, C, O, E>,
     context: &Context,
     answer: Result<Result<O, E>, Failure>,
-) -> (Reply<O, E>, bool) {
+) -> Reply<O, E> {
     let reply = match answer {
         Ok(Ok(output)) => match flush(core, context) {
             Ok(()) => Ok(output),
@@ -45,7 +46,19 @@ pub(crate) fn conclude<C, O, E: 'static>(
     announce::result(core, context, call, || {
         reply.as_ref().err().map(|error| text_of(error, call.info))
     });
-    (reply, context.used_scratch().is_some())
+    reply
+}
+
+/// A root command whose effects are more than the queue holds waits until that is paid.
+pub(crate) fn debt<'a>(
+    core: &'a Core,
+    call: &Call<'_>,
+    context: &Context,
+) -> Option<BoxFuture<'a, ()>> {
+    // A call that was never asked for its outbox has no effects.
+    context.used_scratch()?;
+    let owes = call.is_root() && core.queue.has_debt() && core.work.is_dispatching();
+    owes.then(|| -> BoxFuture<'a, ()> { Box::pin(core.queue.paid()) })
 }
 
 fn kind_of<E>(failure: Failure, plan: &Plan) -> CommandErrorKind<E> {
@@ -72,11 +85,8 @@ fn text_of<E: 'static>(error: &CommandError<E>, info: &MessageInfo) -> String {
     impl<E: 'static> fmt::Display for Text<'_, E> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.0.describe(f, |error, f| {
-                let text = self
-                    .1
-                    .capabilities()
-                    .error_text
-                    .and_then(|text| text(error as &dyn Any));
+                let text =
+                    self.1.capabilities().error_text.and_then(|text| text(error as &dyn Any));
                 f.write_str(text.as_deref().unwrap_or(std::any::type_name::<E>()))
             })
         }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use super::report::Detailed;
 use super::run::Run;
 use crate::core::Core;
 use crate::error::{CommandError, CommandErrorKind};
+use crate::handler::slot::BoxFuture;
 use crate::message::{Command, MessageId, MessageInfo};
 use crate::session::SessionId;
 
@@ -41,7 +41,7 @@ pub(crate) struct Call<'a> {
     pub(super) inherited: Inherited,
     pub(crate) head: Option<Arc<Head>>,
     pub(super) timeout: Option<Duration>,
-    cancel_on: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
+    cancel_on: Option<BoxFuture<'a, ()>>,
     /// Is somebody interested in how long it takes?
     pub(super) timed: bool,
     pub(crate) started: Option<Instant>,
@@ -53,7 +53,7 @@ pin_project! {
     pub(crate) enum Stage<'a, C, O, E> {
         New,
         Running { #[pin] run: Run<'a, Result<O, E>>, found: Admitted<'a, C, O, E> },
-        Settling { reply: Option<Reply<O, E>>, debt: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>> },
+        Settling { reply: Option<Reply<O, E>>, debt: BoxFuture<'a, ()> },
         Done,
     }
 }
@@ -71,12 +71,7 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
             started: None,
             attempts: 0,
         };
-        Self {
-            core,
-            command: Some(command),
-            call,
-            stage: Stage::New,
-        }
+        Self { core, command: Some(command), call, stage: Stage::New }
     }
 }
 
@@ -116,7 +111,7 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
         self
     }
 
-    /// Resolves to a [`CommandReport`] with id, attempts and duration beside the result.
+    /// Resolves to a [`CommandReport`](crate::CommandReport) with id, attempts and duration beside the result.
     pub fn detailed(mut self) -> Detailed<'a, C, O, E> {
         self.call.timed = true;
         Detailed::new(self)
@@ -129,9 +124,7 @@ impl Call<'_> {
     }
 
     pub(crate) fn is_cancelled(&mut self, task: &mut task::Context<'_>) -> bool {
-        self.cancel_on
-            .as_mut()
-            .is_some_and(|signal| signal.as_mut().poll(task).is_ready())
+        self.cancel_on.as_mut().is_some_and(|signal| signal.as_mut().poll(task).is_ready())
     }
 
     pub(super) fn is_root(&self) -> bool {
@@ -141,27 +134,6 @@ impl Call<'_> {
     pub(super) fn error<E>(&self, kind: CommandErrorKind<E>) -> CommandError<E> {
         let id = self.id.unwrap_or_else(|| MessageId::next(0));
         CommandError::new(self.info.name(), id, self.attempts, kind)
-    }
-}
-
-impl<'a, C, O, E> Stage<'a, C, O, E> {
-    /// A root command whose effects are more than the queue holds waits until that is paid.
-    pub(crate) fn settling(
-        core: &'a Core,
-        call: &Call<'_>,
-        (reply, effects): (Reply<O, E>, bool),
-    ) -> Self {
-        let owes = effects && call.is_root() && core.queue.has_debt();
-        let debt: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>> =
-            if owes && core.work.is_dispatching() {
-                Some(Box::pin(core.queue.paid()))
-            } else {
-                None
-            };
-        Self::Settling {
-            reply: Some(reply),
-            debt,
-        }
     }
 }
 

@@ -46,6 +46,7 @@ unsafe impl Send for CoreRef {}
 unsafe impl Sync for CoreRef {}
 
 impl CoreRef {
+    #[inline]
     pub(crate) fn get(&self) -> &Core {
         // SAFETY: the core outlives this (1).
         unsafe { self.0.as_ref() }
@@ -158,11 +159,9 @@ struct Current<'f> {
     context: PhantomData<&'f Context>,
 }
 
+#[inline]
 fn enter(context: &Context) -> Current<'_> {
-    Current {
-        former: CURRENT.replace(context),
-        context: PhantomData,
-    }
+    Current { former: CURRENT.replace(context), context: PhantomData }
 }
 
 impl Drop for Current<'_> {
@@ -172,6 +171,7 @@ impl Drop for Current<'_> {
 }
 
 /// The context that this thread is running at this moment, if any.
+#[inline]
 pub(crate) fn with_current<R>(look: impl FnOnce(Option<&Context>) -> R) -> R {
     let current = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
     // SAFETY: a non-null pointer was set by `enter`, whose guard still borrows the context (3).

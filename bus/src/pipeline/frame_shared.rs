@@ -58,11 +58,7 @@ pub(crate) struct Frame<'a, O> {
 impl<'a, O> Frame<'a, O> {
     pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
         let context = Arc::new(Context::new(CoreRef(core.arc()), seed));
-        Self {
-            running: None,
-            context,
-            core: PhantomData,
-        }
+        Self { running: None, context, core: PhantomData }
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -122,10 +118,7 @@ impl Drop for Current {
 
 /// The context that this thread is running at this moment, if any.
 pub(crate) fn with_current<R>(look: impl FnOnce(Option<&Context>) -> R) -> R {
-    let current = CURRENT
-        .try_with(|current| current.borrow().clone())
-        .ok()
-        .flatten();
+    let current = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
     look(current.as_deref())
 }
 

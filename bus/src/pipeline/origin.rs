@@ -47,10 +47,7 @@ pub(crate) struct Chain<'a>(pub(crate) &'a [&'static str]);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "messages have caused one another {MAX_DEPTH} deep, the limit: "
-        )?;
+        write!(f, "messages have caused one another {MAX_DEPTH} deep, the limit: ")?;
         match self.0 {
             [first @ .., _, last] if first.len() > 6 => {
                 write!(f, "{} -> .. -> {last}", first[..6].join(" -> "))

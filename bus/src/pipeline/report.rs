@@ -39,14 +39,7 @@ impl<O, E> CommandReport<O, E> {
         duration: Duration,
         metadata: Headers,
     ) -> Self {
-        Self {
-            command_id,
-            success: result.is_ok(),
-            result,
-            attempts,
-            duration,
-            metadata,
-        }
+        Self { command_id, success: result.is_ok(), result, attempts, duration, metadata }
     }
 }
 
@@ -73,22 +66,10 @@ impl<C: Send + 'static, O: Send + 'static, E: Send + 'static> Future for Detaile
         let execute = execute.project();
         let now = execute.core.settings.clock.now();
         let call = execute.call;
-        let duration = call
-            .started
-            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let metadata = call
-            .head
-            .take()
-            .map(|head| head.headers.clone())
-            .unwrap_or_default();
+        let duration = call.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let metadata = call.head.take().map(|head| head.headers.clone()).unwrap_or_default();
         let command_id = call.id.unwrap_or_else(|| MessageId::next(0));
-        Poll::Ready(CommandReport::new(
-            command_id,
-            result,
-            call.attempts,
-            duration,
-            metadata,
-        ))
+        Poll::Ready(CommandReport::new(command_id, result, call.attempts, duration, metadata))
     }
 }
 

@@ -53,12 +53,7 @@ pub(crate) enum Failure {
 
 impl<'a, O> Run<'a, O> {
     pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
-        Self {
-            core,
-            frame: Frame::new(core, seed),
-            timer: Timer::Unarmed,
-            ended: false,
-        }
+        Self { core, frame: Frame::new(core, seed), timer: Timer::Unarmed, ended: false }
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -124,10 +119,7 @@ fn stop<O>(core: &Core, mut frame: Pin<&mut Frame<'_, O>>) {
     // A destructor of the user's may panic, and has to be kept from the bus as the handler is.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| frame.as_mut().stop())) {
         let text = panic_text(&*panic);
-        tracing::error!(
-            panic = text,
-            "a handler's future panicked when it was dropped"
-        );
+        tracing::error!(panic = text, "a handler's future panicked when it was dropped");
     }
     abandon(core, frame.context());
 }
@@ -141,9 +133,7 @@ fn abandon(core: &Core, context: &Context) {
 
 /// A call whose caller is out of time already is not begun.
 fn is_late(core: &Core, context: &Context) -> bool {
-    context
-        .callers_deadline()
-        .is_some_and(|deadline| deadline <= core.settings.clock.now())
+    context.callers_deadline().is_some_and(|deadline| deadline <= core.settings.clock.now())
 }
 
 /// What `panic!` was given, if it was text.

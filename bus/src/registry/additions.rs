@@ -77,13 +77,12 @@ pub(crate) struct Additions {
 
 impl Additions {
     /// The table of all handlers, if any was ever added.
+    #[inline]
     pub(crate) fn table(&self) -> Option<Arc<Table>> {
         if !self.any.load(Ordering::Acquire) {
             return None;
         }
-        Some(Arc::clone(
-            &self.table.read().unwrap_or_else(PoisonError::into_inner),
-        ))
+        Some(Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
     pub(crate) fn add(&self, core: &Core, plan: Plan) -> Result<Registration, RegisterError> {
@@ -100,11 +99,7 @@ impl Additions {
         let info = plan.handler.clone();
         added.push((number, Arc::new(plan)));
         self.compile(core, &added);
-        Ok(Registration {
-            core: core.weak(),
-            number,
-            info,
-        })
+        Ok(Registration { core: core.weak(), number, info })
     }
 
     fn remove(&self, core: &Core, number: u64) -> bool {
@@ -121,12 +116,7 @@ impl Additions {
     fn compile(&self, core: &Core, added: &[(u64, Arc<Plan>)]) {
         let built = &core.table;
         let mut plans: Vec<Arc<Plan>> = built.commands.values().cloned().collect();
-        plans.extend(
-            built
-                .events
-                .values()
-                .flat_map(|route| route.0.iter().cloned()),
-        );
+        plans.extend(built.events.values().flat_map(|route| route.0.iter().cloned()));
         plans.extend(added.iter().map(|(_, plan)| Arc::clone(plan)));
         // Stable: equals stay in the order of registration.
         plans.sort_by(|a, b| a.handler.order(&b.handler));
@@ -140,15 +130,8 @@ impl Additions {
 fn rival(core: &Core, added: &[(u64, Arc<Plan>)], new: &Plan) -> Option<Arc<Plan>> {
     let id = new.message.type_id();
     let built = core.table.commands.get(&id);
-    let added = added
-        .iter()
-        .map(|(_, plan)| plan)
-        .filter(|plan| plan.message.type_id() == id);
-    built
-        .into_iter()
-        .chain(added)
-        .find(|p| p.handler.priority >= new.handler.priority)
-        .cloned()
+    let added = added.iter().map(|(_, plan)| plan).filter(|plan| plan.message.type_id() == id);
+    built.into_iter().chain(added).find(|p| p.handler.priority >= new.handler.priority).cloned()
 }
 
 /// A handler registered at run time. Dropping this leaves it registered.
@@ -163,9 +146,7 @@ impl Registration {
     /// Takes the handler out: calls that have begun go on, no new ones begin. `false` when it was
     /// out already, or the bus is gone.
     pub fn unregister(&self) -> bool {
-        self.core
-            .upgrade()
-            .is_some_and(|core| core.additions.remove(&core, self.number))
+        self.core.upgrade().is_some_and(|core| core.additions.remove(&core, self.number))
     }
 
     /// From now on, drop means [`unregister`](Self::unregister).

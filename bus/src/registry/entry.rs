@@ -55,13 +55,7 @@ impl HandlerEntry {
         require: fn(&mut Requirements),
     ) -> Self {
         let deliver = <M::Kind as Kind<M>>::DELIVER;
-        Self {
-            meta,
-            message: M::INFO,
-            require,
-            slot,
-            deliver,
-        }
+        Self { meta, message: M::INFO, require, slot, deliver }
     }
 }
 

@@ -31,8 +31,7 @@ impl fmt::Display for BuildError {
             [one] => write!(f, "the bus cannot be built: {one}"),
             many => {
                 write!(f, "the bus cannot be built, for {} reasons:", many.len())?;
-                many.iter()
-                    .try_for_each(|problem| write!(f, "\n  - {problem}"))
+                many.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
             }
         }
     }
@@ -131,10 +130,6 @@ pub enum WiringProblem {
 impl WiringProblem {
     pub(crate) fn same_name(a: &'static MessageInfo, b: &'static MessageInfo) -> Self {
         let (first, second) = (a.place().min(b.place()), a.place().max(b.place()));
-        Self::SameName {
-            name: a.name(),
-            first,
-            second,
-        }
+        Self::SameName { name: a.name(), first, second }
     }
 }

@@ -34,26 +34,19 @@ pub(crate) fn provide(
         &mut lost,
         problems,
     );
-    while let Some(at) = entries
-        .iter()
-        .position(|entry| takes(entry).all(|r| set.contains(r.type_id)))
+    while let Some(at) =
+        entries.iter().position(|entry| takes(entry).all(|r| set.contains(r.type_id)))
     {
         let entry = entries.remove(at);
         match make(entry, set) {
             Ok(value) => set.insert(value),
             Err(error) => {
                 lost.push(entry.type_id);
-                problems.push(WiringProblem::ResourceFailed {
-                    resource: place(entry),
-                    error,
-                });
+                problems.push(WiringProblem::ResourceFailed { resource: place(entry), error });
             }
         }
     }
-    while let Some(at) = entries
-        .iter()
-        .position(|e| takes(e).any(|r| lost.contains(&r.type_id)))
-    {
+    while let Some(at) = entries.iter().position(|e| takes(e).any(|r| lost.contains(&r.type_id))) {
         lost.push(entries.remove(at).type_id);
     }
     if !entries.is_empty() {
@@ -102,14 +95,10 @@ fn refuse_missing(
         if !missing.is_empty() {
             lost.push(entry.type_id);
         }
-        problems.extend(
-            missing
-                .iter()
-                .map(|requirement| WiringProblem::MissingResource {
-                    taker: place(entry),
-                    resource: requirement.type_name,
-                }),
-        );
+        problems.extend(missing.iter().map(|requirement| WiringProblem::MissingResource {
+            taker: place(entry),
+            resource: requirement.type_name,
+        }));
         missing.is_empty()
     });
 }

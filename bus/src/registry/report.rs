@@ -40,11 +40,7 @@ impl WiringReport {
 impl fmt::Display for WiringReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.rows {
-            let kind = if row.message.is_command() {
-                "command"
-            } else {
-                "event"
-            };
+            let kind = if row.message.is_command() { "command" } else { "event" };
             let can = row.message.capabilities();
             let can = match (can.clone, can.debug) {
                 (true, true) => " (Clone, Debug)",
@@ -57,8 +53,6 @@ impl fmt::Display for WiringReport {
                 writeln!(f, "  {:>4}  {handler}", handler.priority)?;
             }
         }
-        self.warnings
-            .iter()
-            .try_for_each(|warning| writeln!(f, "warning: {warning}"))
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
     }
 }

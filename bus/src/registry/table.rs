@@ -23,8 +23,7 @@ pub(crate) struct Route(pub(crate) Vec<Arc<Plan>>);
 impl Route {
     /// Handlers of one priority, highest first: each group starts when the one before has ended.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &[Arc<Plan>]> {
-        self.0
-            .chunk_by(|a, b| a.handler.priority == b.handler.priority)
+        self.0.chunk_by(|a, b| a.handler.priority == b.handler.priority)
     }
 }
 
@@ -49,10 +48,7 @@ impl Table {
                 routes.entry(type_id).or_default().0.push(plan);
             }
         }
-        table.events = routes
-            .into_iter()
-            .map(|(id, route)| (id, Arc::new(route)))
-            .collect();
+        table.events = routes.into_iter().map(|(id, route)| (id, Arc::new(route))).collect();
         table.listens = Listens {
             command_started: table.hears::<CommandStartedEvent>(),
             command_result: table.hears::<CommandResultEvent>(),
@@ -67,12 +63,7 @@ impl Table {
 
     /// How many handlers there are.
     pub(crate) fn handlers(&self) -> usize {
-        self.commands.len()
-            + self
-                .events
-                .values()
-                .map(|route| route.0.len())
-                .sum::<usize>()
+        self.commands.len() + self.events.values().map(|route| route.0.len()).sum::<usize>()
     }
 }
 

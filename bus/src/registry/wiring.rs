@@ -17,10 +17,8 @@ pub(crate) type Planned = (&'static HandlerEntry, Plan);
 /// The handlers that are registered at link time, in an order that no build changes: inventory's
 /// own is another in every configuration.
 pub(crate) fn registered() -> Vec<&'static HandlerEntry> {
-    let mut entries: Vec<_> = inventory::iter::<Registered>
-        .into_iter()
-        .map(|entry| entry.0)
-        .collect();
+    let mut entries: Vec<_> =
+        inventory::iter::<Registered>.into_iter().map(|entry| entry.0).collect();
     entries.sort_by_key(|e| (e.meta.module, e.meta.name, e.meta.line, e.meta.column));
     entries
 }
@@ -65,16 +63,11 @@ pub(crate) fn report(
     problems: &mut Vec<WiringProblem>,
 ) -> WiringReport {
     let mut by_name: BTreeMap<&'static str, WiringRow> = BTreeMap::new();
-    let linked = inventory::iter::<MessageEntry>
-        .into_iter()
-        .map(|entry| entry.0);
+    let linked = inventory::iter::<MessageEntry>.into_iter().map(|entry| entry.0);
     let linked = linked.filter(|_| registered);
     for message in linked.chain(plans.iter().map(|(_, plan)| plan.message)) {
         let row = by_name.entry(message.name());
-        let row = row.or_insert_with(|| WiringRow {
-            message,
-            handlers: Vec::new(),
-        });
+        let row = row.or_insert_with(|| WiringRow { message, handlers: Vec::new() });
         if row.message.type_id() != message.type_id() {
             problems.push(WiringProblem::same_name(row.message, message));
         }
@@ -84,15 +77,10 @@ pub(crate) fn report(
             row.handlers.push(plan.handler.clone());
         }
     }
-    let rows: Vec<WiringRow> = by_name
-        .into_values()
-        .filter(|row| !is_own_and_unheard(row))
-        .collect();
+    let rows: Vec<WiringRow> =
+        by_name.into_values().filter(|row| !is_own_and_unheard(row)).collect();
     let mut warnings = Vec::new();
-    for row in rows
-        .iter()
-        .filter(|row| row.message.is_command() && row.handlers.is_empty())
-    {
+    for row in rows.iter().filter(|row| row.message.is_command() && row.handlers.is_empty()) {
         let (command, place) = (row.message.name(), row.message.place());
         let problem = WiringProblem::NoHandler { command, place };
         if strict {

@@ -22,6 +22,7 @@ thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
+#[inline]
 fn shard() -> usize {
     SHARD
         .try_with(|shard| {
@@ -35,19 +36,19 @@ fn shard() -> usize {
 
 impl Sharded {
     /// Ordered with what follows: whoever sets a flag and then sums sees this, or is seen.
+    #[inline]
     pub(crate) fn add(&self, n: u64) {
         self.0[shard()].0.fetch_add(n, Ordering::SeqCst);
     }
 
+    #[inline]
     pub(crate) fn sub(&self, n: u64) {
         self.0[shard()].0.fetch_sub(n, Ordering::SeqCst);
     }
 
     /// Exact when nothing moves.
     pub(crate) fn sum(&self) -> u64 {
-        self.0.iter().fold(0u64, |sum, shard| {
-            sum.wrapping_add(shard.0.load(Ordering::SeqCst))
-        })
+        self.0.iter().fold(0u64, |sum, shard| sum.wrapping_add(shard.0.load(Ordering::SeqCst)))
     }
 }
 

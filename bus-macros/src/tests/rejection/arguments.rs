@@ -5,24 +5,9 @@ use crate::attribute::Attribute::{Command, Event, Handler, Handlers, Resource};
 
 #[test]
 fn unknown_keys() {
-    argument(
-        Handler,
-        "prioritty = 5",
-        "prioritty",
-        "did you mean `priority`?",
-    );
-    argument(
-        Handler,
-        "prioritty = 5",
-        "prioritty",
-        "help: `#[handler]` takes `priority`, `name`",
-    );
-    argument(
-        Command,
-        "retries = A<B, C>",
-        "retries",
-        "unknown argument `retries`\n",
-    );
+    argument(Handler, "prioritty = 5", "prioritty", "did you mean `priority`?");
+    argument(Handler, "prioritty = 5", "prioritty", "help: `#[handler]` takes `priority`, `name`");
+    argument(Command, "retries = A<B, C>", "retries", "unknown argument `retries`\n");
     argument(Resource, "krate = ::x", "krate", "did you mean `crate`?");
 }
 
@@ -35,142 +20,47 @@ fn keys_of_another_attribute() {
         "an event has no reply: `output` belongs on `#[command]`",
     );
     argument(Event, "error = Error", "error", "an event has no reply");
-    argument(
-        Event,
-        "timeout = \"5s\"",
-        "timeout",
-        "belongs on the event's `#[handler]`s",
-    );
-    argument(
-        Event,
-        "manual",
-        "manual",
-        "`manual` belongs on `#[handler]`, not on `#[event]`",
-    );
+    argument(Event, "timeout = \"5s\"", "timeout", "belongs on the event's `#[handler]`s");
+    argument(Event, "manual", "manual", "`manual` belongs on `#[handler]`, not on `#[event]`");
     argument(
         Command,
         "priority = 1",
         "priority",
         "`priority` belongs on `#[handler]`, not on `#[command]`",
     );
-    argument(
-        Handler,
-        "output = User",
-        "output",
-        "`output` belongs on `#[command]`",
-    );
-    argument(
-        Handler,
-        "version = 2",
-        "version",
-        "`version` belongs on `#[command]` or `#[event]`",
-    );
-    argument(
-        Handlers,
-        "priority = 1",
-        "priority",
-        "on the `#[handler]` of a method",
-    );
+    argument(Handler, "output = User", "output", "`output` belongs on `#[command]`");
+    argument(Handler, "version = 2", "version", "`version` belongs on `#[command]` or `#[event]`");
+    argument(Handlers, "priority = 1", "priority", "on the `#[handler]` of a method");
     argument(Resource, "name = \"x\"", "name", "`name` belongs on");
 }
 
 #[test]
 fn doubled_keys() {
-    argument(
-        Handler,
-        "priority = 1, priority = 2",
-        "priority",
-        "`priority` is given twice",
-    );
-    argument(
-        Handler,
-        "manual, manual",
-        "manual",
-        "`manual` is given twice",
-    );
-    argument(
-        Handler,
-        "crate = ::a, crate = ::b",
-        "crate",
-        "`crate` is given twice",
-    );
+    argument(Handler, "priority = 1, priority = 2", "priority", "`priority` is given twice");
+    argument(Handler, "manual, manual", "manual", "`manual` is given twice");
+    argument(Handler, "crate = ::a, crate = ::b", "crate", "`crate` is given twice");
 }
 
 #[test]
 fn missing_values() {
-    argument(
-        Handler,
-        "priority",
-        "priority",
-        "`priority` needs a value: `priority = 5`",
-    );
-    argument(
-        Handler,
-        "priority =",
-        "priority",
-        "`priority` needs a value",
-    );
-    argument(
-        Handler,
-        "priority =, manual",
-        "priority",
-        "`priority` needs a value",
-    );
-    argument(
-        Command,
-        "output",
-        "output",
-        "`output` needs a value: `output = User`",
-    );
-    argument(
-        Command,
-        "name(\"x\")",
-        "(\"x\")",
-        "`name` is written `name = \"users.sign_up\"`",
-    );
-    argument(
-        Command,
-        "output: User",
-        ": User",
-        "`output` is written `output = User`",
-    );
-    argument(
-        Handler,
-        "manual = true",
-        "= true",
-        "`manual` takes no value",
-    );
+    argument(Handler, "priority", "priority", "`priority` needs a value: `priority = 5`");
+    argument(Handler, "priority =", "priority", "`priority` needs a value");
+    argument(Handler, "priority =, manual", "priority", "`priority` needs a value");
+    argument(Command, "output", "output", "`output` needs a value: `output = User`");
+    argument(Command, "name(\"x\")", "(\"x\")", "`name` is written `name = \"users.sign_up\"`");
+    argument(Command, "output: User", ": User", "`output` is written `output = User`");
+    argument(Handler, "manual = true", "= true", "`manual` takes no value");
 }
 
 #[test]
 fn commas_and_garbage() {
-    argument(
-        Handler,
-        "priority = 5 manual",
-        "manual",
-        "expected `,` before `manual`",
-    );
-    argument(
-        Handler,
-        "manual priority = 5",
-        "priority",
-        "expected `,` before `priority`",
-    );
-    argument(
-        Command,
-        "output = User error = E",
-        "error",
-        "expected `,` before `error`",
-    );
+    argument(Handler, "priority = 5 manual", "manual", "expected `,` before `manual`");
+    argument(Handler, "manual priority = 5", "priority", "expected `,` before `priority`");
+    argument(Command, "output = User error = E", "error", "expected `,` before `error`");
     argument(Handler, "priority = 5 6 7", "6", "expected `,` before `6`");
     argument(Handler, "manual(true)", "(true)", "expected `,`");
     argument(Handler, "5", "5", "takes arguments by name: `priority`, ");
-    argument(
-        Handler,
-        "\"high\", manual",
-        "\"high\"",
-        "takes arguments by name",
-    );
+    argument(Handler, "\"high\", manual", "\"high\"", "takes arguments by name");
     argument(Handler, ", manual", ",", "one comma too many");
     argument(Handler, "manual,, priority = 1", ",", "one comma too many");
     check(Handler, "manual, priority = 1,", "fn f(m: M) {}", &[]);

@@ -11,12 +11,7 @@ fn the_wrong_item() {
         "f",
         "goes on a struct or an enum, not on a function\n\nhelp: the function",
     );
-    item(
-        Event,
-        "union U { a: u8 }",
-        "U",
-        "not on a union\n\nhelp: put the union into a struct",
-    );
+    item(Event, "union U { a: u8 }", "U", "not on a union\n\nhelp: put the union into a struct");
     item(Event, "trait T {}", "T", "not on a trait");
     item(Command, "impl S {}", "impl", "not on an `impl` block");
     item(Command, "type A = B;", "A", "not on a type alias");
@@ -31,81 +26,31 @@ fn the_wrong_item() {
     item(Handler, "mod m {}", "m", "not on a module");
     item(Handler, "impl S {}", "impl", "write `#[handlers]` here");
     item(Handler, "use a::b;", "use", "not on a `use`");
-    item(
-        Handlers,
-        "struct S;",
-        "S",
-        "goes on the `impl` block of a type, not on a struct",
-    );
-    item(
-        Handlers,
-        "fn f(m: M) {}",
-        "f",
-        "a function is a `#[handler]`",
-    );
-    item(
-        Handlers,
-        "mod m { #[handler] fn f(m: M) {} }",
-        "m",
-        "write `#[handler]` on each",
-    );
-    item(
-        Resource,
-        "static S: Store = Store;",
-        "S",
-        "write a function that returns the value",
-    );
+    item(Handlers, "struct S;", "S", "goes on the `impl` block of a type, not on a struct");
+    item(Handlers, "fn f(m: M) {}", "f", "a function is a `#[handler]`");
+    item(Handlers, "mod m { #[handler] fn f(m: M) {} }", "m", "write `#[handler]` on each");
+    item(Resource, "static S: Store = Store;", "S", "write a function that returns the value");
 }
 
 /// Not even when its methods are marked: they would be reported once more.
 #[test]
 fn handlers_on_a_trait() {
-    item(
-        Handlers,
-        "trait T { #[handler] fn f(&self, m: M); }",
-        "T",
-        "not on a trait",
-    );
+    item(Handlers, "trait T { #[handler] fn f(&self, m: M); }", "T", "not on a trait");
     let expanded = super::expand(Handlers, "", "trait T { #[handler] fn f(&self, m: M); }");
     assert!(!expanded.to_string().contains("# [handler]"));
 }
 
 #[test]
 fn a_function_without_a_body() {
-    item(
-        Handler,
-        "fn f(m: M);",
-        "fn f(m: M)",
-        "a function with a body",
-    );
-    item(
-        Handler,
-        "async fn f(&self, m: M);",
-        "async fn f(&self, m: M)",
-        "a function with a body",
-    );
+    item(Handler, "fn f(m: M);", "fn f(m: M)", "a function with a body");
+    item(Handler, "async fn f(&self, m: M);", "async fn f(&self, m: M)", "a function with a body");
 }
 
 #[test]
 fn messages() {
-    item(
-        Event,
-        "struct Borrowed<'a>(&'a str);",
-        "'a",
-        "a message cannot borrow",
-    );
-    item(
-        Command,
-        "#[event] struct S;",
-        "#[event]",
-        "a command or an event, not both",
-    );
-    item(
-        Event,
-        "#[bus::command(output = A)] struct S;",
-        "#[bus::command(output = A)]",
-        "not both",
-    );
+    item(Event, "struct Borrowed<'a>(&'a str);", "'a", "a message cannot borrow");
+    item(Command, "#[event] struct S;", "#[event]", "a command or an event, not both");
+    item(Event, "#[bus::command(output = A)] struct S;", "#[bus::command(output = A)]", "not both");
     item(Command, "#[command] struct S;", "#[command]", "given twice");
 }
 
@@ -124,30 +69,10 @@ fn impl_blocks() {
         "T",
         "not on that of a trait",
     );
-    item(
-        Handlers,
-        "impl<D> S<D> { #[handler] fn f(&self, m: M) {} }",
-        "D",
-        "one concrete type",
-    );
-    item(
-        Handlers,
-        "impl S { fn f(&self, m: M) {} }",
-        "S",
-        "no method here is a `#[handler]`",
-    );
-    item(
-        Handlers,
-        "impl S {}",
-        "S",
-        "no method here is a `#[handler]`",
-    );
-    item(
-        Handlers,
-        "impl dyn T { #[handler] fn f(&self, m: M) {} }",
-        "dyn T",
-        "that has a name",
-    );
+    item(Handlers, "impl<D> S<D> { #[handler] fn f(&self, m: M) {} }", "D", "one concrete type");
+    item(Handlers, "impl S { fn f(&self, m: M) {} }", "S", "no method here is a `#[handler]`");
+    item(Handlers, "impl S {}", "S", "no method here is a `#[handler]`");
+    item(Handlers, "impl dyn T { #[handler] fn f(&self, m: M) {} }", "dyn T", "that has a name");
     item(
         Handlers,
         "impl S { #[handler = 5] fn f(&self, m: M) {} }",
@@ -178,24 +103,14 @@ fn receivers() {
     method("mut self", "a handler takes `&self`");
     method("&mut self", "put what changes in a `Mutex`");
     method("self: Arc<Self>", "a handler takes `&self`");
-    item(
-        Handlers,
-        "impl S { #[handler] fn f(m: M) {} }",
-        "f",
-        "takes no `&self`",
-    );
+    item(Handlers, "impl S { #[handler] fn f(m: M) {} }", "f", "takes no `&self`");
     item(
         Handlers,
         "impl S { #[handler] fn f(&self) {} }",
         "f",
         "`fn f(&self, command: MyCommand)`",
     );
-    item(
-        Handler,
-        "fn f(&self, m: M) {}",
-        "&self",
-        "needs `#[handlers]` on the `impl` block",
-    );
+    item(Handler, "fn f(&self, m: M) {}", "&self", "needs `#[handlers]` on the `impl` block");
 }
 
 /// A mistake in one method does not take the others away, nor the block.
@@ -203,12 +118,7 @@ fn receivers() {
 fn the_other_methods_stay() {
     let block =
         "impl S { #[handler] fn good(&self, m: M) {} #[handler] fn bad(&mut self, m: N) {} }";
-    check(
-        Handlers,
-        "",
-        block,
-        &[("&mut self", "a handler takes `&self`")],
-    );
+    check(Handlers, "", block, &[("&mut self", "a handler takes `&self`")]);
     let expanded = super::expand(Handlers, "", block).to_string();
     assert!(expanded.contains("\"S::good\"") && !expanded.contains("\"S::bad\""));
 }

@@ -59,10 +59,7 @@ fn collect(tokens: TokenStream, found: &mut Vec<Found>) {
         };
         let is_error = i >= 2 && tokens[i - 2].to_string() == "compile_error";
         if is_error && group.delimiter() == Delimiter::Brace {
-            found.push(Found {
-                at: underlined(tokens[i - 2].span(), group),
-                message: text(group),
-            });
+            found.push(Found { at: underlined(tokens[i - 2].span(), group), message: text(group) });
         } else {
             collect(group.stream(), found);
         }
@@ -71,14 +68,9 @@ fn collect(tokens: TokenStream, found: &mut Vec<Found>) {
 
 /// The compiler underlines from the name of the macro to its group.
 fn underlined(start: Span, end: &Group) -> String {
-    start
-        .join(end.span())
-        .and_then(|all| all.source_text())
-        .unwrap_or_default()
+    start.join(end.span()).and_then(|all| all.source_text()).unwrap_or_default()
 }
 
 fn text(group: &Group) -> String {
-    syn::parse2::<syn::LitStr>(group.stream())
-        .expect("an error has a text")
-        .value()
+    syn::parse2::<syn::LitStr>(group.stream()).expect("an error has a text").value()
 }

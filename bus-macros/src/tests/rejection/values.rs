@@ -18,25 +18,14 @@ fn types_and_paths() {
         "\"bus\"",
         "`crate` is a path, without quotes: `crate = ::bus`",
     );
-    for path in [
-        "::bus",
-        "facade::messaging",
-        "crate",
-        "self::bus",
-        "super::x",
-    ] {
+    for path in ["::bus", "facade::messaging", "crate", "self::bus", "super::x"] {
         check(Command, &format!("crate = {path}"), "struct S;", &[]);
     }
 }
 
 #[test]
 fn names() {
-    argument(
-        Command,
-        "name = users",
-        "users",
-        "`name` is a text in quotes",
-    );
+    argument(Command, "name = users", "users", "`name` is a text in quotes");
     argument(Handler, "name = \" \"", "\" \"", "`name` must not be empty");
     check(
         Event,
@@ -62,24 +51,9 @@ fn kinds() {
         "unknown",
         "help: a command is `create`, `update`, `delete` or `other`",
     );
-    argument(
-        Command,
-        "kind = domain",
-        "domain",
-        "`domain` is a kind of event, not of a command",
-    );
-    argument(
-        Event,
-        "kind = create",
-        "create",
-        "`create` is a kind of command, not of an event",
-    );
-    argument(
-        Event,
-        "kind = none",
-        "none",
-        "an event is `domain`, `system` or `integration`",
-    );
+    argument(Command, "kind = domain", "domain", "`domain` is a kind of event, not of a command");
+    argument(Event, "kind = create", "create", "`create` is a kind of command, not of an event");
+    argument(Event, "kind = none", "none", "an event is `domain`, `system` or `integration`");
 }
 
 #[test]
@@ -93,68 +67,23 @@ fn numbers() {
     argument(Handler, "priority = 1.5", "1.5", "`priority` is an integer");
     argument(Handler, "priority = -x", "-x", "`priority` is an integer");
     argument(Handler, "priority = 5u8", "5u8", "`priority` is an integer");
-    argument(
-        Handler,
-        "priority = 2147483648",
-        "2147483648",
-        "must fit in an `i32`",
-    );
-    argument(
-        Handler,
-        "priority = -2147483649",
-        "-2147483649",
-        "must fit in an `i32`",
-    );
+    argument(Handler, "priority = 2147483648", "2147483648", "must fit in an `i32`");
+    argument(Handler, "priority = -2147483649", "-2147483649", "must fit in an `i32`");
     check(Handler, "priority = -2147483648", "fn f(m: M) {}", &[]);
     check(Handler, "priority = 1_000", "fn f(m: M) {}", &[]);
     argument(Command, "version = 0", "0", "versions count from 1");
-    argument(
-        Command,
-        "version = \"2\"",
-        "\"2\"",
-        "`version` is a whole number: `version = 2`",
-    );
-    argument(
-        Command,
-        "version = 2.0",
-        "2.0",
-        "`version` is a whole number",
-    );
+    argument(Command, "version = \"2\"", "\"2\"", "`version` is a whole number: `version = 2`");
+    argument(Command, "version = 2.0", "2.0", "`version` is a whole number");
     argument(Command, "version = -1", "-1", "`version` is a whole number");
-    argument(
-        Command,
-        "version = 5000000000",
-        "5000000000",
-        "must fit in a `u32`",
-    );
+    argument(Command, "version = 5000000000", "5000000000", "must fit in a `u32`");
 }
 
 #[test]
 fn durations() {
-    argument(
-        Command,
-        "timeout = 5",
-        "5",
-        "`timeout` is a duration in quotes: `timeout = \"5s\"`",
-    );
-    argument(
-        Command,
-        "timeout = 5s",
-        "5s",
-        "`timeout` is a duration in quotes",
-    );
-    argument(
-        Command,
-        "timeout = \"5 days\"",
-        "\"5 days\"",
-        "not a unit of time",
-    );
-    argument(
-        Handler,
-        "timeout = \"0ms\"",
-        "\"0ms\"",
-        "leaves no time at all",
-    );
+    argument(Command, "timeout = 5", "5", "`timeout` is a duration in quotes: `timeout = \"5s\"`");
+    argument(Command, "timeout = 5s", "5s", "`timeout` is a duration in quotes");
+    argument(Command, "timeout = \"5 days\"", "\"5 days\"", "not a unit of time");
+    argument(Handler, "timeout = \"0ms\"", "\"0ms\"", "leaves no time at all");
     argument(
         Handler,
         "timeout = \"99999999999999999999h\"",

@@ -5,8 +5,5 @@ use modular_api::UserSignedUp;
 
 #[handler]
 async fn greet(event: &UserSignedUp) {
-    println!(
-        "mail to {}: welcome, you are user {}",
-        event.name, event.id.0
-    );
+    println!("mail to {}: welcome, you are user {}", event.name, event.id.0);
 }

@@ -32,9 +32,6 @@ async fn sign_up(
     emit: Emit<UserSignedUp>,
 ) -> Result<UserId, SignUpError> {
     let id = accounts.add(&command.name)?;
-    emit.send(UserSignedUp {
-        id,
-        name: command.name,
-    });
+    emit.send(UserSignedUp { id, name: command.name });
     Ok(id)
 }
