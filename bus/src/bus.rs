@@ -173,7 +173,7 @@ where
             match this.stage.as_mut().project() {
                 StageProj::New => match admission::look_up(core, this.call) {
                     Ok((found, seed)) => {
-                        this.stage.set(Stage::Running { run: Run::new(core, seed), found })
+                        this.stage.set(Stage::Running { run: Run::new(core, seed), found });
                     }
                     Err(refused) => {
                         this.stage.set(Stage::Done);

@@ -38,9 +38,12 @@ fn repository_exposed(event: &RepositoryChanged, emit: bus::Emit<Alert>) {
     }
 }
 
-/// The alerts of this run.
+/// The alerts of this run: how many, and the first of them.
 #[derive(Debug, Default)]
-pub(crate) struct Alerts(Mutex<(u64, Vec<(Arc<str>, u64, String)>)>);
+pub(crate) struct Alerts(Mutex<(u64, Vec<Kept>)>);
+
+/// An alert as it is kept: source, line, text. Sorts as it was read.
+pub(crate) type Kept = (Arc<str>, u64, String);
 
 #[resource]
 fn alerts() -> Alerts {
@@ -49,16 +52,16 @@ fn alerts() -> Alerts {
 
 #[handler]
 fn keep_alert(event: &Alert, alerts: &Res<Alerts>) {
-    let mut alerts = alerts.0.lock().unwrap_or_else(PoisonError::into_inner);
-    alerts.0 += 1;
-    if alerts.1.len() < KEPT {
-        alerts.1.push((Arc::clone(&event.source), event.line, event.text.clone()));
+    let (count, kept) = &mut *alerts.0.lock().unwrap_or_else(PoisonError::into_inner);
+    *count += 1;
+    if kept.len() < KEPT {
+        kept.push((Arc::clone(&event.source), event.line, event.text.clone()));
     }
 }
 
 impl Alerts {
     /// How many, and the first of them by line.
-    pub(crate) fn seen(&self) -> (u64, Vec<(Arc<str>, u64, String)>) {
+    pub(crate) fn seen(&self) -> (u64, Vec<Kept>) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         seen.1.sort();
         seen

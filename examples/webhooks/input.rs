@@ -12,6 +12,8 @@ pub(crate) const LONGEST: usize = 25 * 1024 * 1024;
 /// Something to read.
 pub(crate) struct Source {
     pub(crate) name: String,
+    /// In bytes, where it is known.
+    pub(crate) size: Option<u64>,
     pub(crate) reader: Box<dyn BufRead>,
 }
 
@@ -31,7 +33,7 @@ impl Source {
     fn open(file: Option<&PathBuf>) -> Result<Self, NotOpened> {
         let Some(path) = file else {
             let reader = Box::new(BufReader::new(io::stdin()));
-            return Ok(Self { name: "stdin".to_owned(), reader });
+            return Ok(Self { name: "stdin".to_owned(), size: None, reader });
         };
         let here = std::env::current_dir().unwrap_or_default();
         let name = path.strip_prefix(here).unwrap_or(path).display().to_string();
@@ -44,7 +46,9 @@ impl Source {
         });
         match opened {
             Ok(file) => {
-                Ok(Self { name, reader: Box::new(BufReader::with_capacity(1 << 16, file)) })
+                let size = file.metadata().ok().map(|metadata| metadata.len());
+                let reader = Box::new(BufReader::with_capacity(1 << 16, file));
+                Ok(Self { name, size, reader })
             }
             Err(error) => Err(NotOpened { name, error }),
         }

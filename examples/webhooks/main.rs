@@ -73,7 +73,7 @@ async fn run(options: &Options) -> Result<Summary, Error> {
     let bus = Bus::builder().provide(ActivityLog::to(options.log.as_deref())?).build()?;
     let mut failures = Failures::new(options.failures);
     let mut latency = Latency::default();
-    let mut progress = Progress::on_a_terminal();
+    let mut progress = Progress::on_a_terminal(sources.iter().map(|source| source.size).sum());
     let start = Instant::now();
     let (mut lines, mut ok, mut cut_short) = (0_u64, 0_u64, 0_u64);
 
@@ -89,11 +89,15 @@ async fn run(options: &Options) -> Result<Summary, Error> {
                 }
             };
             lines += 1;
+            let bytes = content.as_ref().map_or(0, Vec::len) as u64 + 1;
             match deliver(&bus, &name, number, content, &mut latency).await {
                 Ok(()) => ok += 1,
-                Err(failure) => failures.add(&name, number, failure),
+                Err(failure) => {
+                    progress.clear();
+                    failures.add(&name, number, failure);
+                }
             }
-            progress.show(lines, start);
+            progress.advance(lines, bytes, start);
         }
     }
     progress.clear();

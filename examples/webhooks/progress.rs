@@ -1,10 +1,13 @@
-//! A progress line on a terminal, and nothing elsewhere.
+//! A progress bar on a terminal, and nothing elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Progress {
     on: bool,
+    /// All there is to read, where that is known: of files, not of standard input.
+    total: Option<u64>,
+    read: u64,
     /// The clock is read once in so many lines.
     next_look: u64,
     shown: Option<Instant>,
@@ -12,13 +15,16 @@ pub(crate) struct Progress {
 
 const LINES_A_LOOK: u64 = 256;
 const PAUSE: Duration = Duration::from_millis(100);
+const WIDTH: u64 = 30;
 
 impl Progress {
-    pub(crate) fn on_a_terminal() -> Self {
-        Self { on: io::stderr().is_terminal(), next_look: LINES_A_LOOK, shown: None }
+    pub(crate) fn on_a_terminal(total: Option<u64>) -> Self {
+        let on = io::stderr().is_terminal();
+        Self { on, total, read: 0, next_look: LINES_A_LOOK, shown: None }
     }
 
-    pub(crate) fn show(&mut self, lines: u64, start: Instant) {
+    pub(crate) fn advance(&mut self, lines: u64, bytes: u64, start: Instant) {
+        self.read += bytes;
         if !self.on || lines < self.next_look {
             return;
         }
@@ -29,13 +35,21 @@ impl Progress {
         }
         self.shown = Some(now);
         let rate = lines as f64 / (now - start).as_secs_f64();
-        let turn = ['|', '/', '-', '\\'][(lines / LINES_A_LOOK % 4) as usize];
-        let _ = write!(io::stderr(), "\r{turn} {lines} deliveries, {rate:.0}/s ");
+        let _ = write!(io::stderr(), "\r{} {lines} deliveries, {rate:.0}/s ", self.bar());
     }
 
-    pub(crate) fn clear(&self) {
-        if self.shown.is_some() {
-            let _ = write!(io::stderr(), "\r{:60}\r", "");
+    /// Takes the line away, so that another can be written.
+    pub(crate) fn clear(&mut self) {
+        if self.shown.take().is_some() {
+            let _ = write!(io::stderr(), "\r{:80}\r", "");
         }
+    }
+
+    fn bar(&self) -> String {
+        let Some(total) = self.total.filter(|total| *total > 0) else { return String::new() };
+        let done = self.read.min(total);
+        let filled = done.saturating_mul(WIDTH) / total;
+        let bar: String = (0..WIDTH).map(|at| if at < filled { '#' } else { '.' }).collect();
+        format!("[{bar}] {:>3}%", done.saturating_mul(100) / total)
     }
 }

@@ -50,7 +50,7 @@ impl Outbox {
         };
         match core {
             None => {
-                tracing::warn!(event = info.name(), "an event was emitted after its bus was gone")
+                tracing::warn!(event = info.name(), "an event was emitted after its bus was gone");
             }
             Some(core) if succeeded => {
                 if let Err(refused) = enqueue(&core, vec![envelope]) {
