@@ -1,10 +1,10 @@
 //! All forms.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
-use std::sync::Arc;
-use bus::{Bus, Context, Res, Emit, WeakBus, command, event, resource};
 use bus::handler;
 use bus::handlers;
+use bus::{Bus, Context, Emit, Res, WeakBus, command, event, resource};
+use std::sync::Arc;
 
 // shadowing
 #[allow(dead_code)]
@@ -17,34 +17,58 @@ trait Send {}
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct MyError(String);
-impl From<bus::Error> for MyError { fn from(e: bus::Error) -> Self { Self(e.to_string()) } }
+impl From<bus::Error> for MyError {
+    fn from(e: bus::Error) -> Self {
+        Self(e.to_string())
+    }
+}
 #[derive(Debug, PartialEq, Eq)]
 pub struct User(pub u32, pub String);
 
 #[command(output = User, error = MyError, kind = create, timeout = "5s")]
 #[derive(Debug)]
-pub struct CreateUser { pub name: String }
-#[command(output = u32)] #[derive(Debug)]
+pub struct CreateUser {
+    pub name: String,
+}
+#[command(output = u32)]
+#[derive(Debug)]
 pub struct ByRef(pub u32);
-#[command(output = u32, version = 3)] #[derive(Debug)]
+#[command(output = u32, version = 3)]
+#[derive(Debug)]
 pub struct ByArc(pub u32);
-#[command(output = u32)] #[derive(Debug)]
+#[command(output = u32)]
+#[derive(Debug)]
 pub struct Sync1(pub u32);
-#[command(output = u32)] #[derive(Debug)]
+#[command(output = u32)]
+#[derive(Debug)]
 pub struct OnService(pub u32);
-#[command] #[derive(Debug)]
+#[command]
+#[derive(Debug)]
 pub struct Unit;
-#[command(output = T)] #[derive(Debug)]
+#[command(output = T)]
+#[derive(Debug)]
 pub struct Put<T>(pub T);
-#[command(output = usize)] #[derive(Debug)]
+#[command(output = usize)]
+#[derive(Debug)]
 pub struct Slow(pub usize);
-#[command] #[derive(Debug)]
+#[command]
+#[derive(Debug)]
 pub struct Lonely;
-#[command(output = &'static str, crate = ::bus)] #[derive(Debug)]
-pub enum r#Raw { A, #[allow(dead_code)] B { x: u8 } }
+#[command(output = &'static str, crate = ::bus)]
+#[derive(Debug)]
+pub enum r#Raw {
+    A,
+    #[allow(dead_code)]
+    B {
+        x: u8,
+    },
+}
 
-#[event(kind = integration, name = "user.created")] #[derive(Debug)]
-pub struct UserCreated { pub id: u32 }
+#[event(kind = integration, name = "user.created")]
+#[derive(Debug)]
+pub struct UserCreated {
+    pub id: u32,
+}
 #[event]
 #[derive(Clone, Debug)]
 pub struct Cloned(pub u32);
@@ -55,12 +79,22 @@ pub struct Store(std::sync::Mutex<Vec<String>>);
 pub struct Loud;
 
 #[resource]
-fn store() -> Store { Store::default() }
+fn store() -> Store {
+    Store::default()
+}
 #[resource]
-fn loud(store: &Res<Store>, _s: Res<Store>, _b: WeakBus) -> Result<Loud, MyError> { store.0.lock().unwrap().push("loud".into()); Ok(Loud) }
+fn loud(store: &Res<Store>, _s: Res<Store>, _b: WeakBus) -> Result<Loud, MyError> {
+    store.0.lock().unwrap().push("loud".into());
+    Ok(Loud)
+}
 
 #[handler]
-async fn create_user(cmd: CreateUser, store: Res<Store>, bus: Bus, _emit: Emit<Cloned>) -> Result<User, MyError> {
+async fn create_user(
+    cmd: CreateUser,
+    store: Res<Store>,
+    bus: Bus,
+    _emit: Emit<Cloned>,
+) -> Result<User, MyError> {
     store.0.lock().unwrap().push(cmd.name.clone());
     bus.publish(UserCreated { id: 7 }).await.unwrap();
     if cmd.name.is_empty() {
@@ -76,21 +110,38 @@ async fn by_ref<'a>(ByRef(n): &'a ByRef, cx: &'a Context) -> Result<u32, bus::Er
 }
 type Shared<T> = Arc<T>;
 #[handler]
-async fn by_arc(cmd: Shared<ByArc>, _l: &Res<Loud>) -> Result<u32, MyError> { tokio::task::yield_now().await; Ok(cmd.0 + 2) }
+async fn by_arc(cmd: Shared<ByArc>, _l: &Res<Loud>) -> Result<u32, MyError> {
+    tokio::task::yield_now().await;
+    Ok(cmd.0 + 2)
+}
 #[handler]
-fn sync_one(cmd: Sync1) -> Result<u32, bus::Error> { Ok(cmd.0 + 3) }
+fn sync_one(cmd: Sync1) -> Result<u32, bus::Error> {
+    Ok(cmd.0 + 3)
+}
 #[handler]
-fn unit(_: Unit) -> Result<(), bus::Error> { Ok(()) }
+fn unit(_: Unit) -> Result<(), bus::Error> {
+    Ok(())
+}
 #[handler]
-async fn put(cmd: Put<u64>) -> Result<u64, bus::Error> { Ok(cmd.0) }
+async fn put(cmd: Put<u64>) -> Result<u64, bus::Error> {
+    Ok(cmd.0)
+}
 #[handler]
-async fn put2(cmd: Put<String>) -> Result<String, bus::Error> { Ok(cmd.0) }
+async fn put2(cmd: Put<String>) -> Result<String, bus::Error> {
+    Ok(cmd.0)
+}
 #[handler(blocking)]
-fn slow(cmd: Slow) -> Result<usize, MyError> { std::thread::sleep(std::time::Duration::from_millis(1)); Ok(cmd.0) }
+fn slow(cmd: Slow) -> Result<usize, MyError> {
+    Ok(cmd.0)
+}
 #[handler(manual)]
-fn fake(_: &Lonely) -> Result<(), MyError> { Ok(()) }
+fn fake(_: &Lonely) -> Result<(), MyError> {
+    Ok(())
+}
 #[handler]
-pub(crate) fn r#type(_: Raw) -> Result<&'static str, MyError> { Ok("x") }
+pub(crate) fn r#type(_: Raw) -> Result<&'static str, MyError> {
+    Ok("x")
+}
 
 #[handler(priority = 5)]
 async fn on_created(e: &UserCreated, store: Res<Store>) {
@@ -107,24 +158,36 @@ async fn cloned(_e: Cloned) {}
 macro_rules! make {
     ($name:ident, $t:ty) => {
         #[krate::handler(crate = ::bus)]
-        fn $name(e: $t, cx: &Context) { let message = cx; let _ = (e, message); }
+        fn $name(e: $t, cx: &Context) {
+            let message = cx;
+            let _ = (e, message);
+        }
     };
 }
 use crate as krate;
 make!(from_macro, &UserCreated);
 
-pub struct UserService { base: u32 }
+pub struct UserService {
+    base: u32,
+}
 mod inner {
     #![allow(unused_imports)]
 }
 #[handlers]
 impl UserService {
     #[must_use]
-    pub const fn new() -> Self { Self { base: 100 } }
+    pub const fn new() -> Self {
+        Self { base: 100 }
+    }
     #[handler]
-    async fn on_service(&self, cmd: OnService, _cx: &Context) -> Result<u32, MyError> { tokio::task::yield_now().await; Ok(self.base + cmd.0) }
+    async fn on_service(&self, cmd: OnService, _cx: &Context) -> Result<u32, MyError> {
+        tokio::task::yield_now().await;
+        Ok(self.base + cmd.0)
+    }
     #[handler(priority = 1)]
-    async fn seen(&self, e: &UserCreated) { assert_eq!(e.id, 7); }
+    async fn seen(&self, e: &UserCreated) {
+        assert_eq!(e.id, 7);
+    }
     #[cfg(any())]
     #[handler]
     async fn gone(&self, e: &Nothing) {}

@@ -50,9 +50,7 @@ async fn with_lifetimes<'a>(
     Ok(cmd.0)
 }
 fn main() {
-    let rt = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let rt = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bus = bus::Bus::from_registered().unwrap();
     rt.block_on(async {
         assert_eq!(bus.execute(Ping).await.unwrap(), 1);
