@@ -127,6 +127,42 @@ async fn a_failing_handler_touches_no_other_and_is_announced_once() {
     assert_eq!((report.completed, report.failed), (1, 3), "the announcements count as nothing");
 }
 
+/// An error that cannot even be written.
+#[derive(Debug)]
+struct Unspeakable;
+impl std::fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no words")
+    }
+}
+impl std::error::Error for Unspeakable {}
+
+#[event]
+struct Spoken;
+#[handler]
+fn unspeakable(_: &Spoken) -> Result<(), Unspeakable> {
+    Err(Unspeakable)
+}
+#[handler]
+async fn neighbour(_: &Spoken, log: &Res<Log>) {
+    tokio::task::yield_now().await;
+    log.add("neighbour");
+}
+
+#[tokio::test]
+async fn an_error_whose_text_panics_is_still_only_that_handlers() {
+    let (bus, log) = bus();
+    bus.publish(Spoken).await.unwrap();
+    bus.shutdown().await;
+    let mut lines = log.lines();
+    lines.sort();
+    assert_eq!(
+        lines,
+        ["neighbour", "unspeakable of events::Spoken: an error whose text panicked: no words"]
+    );
+    assert_eq!((bus.stats().processed, bus.stats().failed), (1, 1));
+}
+
 // Effects.
 
 #[command(error = std::fmt::Error)]

@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::kind::EventOutcome;
 use crate::pipeline::announce;
-use crate::pipeline::run::{Failure, Run};
+use crate::pipeline::run::{Failure, Run, text_of_users};
 use crate::registry::plan::Plan;
 use crate::sync::lock;
 
@@ -79,7 +79,7 @@ fn conclude(
 ) {
     let failure = match answer {
         Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
-        Ok(Err(error)) => Some(error.chain()),
+        Ok(Err(error)) => Some(text_of_users(|| error.chain())),
         Err(Failure::Refused(reason)) => Some(reason.to_string()),
         Err(Failure::Panicked(message)) => Some(format!("panicked: {message}")),
         Err(Failure::TimedOut(Some(after))) => Some(format!("timed out after {after:?}")),

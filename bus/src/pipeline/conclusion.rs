@@ -7,7 +7,7 @@ use std::pin::Pin;
 use super::admission::Admitted;
 use super::announce;
 use super::execute::{Call, Reply};
-use super::run::{Failure, Run};
+use super::run::{Failure, Run, text_of_users};
 use crate::context::Context;
 use crate::core::Core;
 use crate::error::{CancelledBy, CommandError, CommandErrorKind};
@@ -91,7 +91,7 @@ fn text_of<E: 'static>(error: &CommandError<E>, info: &MessageInfo) -> String {
             })
         }
     }
-    Text(error, info).to_string()
+    text_of_users(|| Text(error, info).to_string())
 }
 
 fn kind_of_unsent<E>(why: NotFlushed) -> CommandErrorKind<E> {

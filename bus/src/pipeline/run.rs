@@ -136,6 +136,12 @@ fn is_late(core: &Core, context: &Context) -> bool {
     context.callers_deadline().is_some_and(|deadline| deadline <= core.settings.clock.now())
 }
 
+/// The text of a user's error, which its `Display` writes: that may panic too.
+pub(crate) fn text_of_users(write: impl FnOnce() -> String) -> String {
+    catch_unwind(AssertUnwindSafe(write))
+        .unwrap_or_else(|panic| format!("an error whose text panicked: {}", panic_text(&*panic)))
+}
+
 /// What `panic!` was given, if it was text.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
