@@ -2,16 +2,21 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::bus::{Bus, WeakBus};
 use crate::clock::{Clock, TokioClock};
 use crate::core::{Core, Counters, Settings, Work};
-use crate::event::queue::{BackpressureStrategy, Queue};
+use crate::event::losses::Losses;
+use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
+use crate::message::{QueueMarkEvent, UnhandledEvent};
+use crate::pipeline::announce;
 use crate::pipeline::cancel::Cancel;
 use crate::registry::additions::Additions;
 use crate::registry::entry::{HandlerEntry, HandlerType, RegisteredResource, ResourceEntry};
@@ -32,7 +37,7 @@ pub struct Builder {
     configure: Vec<(&'static HandlerEntry, HandlerConfig)>,
     provided: Vec<Provided>,
     runtime: Option<tokio::runtime::Handle>,
-    event_queue_size: usize,
+    queue: QueueConfig,
     settings: Settings,
 }
 
@@ -74,16 +79,22 @@ impl Default for Builder {
             configure: Vec::new(),
             provided: Vec::new(),
             runtime: None,
-            event_queue_size: 10_000,
-            settings: Settings {
-                batch_size: 100,
+            queue: QueueConfig {
+                capacity: 10_000,
                 strategy: BackpressureStrategy::Block { timeout: Duration::from_secs(30) },
+                batch_size: 100,
+                batch_timeout: Duration::ZERO,
+                marks: (0.8, 0.5),
+            },
+            settings: Settings {
                 concurrency: 1024,
                 command_timeout: Some(Duration::from_secs(30)),
                 event_timeout: Some(Duration::from_secs(60)),
                 drain: Duration::from_secs(30),
                 grace: Duration::from_secs(5),
                 clock: Arc::new(TokioClock),
+                on_unhandled: None,
+                on_queue_mark: None,
             },
         }
     }
@@ -146,27 +157,64 @@ impl Builder {
 impl Builder {
     /// How many events may be queued: 10 000 by default, at least 1.
     pub fn event_queue_size(mut self, events: usize) -> Self {
-        self.event_queue_size = events;
+        self.queue.capacity = events;
         self
     }
 
     /// What a publish from outside any handler does when the queue is full:
     /// `Block { timeout: 30 s }` by default.
     pub fn backpressure_strategy(mut self, strategy: BackpressureStrategy) -> Self {
-        self.settings.strategy = strategy;
+        self.queue.strategy = strategy;
         self
     }
 
-    /// How many events the dispatcher takes at once: 100 by default, at least 1. It never waits for
-    /// more than there are.
+    /// How many events the dispatcher takes at once: 100 by default, at least 1. It takes what is
+    /// there and does not wait for more, unless there is a [`batch_timeout`](Self::batch_timeout).
     pub fn batch_size(mut self, events: usize) -> Self {
-        self.settings.batch_size = events;
+        self.queue.batch_size = events;
         self
     }
 
-    /// How many events may have handlers that are pending, at once: 1 024 by default, at least 1.
-    pub fn concurrency(mut self, events: usize) -> Self {
-        self.settings.concurrency = events;
+    /// How long the dispatcher waits for a full batch, from its first event on: not at all by
+    /// default, since an idle bus would be slow for nothing. A batch that is full, a full queue and
+    /// the shutdown end the wait.
+    pub fn batch_timeout(mut self, timeout: Duration) -> Self {
+        self.queue.batch_timeout = timeout;
+        self
+    }
+
+    /// How many runs of event handlers may be pending at once: 1 024 by default, at least 1. A handler
+    /// that is ready at once does not count; `#[handler(concurrency = n)]` limits a single one.
+    pub fn concurrency(mut self, runs: usize) -> Self {
+        self.settings.concurrency = runs;
+        self
+    }
+
+    /// At which fill the queue says that it runs full, and at which that it is well again, as parts
+    /// of its size: 0.8 and 0.5 by default. Each crossing is said once, by a
+    /// [`QueueMarkEvent`] and to [`on_queue_mark`](Self::on_queue_mark).
+    pub fn queue_marks(mut self, high: f64, low: f64) -> Self {
+        self.queue.marks = (high, low);
+        self
+    }
+
+    /// Is told when the queue crosses one of its marks, by the thread that makes it cross: must be
+    /// quick. Needs no listener for [`QueueMarkEvent`].
+    pub fn on_queue_mark(
+        mut self,
+        listener: impl Fn(&QueueMarkEvent) + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.on_queue_mark = Some(Box::new(listener));
+        self
+    }
+
+    /// Is told of every event that nobody handles, by the dispatcher: must be quick. Needs no
+    /// listener for [`UnhandledEvent`].
+    pub fn on_unhandled(
+        mut self,
+        listener: impl Fn(&UnhandledEvent) + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.on_unhandled = Some(Box::new(listener));
         self
     }
 
@@ -227,7 +275,9 @@ impl Builder {
         let plans = plans.into_iter().map(|(_, plan)| Arc::new(plan)).collect();
         let core = Arc::new_cyclic(|me| Core {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
-            queue: Queue::new(self.event_queue_size),
+            queue: queue(self.queue, &self.settings, me.clone()),
+            slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
+            losses: Losses::default(),
             settings: self.settings,
             table: Table::new(plans),
             additions: Additions::default(),
@@ -275,8 +325,8 @@ impl Builder {
 
     fn bad_settings(&self) -> Vec<WiringProblem> {
         let counts = [
-            ("event_queue_size", self.event_queue_size),
-            ("batch_size", self.settings.batch_size),
+            ("event_queue_size", self.queue.capacity),
+            ("batch_size", self.queue.batch_size),
             ("concurrency", self.settings.concurrency),
         ];
         let counts = counts.into_iter().filter(|(_, count)| *count == 0);
@@ -290,8 +340,22 @@ impl Builder {
         let problem = |(setting, value, range): (&'static str, &str, &'static str)| {
             WiringProblem::BadSetting { setting, value: value.to_owned(), range }
         };
-        counts.chain(timeouts).map(problem).collect()
+        let (high, low) = self.queue.marks;
+        let marks = format!("{high} and {low}");
+        let are_marks = 0.0 <= low && low < high && high <= 1.0;
+        let range = "two parts of the queue's size, high above low, from 0 to 1";
+        let marks = (!are_marks).then_some(("queue_marks", &*marks, range));
+        counts.chain(timeouts).chain(marks).map(problem).collect()
     }
+}
+
+/// The queue, which tells the core of its marks.
+fn queue(config: QueueConfig, settings: &Settings, core: Weak<Core>) -> BoundedEventQueue {
+    BoundedEventQueue::new(config, Arc::clone(&settings.clock), move |crossing| {
+        if let Some(core) = core.upgrade() {
+            announce::mark(&core, crossing);
+        }
+    })
 }
 
 impl fmt::Debug for Builder {

@@ -18,7 +18,9 @@ use crate::builder::Builder;
 use crate::context::Context;
 use crate::core::Core;
 use crate::error::{Error, PublishError};
+use crate::event::idle;
 use crate::event::publish::{self, Publish, Published};
+use crate::event::queue::BoundedEventQueue;
 use crate::event::shutdown::{self, ShutdownReport};
 use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
@@ -102,7 +104,7 @@ impl Bus {
     /// # Errors
     /// [`PublishError`], which gives the event back; also when there is no room now.
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited().origin.as_ref())
+        publish::try_publish(self.core(), event, self.inherited().origin)
     }
 
     /// Stops the intake, lets the handlers finish (they may still publish and execute), cancels
@@ -112,6 +114,21 @@ impl Bus {
     /// Dropping the future leaves the intake stopped; what is queued is still handled.
     pub async fn shutdown(&self) -> ShutdownReport {
         shutdown::shutdown(self.core()).await
+    }
+
+    /// Resolves when nothing is queued and nothing runs: no event, no command. Exact: there was such
+    /// a moment. Inside a handler it waits for that handler, until its timeout.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn idle(&self) {
+        idle::idle(self.core()).await;
+    }
+
+    /// The event queue, to be looked at.
+    #[must_use]
+    pub fn event_queue(&self) -> &BoundedEventQueue {
+        &self.core().queue
     }
 
     /// The resource of type `T`.

@@ -2,24 +2,26 @@
 //! functions over `&Core`.
 
 use std::any::TypeId;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::context::Scratch;
-use crate::event::queue::{BackpressureStrategy, Queue};
+use crate::event::DropReason;
+use crate::event::losses::Losses;
+use crate::event::queue::BoundedEventQueue;
 use crate::event::runtime::Runtime;
 use crate::handler::resource::ResourceSet;
-use crate::message::MessageInfo;
+use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::pipeline::cancel::Cancel;
 use crate::registry::additions::Additions;
 use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
 use crate::registry::table::{Found, Listens, Route, Table};
-use crate::sync::Sharded;
+use crate::sync::{Mutex, Sharded};
 
 pub(crate) struct Core {
     /// Tells the buses of this process apart.
@@ -29,27 +31,33 @@ pub(crate) struct Core {
     pub(crate) additions: Additions,
     pub(crate) resources: ResourceSet,
     pub(crate) wiring: WiringReport,
-    pub(crate) queue: Queue,
+    pub(crate) queue: BoundedEventQueue,
+    /// How many handler runs of events may be pending.
+    pub(crate) slots: Semaphore,
+    pub(crate) losses: Losses,
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,
     /// Fires when shutting down has lasted too long.
     pub(crate) cancel: Cancel,
-    /// What is at work, for [`crate::event::shutdown`].
+    /// What is at work, for [`crate::event::idle`] and [`crate::event::shutdown`].
     pub(crate) work: Work,
     pub(crate) me: Weak<Core>,
 }
 
 /// What the builder was told.
 pub(crate) struct Settings {
-    pub(crate) batch_size: usize,
-    pub(crate) strategy: BackpressureStrategy,
     pub(crate) concurrency: usize,
     pub(crate) command_timeout: Option<Duration>,
     pub(crate) event_timeout: Option<Duration>,
     pub(crate) drain: Duration,
     pub(crate) grace: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) on_unhandled: Option<Listener<UnhandledEvent>>,
+    pub(crate) on_queue_mark: Option<Listener<QueueMarkEvent>>,
 }
+
+/// A function of the user's that is told of something.
+pub(crate) type Listener<E> = Box<dyn Fn(&E) + Send + Sync>;
 
 /// What has happened, in (event, handler) pairs where handlers are concerned.
 #[derive(Default)]
@@ -57,24 +65,26 @@ pub(crate) struct Counters {
     pub(crate) processed: Sharded,
     pub(crate) failed: Sharded,
     pub(crate) unhandled: Sharded,
-    pub(crate) rejected: Sharded,
 }
 
-/// What is going on.
+/// What has begun and what has ended. Events begin in the queue, which counts them.
 #[derive(Default)]
 pub(crate) struct Work {
-    pub(crate) closing: AtomicBool,
+    pub(crate) commands_begun: Sharded,
+    pub(crate) commands_ended: Sharded,
+    pub(crate) deliveries_ended: Sharded,
+    closing: AtomicBool,
     /// Past the end: what still runs is cut off.
-    pub(crate) abort: AtomicBool,
+    pub(crate) abort: Cancel,
     pub(crate) dispatching: AtomicBool,
     /// The dispatcher has ended, and will not be started again.
     pub(crate) ended: AtomicBool,
-    pub(crate) commands: Sharded,
-    pub(crate) deliveries: Sharded,
     /// Handlers that were cut off, by name.
     pub(crate) abandoned: Mutex<Vec<String>>,
-    /// Something has ended while the bus is closing.
-    pub(crate) settled: Notify,
+    /// How many want to be told when something ends ..
+    pub(crate) watchers: AtomicUsize,
+    /// .. here.
+    pub(crate) changed: Notify,
 }
 
 impl Core {
@@ -102,9 +112,9 @@ impl Core {
     }
 
     /// Says that events are lost which nobody can be given back.
-    pub(crate) fn lost(&self, event: &'static MessageInfo, n: usize, why: &str) {
-        self.queue.count_dropped(n as u64);
-        tracing::warn!(event = event.name(), count = n, why, "events were dropped");
+    pub(crate) fn lost(&self, event: &'static MessageInfo, n: usize, why: DropReason) {
+        self.queue.count_lost(n);
+        self.losses.note(self, event, n as u64, why);
     }
 
     pub(crate) fn arc(&self) -> Arc<Core> {
@@ -122,30 +132,40 @@ impl Core {
     }
 }
 
-/// Something that is at work, uncounted when dropped.
+/// Something that is at work, and has ended when dropped.
 pub(crate) struct AtWork<'a> {
     work: &'a Work,
-    count: &'a Sharded,
+    ended: &'a Sharded,
 }
 
 impl Work {
+    /// Sequentially consistent with `close`: either the shutdown sees the command, or the command
+    /// sees that the bus closes.
     pub(crate) fn begin_command(&self) -> AtWork<'_> {
-        self.begin(&self.commands)
+        self.commands_begun.add(1);
+        AtWork { work: self, ended: &self.commands_ended }
     }
 
-    pub(crate) fn begin_delivery(&self) -> AtWork<'_> {
-        self.begin(&self.deliveries)
+    /// The delivery of an event that has left the queue.
+    pub(crate) fn delivering(&self) -> AtWork<'_> {
+        AtWork { work: self, ended: &self.deliveries_ended }
     }
 
-    fn begin<'a>(&'a self, count: &'a Sharded) -> AtWork<'a> {
-        count.add(1);
-        AtWork { work: self, count }
+    pub(crate) fn commands(&self) -> u64 {
+        let ended = self.commands_ended.sum();
+        self.commands_begun.sum().saturating_sub(ended)
     }
 
-    /// Sequentially consistent with `begin`: either the shutdown sees the count, or the call sees
-    /// the flag.
+    pub(crate) fn ended_sum(&self) -> u64 {
+        self.commands_ended.sum() + self.deliveries_ended.sum()
+    }
+
     pub(crate) fn is_dispatching(&self) -> bool {
         self.dispatching.load(Ordering::SeqCst) && !self.ended.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -155,9 +175,9 @@ impl Work {
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
-        self.count.sub(1);
-        if self.work.is_closing() {
-            self.work.settled.notify_waiters();
+        self.ended.add(1);
+        if self.work.watchers.load(Ordering::SeqCst) > 0 {
+            self.work.changed.notify_waiters();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::event::completion::Share;
 use crate::message::kind::AnyEvent;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
@@ -15,6 +16,23 @@ pub(crate) struct Envelope {
     /// The message whose handler sent it.
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) head: Option<Arc<Head>>,
+    /// If somebody waits for all that follows from it.
+    pub(crate) share: Option<Share>,
     /// The bus's own, not the user's traffic.
     pub(crate) lifecycle: bool,
+}
+
+impl Envelope {
+    /// An event that a handler sends: whoever waits for what the handler was called for, waits for
+    /// this too.
+    pub(crate) fn child(
+        origin: &Arc<Origin>,
+        info: &'static MessageInfo,
+        event: AnyEvent,
+        head: Option<Arc<Head>>,
+    ) -> Self {
+        let id = MessageId::next(origin.id.bus());
+        let share = origin.completion.upgrade().map(|whole| Share::new(whole, id, info));
+        Self { id, info, event, origin: Some(Arc::clone(origin)), head, share, lifecycle: false }
+    }
 }

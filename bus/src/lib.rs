@@ -29,14 +29,18 @@ pub use crate::bus::{Bus, WeakBus};
 pub use crate::clock::{Clock, Sleep, TokioClock};
 pub use crate::context::{Context, OwnedContext};
 pub use crate::error::{
-    CancelledBy, CommandError, CommandErrorKind, CommandResult, Error, PublishError,
-    PublishErrorKind, Result,
+    CancelledBy, CommandError, CommandErrorKind, CommandResult, Error, HandlersFailed,
+    PublishError, PublishErrorKind, Result,
 };
-pub use crate::event::{BackpressureStrategy, Outcome, Publish, Published, ShutdownReport};
+pub use crate::event::{
+    AndWait, BackpressureStrategy, BoundedEventQueue, DropReason, EventFailure, Outcome, Publish,
+    Published, QueueMark, QueueStats, Settled, ShutdownReport,
+};
 pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
 pub use crate::message::{
     Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent, Event,
-    EventHandlerFailedEvent, Message, MessageId, MessageInfo,
+    EventHandlerFailedEvent, EventsDroppedEvent, Message, MessageId, MessageInfo, QueueMarkEvent,
+    UnhandledEvent,
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::pipeline::{CommandReport, Detailed, Execute, Headers, Principal};

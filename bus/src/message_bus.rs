@@ -65,7 +65,7 @@ impl MessageBus for Context {
         Context::publish(self, event)
     }
     fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited().origin.as_ref())
+        publish::try_publish(self.core(), event, self.inherited().origin)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::message::kind::{Carrier, Kind, Outcome};
 use crate::message::{Command, Event, Message};
 use crate::registry::additions::{HandlerOptions, RegisterError, Registration};
 use crate::registry::entry::HandlerType;
-use crate::registry::plan::{HandlerInfo, Plan, SlotRef};
+use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
 
 /// Registration at run time.
 impl Bus {
@@ -138,6 +138,8 @@ fn plan<M: Message>(
         message: M::INFO,
         timeout: M::INFO.timeout(),
         deliver: <M::Kind as Kind<M>>::DELIVER,
+        slots: slots(None),
+        is_plain: false,
         slot: SlotRef::Added(slot),
     }
 }

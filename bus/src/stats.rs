@@ -37,22 +37,22 @@ pub struct Stats {
 
 impl Stats {
     pub(crate) fn of(core: &Core) -> Self {
-        let (queued, debt, counts) = core.queue.gauge();
+        let queue = core.queue.stats();
         let handlers =
             core.additions.table().map_or_else(|| core.table.handlers(), |t| t.handlers());
         Self {
-            published: counts.accepted,
-            rejected: core.counters.rejected.sum(),
-            dropped: counts.dropped,
-            lifecycle_dropped: counts.lifecycle_dropped,
+            published: queue.accepted,
+            rejected: queue.rejected,
+            dropped: queue.dropped,
+            lifecycle_dropped: queue.lifecycle_dropped,
             unhandled: core.counters.unhandled.sum(),
             processed: core.counters.processed.sum(),
             failed: core.counters.failed.sum(),
-            queued,
-            debt,
-            largest_queue: counts.largest,
-            events_in_flight: core.work.deliveries.sum(),
-            commands_in_flight: core.work.commands.sum(),
+            queued: queue.queued,
+            debt: queue.debt,
+            largest_queue: queue.largest,
+            events_in_flight: core.in_flight(),
+            commands_in_flight: core.work.commands(),
             handlers,
         }
     }

@@ -184,6 +184,11 @@ impl Context {
         seed
     }
 
+    /// Does the call wait for the handlers of other events?
+    pub(crate) fn waits_inside(&self) -> bool {
+        self.used_scratch().is_some_and(|scratch| scratch.cancel.waits_inside())
+    }
+
     pub(crate) fn is_lifecycle(&self) -> bool {
         self.seed.lifecycle
     }

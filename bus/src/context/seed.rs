@@ -1,15 +1,17 @@
 //! What a context is made of.
 
 use std::any::{Any, TypeId};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+use crate::event::completion::Completion;
 use crate::event::effects::Outbox;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::options::{Head, Principal};
 use crate::pipeline::origin::Origin;
 use crate::session::SessionId;
+use crate::sync::Mutex;
 
 /// What a context is made of, but for the core.
 #[derive(Clone)]
@@ -56,21 +58,32 @@ impl Seed {
 
     pub(super) fn scratch(&self) -> &Arc<Scratch> {
         self.shared.get_or_init(|| {
-            Arc::new(Scratch {
-                outbox: Outbox::default(),
-                cancel: Arc::new(Cancel::child_of(self.cancel.clone())),
-                origin: Arc::new(Origin {
-                    id: self.id,
-                    correlation: self.correlation_id(),
-                    info: self.info,
-                    depth: self.origin.as_ref().map_or(0, |parent| parent.depth + 1),
-                    lifecycle: self.lifecycle,
-                    session: self.session().cloned(),
-                    principal: self.principal().cloned(),
-                    parent: self.origin.clone(),
-                }),
-                extensions: Mutex::default(),
-            })
+            let inherited = self.origin.as_ref().filter(|_| !self.lifecycle);
+            self.make(inherited.map(|parent| Weak::clone(&parent.completion)).unwrap_or_default())
+        })
+    }
+
+    /// Somebody waits for all that follows from this message.
+    pub(crate) fn track(&mut self, completion: Weak<Completion>) {
+        self.shared = OnceLock::from(self.make(completion));
+    }
+
+    fn make(&self, completion: Weak<Completion>) -> Arc<Scratch> {
+        Arc::new(Scratch {
+            outbox: Outbox::default(),
+            cancel: Arc::new(Cancel::child_of(self.cancel.clone())),
+            origin: Arc::new(Origin {
+                id: self.id,
+                correlation: self.correlation_id(),
+                info: self.info,
+                depth: self.origin.as_ref().map_or(0, |parent| parent.depth + 1),
+                lifecycle: self.lifecycle,
+                session: self.session().cloned(),
+                principal: self.principal().cloned(),
+                parent: self.origin.clone(),
+                completion,
+            }),
+            extensions: Mutex::default(),
         })
     }
 }

@@ -6,4 +6,4 @@ pub(crate) mod publish;
 
 pub use any::{Error, Result};
 pub use command::{CancelledBy, CommandError, CommandErrorKind, CommandResult};
-pub use publish::{PublishError, PublishErrorKind};
+pub use publish::{HandlersFailed, PublishError, PublishErrorKind};

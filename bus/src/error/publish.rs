@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::event::EventFailure;
 use crate::pipeline::origin::Chain;
 
 /// Why an event was not queued. Gives the event back.
@@ -68,6 +69,29 @@ impl<E> PublishError<E> {
     #[must_use]
     pub fn into_event(self) -> E {
         self.event
+    }
+}
+
+/// Handlers of an event, or of what followed from it, have failed:
+/// [`Settled::into_result`](crate::Settled::into_result).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", Failures(failures))]
+#[non_exhaustive]
+pub struct HandlersFailed {
+    /// Each of them.
+    pub failures: Vec<EventFailure>,
+}
+
+/// The first, and how many there are.
+struct Failures<'a>(&'a [EventFailure]);
+
+impl fmt::Display for Failures<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("no handler failed"),
+            [one] => one.fmt(f),
+            [first, rest @ ..] => write!(f, "{first} (and {} more)", rest.len()),
+        }
     }
 }
 

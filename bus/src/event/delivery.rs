@@ -5,7 +5,11 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
+use super::completion::Share;
 use super::effects::{discard, flush};
+use super::group;
+use super::queue::Parking;
+use super::slots::Slot;
 use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::envelope::Envelope;
@@ -16,101 +20,161 @@ use crate::registry::plan::Plan;
 use crate::sync::lock;
 
 /// Runs all handlers of the event: group after group, concurrently inside a group.
-pub(crate) async fn deliver(core: Arc<Core>, envelope: Envelope) {
-    let _at_work = core.work.begin_delivery();
+pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
+    // Dropped in this order: first it has ended, then those who wait for it are told.
+    let mut share = envelope.share.take();
+    let _ending = core.work.delivering();
+    if let Some(share) = &mut share {
+        share.begin();
+    }
+    let delivery = Delivery { core: &core, envelope: &envelope, share: share.as_ref() };
     let Some(route) = core.route(envelope.info.type_id()) else {
         if !envelope.lifecycle {
-            core.counters.unhandled.add(1);
-            tracing::debug!(event = envelope.info.name(), id = %envelope.id, "nobody handles this event");
+            announce::unhandled(&core, &envelope);
         }
         return;
     };
+    let parking = Parking::new(&core.queue);
     for group in route.groups() {
-        match group {
-            [alone] => handle(&core, alone, &envelope).await,
-            group => all(group.iter().map(|plan| handle(&core, plan, &envelope))).await,
+        group::all(group.iter().map(|plan| delivery.handle(plan, &parking))).await;
+        if parking.is_given_up() {
+            delivery.given_up();
+            return;
         }
     }
 }
 
-/// Polls each in turn until all are done.
-async fn all<F: Future<Output = ()>>(handlers: impl Iterator<Item = F>) {
-    let mut running: Vec<Pin<Box<F>>> = handlers.map(Box::pin).collect();
-    poll_fn(|task| {
-        running.retain_mut(|handler| handler.as_mut().poll(task).is_pending());
-        if running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+#[derive(Clone, Copy)]
+struct Delivery<'a> {
+    core: &'a Core,
+    envelope: &'a Envelope,
+    /// Of those who wait for all that follows from the event.
+    share: Option<&'a Share>,
 }
 
-/// Runs one handler. Whatever becomes of it touches nobody else.
-async fn handle(core: &Core, plan: &Plan, envelope: &Envelope) {
-    let Some(deliver) = plan.deliver else { return };
-    let quiet = envelope.lifecycle || envelope.origin.as_ref().is_some_and(|o| o.lifecycle);
-    let seed = Seed {
-        id: envelope.id,
-        info: envelope.info,
-        attempt: 1,
-        lifecycle: quiet,
-        timeout: plan.timeout.or(core.settings.event_timeout),
-        deadline: None,
-        origin: envelope.origin.clone(),
-        head: envelope.head.clone(),
-        cancel: None,
-        shared: OnceLock::new(),
-    };
-    let mut run = pin!(Run::new(core, seed));
-    let mut cut_off = CutOff { core, plan, armed: true };
-    let answer = run.as_mut().begin(|lender| deliver(plan.slot.get(), &envelope.event, lender));
-    let answer = match answer {
-        Some(answer) => answer,
-        None => poll_fn(|task| run.as_mut().poll(task)).await,
-    };
-    cut_off.armed = false;
-    conclude(core, plan, run.context(), envelope.lifecycle, answer);
-}
-
-fn conclude(
-    core: &Core,
-    plan: &Plan,
-    context: &Context,
-    lifecycle: bool,
-    answer: Result<EventOutcome, Failure>,
-) {
-    let failure = match answer {
-        Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
-        Ok(Err(error)) => Some(text_of_users(|| error.chain())),
-        Err(Failure::Refused(reason)) => Some(reason.to_string()),
-        Err(Failure::Panicked(message)) => Some(format!("panicked: {message}")),
-        Err(Failure::TimedOut(Some(after))) => Some(format!("timed out after {after:?}")),
-        Err(Failure::TimedOut(None)) => Some("timed out".to_owned()),
-        Err(Failure::Cancelled(by)) => Some(format!("was cancelled by {by}")),
-    };
-    let Some(error) = failure else {
-        if !lifecycle {
-            core.counters.processed.add(1);
+impl<'a> Delivery<'a> {
+    /// Runs one handler. Whatever becomes of it touches nobody else.
+    async fn handle(self, plan: &'a Plan, parking: &'a Parking<'a>) {
+        let Some(deliver) = plan.deliver else { return };
+        let Ok(mut slot) = Slot::acquire(self.core, plan, parking).await else { return };
+        if parking.is_given_up() {
+            return;
         }
-        return;
-    };
-    discard(core, context);
-    if !lifecycle {
-        core.counters.failed.add(1);
+        let mut run = pin!(Run::new(self.core, self.seed(plan)));
+        let mut cut_off = CutOff { delivery: self, plan, armed: true };
+        let answer =
+            run.as_mut().begin(|lender| deliver(plan.slot.get(), &self.envelope.event, lender));
+        let answer = match answer {
+            Some(answer) => answer,
+            None => drive(run.as_mut(), &mut slot).await,
+        };
+        cut_off.armed = false;
+        self.conclude(plan, run.context(), answer);
     }
-    let handler = &plan.handler;
-    tracing::error!(
-        event = context.message().name(),
-        event_id = %context.id(),
-        handler = &*handler.name,
-        at = format_args!("{}:{}", handler.file, handler.line),
-        error,
-        "an event handler failed"
-    );
-    announce::handler_failed(core, context, &handler.name, &error);
+
+    fn seed(&self, plan: &Plan) -> Seed {
+        let Self { core, envelope, share } = self;
+        let parent = envelope.origin.as_ref();
+        let mut seed = Seed {
+            id: envelope.id,
+            info: envelope.info,
+            attempt: 1,
+            lifecycle: envelope.lifecycle || parent.is_some_and(|origin| origin.lifecycle),
+            timeout: plan.timeout.or(core.settings.event_timeout),
+            deadline: None,
+            origin: envelope.origin.clone(),
+            head: envelope.head.clone(),
+            cancel: None,
+            shared: OnceLock::new(),
+        };
+        if let Some(share) = share {
+            seed.track(share.weak());
+        }
+        seed
+    }
+
+    fn conclude(&self, plan: &Plan, context: &Context, answer: Result<EventOutcome, Failure>) {
+        let Self { core, envelope, share } = self;
+        let failure = match answer {
+            Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
+            Ok(Err(error)) => Some(text_of_users(|| error.chain())),
+            Err(Failure::Refused(reason)) => Some(reason.to_string()),
+            Err(Failure::Panicked(message)) => Some(format!("panicked: {message}")),
+            Err(Failure::TimedOut(Some(after))) => Some(format!("timed out after {after:?}")),
+            Err(Failure::TimedOut(None)) => Some("timed out".to_owned()),
+            Err(Failure::Cancelled(by)) => Some(format!("was cancelled by {by}")),
+        };
+        let Some(error) = failure else {
+            if !envelope.lifecycle {
+                core.counters.processed.add(1);
+            }
+            return;
+        };
+        discard(core, context);
+        if !envelope.lifecycle {
+            core.counters.failed.add(1);
+        }
+        let handler = &plan.handler;
+        tracing::error!(
+            event = context.message().name(),
+            event_id = %context.id(),
+            handler = &*handler.name,
+            at = format_args!("{}:{}", handler.file, handler.line),
+            error,
+            "an event handler failed"
+        );
+        if let Some(share) = share {
+            share.failed(Some(&handler.name), &error, context.attempt());
+        }
+        announce::handler_failed(core, context, &handler.name, &error);
+    }
+
+    /// The event was dropped while handlers waited for their slots. It is counted already.
+    fn given_up(&self) {
+        if let Some(share) = self.share {
+            share.failed(None, "it was dropped while it waited for a slot of a handler", 0);
+        }
+        self.core.losses.note(self.core, self.envelope.info, 1, super::DropReason::QueueFull);
+    }
+}
+
+/// Drives a handler on. While it waits for what follows from events of its own, it needs no slot,
+/// and those may need it.
+async fn drive(
+    mut run: Pin<&mut Run<'_, EventOutcome>>,
+    slot: &mut Slot<'_>,
+) -> Result<EventOutcome, Failure> {
+    loop {
+        let answer = poll_fn(|task| match run.as_mut().poll(task) {
+            Poll::Pending if run.context().waits_inside() => Poll::Ready(None),
+            polled => polled.map(Some),
+        });
+        if let Some(answer) = answer.await {
+            return answer;
+        }
+        slot.release();
+        woken().await;
+        let mut taken = pin!(slot.take_again());
+        let late = poll_fn(|task| match taken.as_mut().poll(task) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => run.as_mut().poll_deadline(task).map(Some),
+        });
+        if let Some(failure) = late.await {
+            return Err(failure);
+        }
+    }
+}
+
+/// Resolves at the next wake-up of this task. The run has left its waker with whom it waits for.
+async fn woken() {
+    let mut polled = false;
+    poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending })
+        .await;
 }
 
 /// Notes the name of a handler that is cut off, by the shutdown or by the end of its runtime.
 struct CutOff<'a> {
-    core: &'a Core,
+    delivery: Delivery<'a>,
     plan: &'a Plan,
     armed: bool,
 }
@@ -118,7 +182,11 @@ struct CutOff<'a> {
 impl Drop for CutOff<'_> {
     fn drop(&mut self) {
         if self.armed {
-            lock(&self.core.work.abandoned).push(self.plan.handler.name.to_string());
+            let name = &self.plan.handler.name;
+            lock(&self.delivery.core.work.abandoned).push(name.to_string());
+            if let Some(share) = self.delivery.share {
+                share.failed(Some(name), "was cut off when the bus ended", 1);
+            }
         }
     }
 }

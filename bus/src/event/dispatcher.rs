@@ -1,25 +1,27 @@
 //! The dispatcher: one task that takes what is queued and starts it.
 //!
 //! Each event is a delivery: a future that runs its handlers. It is polled once here; what is ready
-//! at once is done without a task. What is pending moves, as it is, to a task of its own: it holds up
-//! nobody, and runs on any core.
+//! at once is done, in a cell that is used again for the next. What is pending moves, in its cell,
+//! to a task of its own: it holds up nobody, and runs on any core.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{self, Poll};
+use std::time::Instant;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet, coop};
 
-use super::delivery;
-use super::queue::Intake;
+use super::delivery::deliver;
+use super::losses::DropReason;
+use super::queue::{Batch, Intake, Take};
 use crate::core::Core;
 use crate::envelope::Envelope;
+use crate::pipeline::announce;
 use crate::pipeline::run::panic_text;
-
-type Delivery = Pin<Box<dyn Future<Output = ()> + Send>>;
+use crate::resilience::timer::Timer;
 
 /// Starts the dispatcher if it does not run and there is a runtime to run on; else events wait.
 pub(crate) fn start(core: &Core) {
@@ -43,96 +45,142 @@ fn run(core: Arc<Core>) -> impl Future<Output = ()> + Send {
 
 async fn dispatch(core: &Arc<Core>) {
     let mut pending = JoinSet::new();
-    let mut batch = Vec::with_capacity(core.settings.batch_size);
+    let mut batch = Batch::default();
+    let mut spare = None;
     while next_batch(core, &mut batch, &mut pending).await {
-        let full = batch.len() >= core.settings.batch_size;
-        let mut left = batch.len();
-        for envelope in batch.drain(..) {
-            if !wait_for_a_place(core, &mut pending, left).await {
-                break;
-            }
-            begin(core, envelope, &mut pending).await;
-            left -= 1;
-        }
-        // What the shutdown has kept from being started.
-        core.queue.count_dropped(left as u64);
-        if full {
+        while let Some(envelope) = next_event(core, &mut batch).await {
+            let mut cell = spare.take().unwrap_or_else(|| Cell(Box::pin(None)));
+            cell.0.set(Some(deliver(Arc::clone(core), envelope)));
+            spare = begin(core, cell, &mut pending).await;
             // There may be more for ever: let the other tasks of this thread have their turn.
-            tokio::task::yield_now().await;
+            coop::consume_budget().await;
         }
     }
-    finish(core, pending).await;
+    while !pending.is_empty() && !core.work.abort.is_fired() {
+        let mut abort = pin!(core.work.abort.fired());
+        poll_fn(|task| match pending.poll_join_next(task) {
+            Poll::Ready(ended) => {
+                note(core, ended);
+                Poll::Ready(())
+            }
+            Poll::Pending => abort.as_mut().poll(task),
+        })
+        .await;
+    }
+    pending.shutdown().await;
 }
 
-/// Waits for events, and meanwhile lets go of deliveries that have ended.
-async fn next_batch(core: &Core, batch: &mut Vec<Envelope>, pending: &mut JoinSet<()>) -> bool {
-    let mut take = pin!(core.queue.take(batch, core.settings.batch_size));
+/// Waits for events, and meanwhile lets go of deliveries that have ended. `false`: nothing comes
+/// any more.
+async fn next_batch(core: &Core, batch: &mut Batch, pending: &mut JoinSet<()>) -> bool {
+    let mut linger = pin!(Linger::default());
     poll_fn(|task| {
-        while let Poll::Ready(Some(_)) = pending.poll_join_next(task) {}
-        let more = take.as_mut().poll(task);
-        if more.is_pending() && core.work.is_closing() {
-            core.work.settled.notify_waiters();
+        while let Poll::Ready(Some(ended)) = pending.poll_join_next(task) {
+            note(core, Some(ended));
         }
-        more
+        let mut patient = true;
+        loop {
+            match core.queue.take(batch, task.waker(), patient) {
+                Take::Taken => return Poll::Ready(true),
+                Take::Closed => return Poll::Ready(false),
+                Take::Wait(None) => return Poll::Pending,
+                Take::Wait(Some(until)) => {
+                    task::ready!(linger.as_mut().poll(core, task, until));
+                    patient = false;
+                }
+            }
+        }
     })
     .await
 }
 
-/// Waits while as many deliveries are pending as may be. Meanwhile what was taken and not started
-/// counts as queued. `false`: the bus has given up.
-async fn wait_for_a_place(core: &Core, pending: &mut JoinSet<()>, left: usize) -> bool {
-    while pending.try_join_next().is_some() {}
-    if pending.len() < core.settings.concurrency {
-        return true;
-    }
-    core.queue.started_all_but(left);
-    while pending.len() >= core.settings.concurrency {
-        if !one_ends(core, pending).await {
-            return false;
-        }
-    }
-    true
+/// The timer of `batch_timeout`; none is armed while nothing is queued.
+#[derive(Default)]
+struct Linger {
+    until: Option<Instant>,
+    timer: Option<Pin<Box<Timer>>>,
 }
 
-/// Waits until a delivery has ended. `false`: the bus has given up on those that are left.
-async fn one_ends(core: &Core, pending: &mut JoinSet<()>) -> bool {
-    loop {
-        let mut settled = pin!(core.work.settled.notified());
-        settled.as_mut().enable();
-        if core.work.abort.load(Ordering::SeqCst) {
-            return false;
+impl Linger {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        core: &Core,
+        task: &mut task::Context<'_>,
+        until: Instant,
+    ) -> Poll<()> {
+        if self.until != Some(until) {
+            self.until = Some(until);
+            self.timer = Some(Box::pin(Timer::Unarmed));
         }
-        let ended = poll_fn(|task| match pending.poll_join_next(task) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending => settled.as_mut().poll(task).map(|()| false),
-        });
-        if ended.await {
-            return true;
-        }
+        let Some(timer) = &mut self.timer else { return Poll::Ready(()) };
+        // Where nothing tells the time, nobody is made to wait.
+        let polled = timer.as_mut().poll(core, task, || Some(until));
+        if timer.is_endless() { Poll::Ready(()) } else { polled }
     }
 }
 
-async fn begin(core: &Arc<Core>, envelope: Envelope, pending: &mut JoinSet<()>) {
-    let mut delivery: Delivery = Box::pin(delivery::deliver(Arc::clone(core), envelope));
-    // Handlers are kept from each other further in. What may still panic here is a destructor or a
-    // `Display` of the user's, and that must not end the dispatcher.
+/// The next event to start, when there is a slot for a handler that will be pending. Meanwhile the
+/// batch counts as queued. `None`: the batch has been started, or dropped, to the last.
+async fn next_event(core: &Core, batch: &mut Batch) -> Option<Envelope> {
+    if core.slots.available_permits() == 0 {
+        let mut free = pin!(core.slots.acquire());
+        let mut abort = pin!(core.work.abort.fired());
+        poll_fn(|task| match free.as_mut().poll(task) {
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => abort.as_mut().poll(task),
+        })
+        .await;
+    }
+    if let Some(own) = batch.own.pop_front() {
+        return Some(own);
+    }
+    core.queue.start_next(batch, |lost| {
+        core.losses.note(core, lost.info, 1, DropReason::QueueFull);
+    })
+}
+
+/// Polls a delivery once. If it is done, its cell is given back.
+async fn begin<F: Future<Output = ()> + Send + 'static>(
+    core: &Core,
+    mut cell: Cell<F>,
+    pending: &mut JoinSet<()>,
+) -> Option<Cell<F>> {
+    // Handlers are kept from each other further in. What may still panic here is a destructor of
+    // the user's, and that must not end the dispatcher.
     let first = poll_fn(|task| {
-        Poll::Ready(catch_unwind(AssertUnwindSafe(|| delivery.as_mut().poll(task))))
+        Poll::Ready(catch_unwind(AssertUnwindSafe(|| Pin::new(&mut cell).poll(task))))
     });
     match first.await {
-        Ok(Poll::Ready(())) => {}
-        Ok(Poll::Pending) => drop(pending.spawn(delivery)),
+        Ok(Poll::Ready(())) => return Some(cell),
+        Ok(Poll::Pending) => drop(pending.spawn(cell)),
         Err(panic) => {
-            core.counters.failed.add(1);
-            tracing::error!(panic = panic_text(&*panic), "the delivery of an event panicked");
+            announce::panicked(core, &panic_text(&*panic));
+            drop(catch_unwind(AssertUnwindSafe(|| drop(cell))));
         }
+    }
+    None
+}
+
+fn note(core: &Core, ended: Option<Result<(), JoinError>>) {
+    if let Some(Err(error)) = ended
+        && let Ok(panic) = error.try_into_panic()
+    {
+        announce::panicked(core, &panic_text(&*panic));
     }
 }
 
-/// The queue is closed: the deliveries that are left end by themselves, or are cut off.
-async fn finish(core: &Core, mut pending: JoinSet<()>) {
-    while !pending.is_empty() && one_ends(core, &mut pending).await {}
-    pending.shutdown().await;
+/// A place for a delivery, to be used again. Empty when it is done.
+struct Cell<F>(Pin<Box<Option<F>>>);
+
+impl<F: Future<Output = ()>> Future for Cell<F> {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<()> {
+        if let Some(delivery) = self.0.as_mut().as_pin_mut() {
+            task::ready!(delivery.poll(task));
+            self.0.set(None);
+        }
+        Poll::Ready(())
+    }
 }
 
 /// The dispatcher's end, also when its runtime drops it: nobody would handle what is queued.
@@ -141,16 +189,12 @@ struct Gone(Arc<Core>);
 impl Drop for Gone {
     fn drop(&mut self) {
         let core = &self.0;
-        core.work.closing.store(true, Ordering::SeqCst);
+        core.work.close();
         let left = core.queue.limit_intake(Intake::Closed);
-        if let Some(first) = left.iter().find(|event| !event.lifecycle) {
-            tracing::warn!(
-                event = first.info.name(),
-                count = left.len(),
-                "the runtime of the bus has ended: queued events were dropped"
-            );
-        }
+        let users = left.iter().filter(|event| !event.lifecycle);
+        users.for_each(|event| core.losses.note(core, event.info, 1, DropReason::RuntimeEnded));
+        core.losses.flush(core);
         core.work.ended.store(true, Ordering::SeqCst);
-        core.work.settled.notify_waiters();
+        core.work.changed.notify_waiters();
     }
 }

@@ -1,17 +1,18 @@
 //! Effects: what a handler emits is kept back until it has succeeded.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use super::dispatcher;
+use super::losses::DropReason;
 use super::queue::Refused;
 use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
+use crate::message::MessageInfo;
 use crate::message::kind::AnyEvent;
-use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::origin::{Chain, Origin};
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// The events that one call has emitted.
 #[derive(Default)]
@@ -34,15 +35,8 @@ impl Default for State {
 
 impl Outbox {
     pub(crate) fn send(&self, origin: &Arc<Origin>, info: &'static MessageInfo, event: AnyEvent) {
-        let envelope = Envelope {
-            id: MessageId::next(origin.id.bus()),
-            info,
-            event,
-            origin: Some(Arc::clone(origin)),
-            // What is emitted belongs to the session of the call; headers are a message's own.
-            head: None,
-            lifecycle: false,
-        };
+        // What is emitted belongs to the session of the call; headers are a message's own.
+        let envelope = Envelope::child(origin, info, event, None);
         let (core, succeeded) = match &mut *lock(&self.0) {
             State::Kept(events) => return events.push(envelope),
             State::Sent(core) => (core.upgrade(), true),
@@ -54,10 +48,10 @@ impl Outbox {
             }
             Some(core) if succeeded => {
                 if let Err(refused) = enqueue(&core, vec![envelope]) {
-                    core.lost(info, 1, &refused.to_string());
+                    core.lost(info, 1, refused.into());
                 }
             }
-            Some(core) => core.lost(info, 1, "its handler has failed or was cancelled"),
+            Some(core) => core.lost(info, 1, DropReason::HandlerFailed),
         }
     }
 
@@ -94,11 +88,11 @@ pub(crate) fn flush(core: &Core, context: &Context) -> Result<(), NotFlushed> {
     };
     let (info, n) = (first.info, events.len());
     if let Some(chain) = scratch.origin.too_deep(info) {
-        core.lost(info, n, "messages cause one another without end");
+        core.lost(info, n, DropReason::TooDeep);
         return Err(NotFlushed::TooDeep(chain));
     }
     enqueue(core, events).map_err(|refused| {
-        core.lost(info, n, &refused.to_string());
+        core.lost(info, n, refused.into());
         match refused {
             Refused::Full { .. } | Refused::Ceiling { .. } => NotFlushed::Overloaded(n),
             Refused::TooDeep => {
@@ -113,6 +107,17 @@ pub(crate) fn flush(core: &Core, context: &Context) -> Result<(), NotFlushed> {
 pub(crate) fn discard(core: &Core, context: &Context) {
     if let Some(scratch) = context.used_scratch() {
         scratch.outbox.discard(core.weak_for(scratch));
+    }
+}
+
+impl From<Refused> for DropReason {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full { .. } => Self::QueueFull,
+            Refused::Ceiling { .. } => Self::Overloaded,
+            Refused::TooDeep => Self::TooDeep,
+            Refused::ShuttingDown | Refused::Closed => Self::ShutDown,
+        }
     }
 }
 

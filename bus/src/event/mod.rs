@@ -1,17 +1,28 @@
-//! The event's way, in this order: [`publish`] -> [`queue`] -> [`dispatcher`] -> [`delivery`].
+//! The event's way, in this order: [`publish`] -> [`queue`] -> [`dispatcher`] -> [`delivery`] ->
+//! [`group`] -> [`slots`].
 //!
 //! In: an event, from outside ([`publish`]) or kept back by a handler until it succeeded
-//! ([`effects`]). Out: each of its handlers has run once, or its failure has been announced.
-//! [`shutdown`] is the end of it all.
+//! ([`effects`]). Out: each of its handlers has run once, or its failure has been announced
+//! ([`completion`] tells who waits for that), or its loss ([`losses`]). [`idle`] is the moment when
+//! nothing is on its way, [`shutdown`] the end of it all.
 
+pub(crate) mod and_wait;
+pub(crate) mod completion;
 pub(crate) mod delivery;
 pub(crate) mod dispatcher;
 pub(crate) mod effects;
+mod group;
+pub(crate) mod idle;
+pub(crate) mod losses;
 pub(crate) mod publish;
 pub(crate) mod queue;
 pub(crate) mod runtime;
 pub(crate) mod shutdown;
+mod slots;
 
+pub use and_wait::{AndWait, Settled};
+pub use completion::EventFailure;
+pub use losses::DropReason;
 pub use publish::{Outcome, Publish, Published};
-pub use queue::BackpressureStrategy;
+pub use queue::{BackpressureStrategy, BoundedEventQueue, QueueMark, QueueStats};
 pub use shutdown::ShutdownReport;

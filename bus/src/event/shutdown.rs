@@ -3,11 +3,11 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
 use super::dispatcher;
+use super::losses::DropReason;
 use super::queue::Intake;
 use crate::core::Core;
 use crate::resilience::timer::Timer;
@@ -56,58 +56,41 @@ impl fmt::Display for ShutdownReport {
 
 /// Each step begins when the one before has ended, or has taken too long.
 pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
-    let dropped = core.queue.gauge().2.dropped;
-    core.work.closing.store(true, Ordering::SeqCst);
+    let dropped = core.queue.stats().dropped;
+    core.work.close();
     core.queue.limit_intake(Intake::HandlersOnly);
-    if !core.queue.is_empty() {
+    if !core.was_idle() {
         // Events that waited for a runtime have one now.
         dispatcher::start(core);
     }
-    let drained = within(core, core.settings.drain, quiet(core)).await;
+    let drained = within(core, core.settings.drain, drained(core)).await;
     if !drained {
         core.cancel.fire();
-        within(core, core.settings.grace, quiet(core)).await;
+        within(core, core.settings.grace, self::drained(core)).await;
     }
-    drop(core.queue.limit_intake(Intake::Closed));
-    core.work.abort.store(true, Ordering::SeqCst);
-    core.work.settled.notify_waiters();
+    for event in core.queue.limit_intake(Intake::Closed).iter().filter(|event| !event.lifecycle) {
+        core.losses.note(core, event.info, 1, DropReason::ShutDown);
+    }
+    core.work.abort.fire();
     // What is cut off is dropped at its next await, which is now.
-    within(core, core.settings.grace, dispatcher_ended(core)).await;
+    within(core, core.settings.grace, core.until(|| !core.work.is_dispatching())).await;
+    core.losses.flush(core);
     ShutdownReport {
         completed: core.counters.processed.sum(),
         failed: core.counters.failed.sum(),
-        dropped: core.queue.gauge().2.dropped - dropped,
+        dropped: core.queue.stats().dropped - dropped,
         abandoned: lock(&core.work.abandoned).clone(),
-        commands_left: core.work.commands.sum(),
+        commands_left: core.work.commands(),
     }
 }
 
 /// Resolves when nothing is queued or at work, or nobody is there to do it.
-async fn quiet(core: &Core) {
-    until(core, || {
-        let can_drain = core.work.is_dispatching();
-        (core.queue.is_empty() || !can_drain)
-            && core.work.deliveries.sum() == 0
-            && core.work.commands.sum() == 0
-            // Looked at again: what was at work a moment ago may have published.
-            && (core.queue.is_empty() || !can_drain)
-    })
-    .await;
-}
-
-async fn dispatcher_ended(core: &Core) {
-    until(core, || core.work.deliveries.sum() == 0 && !core.work.is_dispatching()).await;
-}
-
-async fn until(core: &Core, is_so: impl Fn() -> bool) {
-    loop {
-        let mut settled = pin!(core.work.settled.notified());
-        settled.as_mut().enable();
-        if is_so() {
-            return;
-        }
-        settled.await;
-    }
+async fn drained(core: &Core) {
+    let is_drained = || {
+        let nobody = !core.work.is_dispatching() && core.work.commands() == 0;
+        core.was_idle() || nobody
+    };
+    core.until(is_drained).await;
 }
 
 /// `false` when the time is over. Without a timer, the time is never over.
@@ -126,15 +109,16 @@ async fn within(core: &Core, limit: Duration, work: impl Future<Output = ()>) ->
 
 /// The last user handle is gone: nobody will await a shutdown.
 pub(crate) fn abandon(core: &Core) {
-    core.work.abort.store(true, Ordering::SeqCst);
-    core.work.closing.store(true, Ordering::SeqCst);
+    let running = core.in_flight();
+    core.work.close();
     let was_open = core.queue.intake() == Intake::Open;
-    let queued = core.queue.limit_intake(Intake::Closed);
-    let users = queued.iter().filter(|event| !event.lifecycle).count();
-    let running = core.work.deliveries.sum();
-    if was_open && (users > 0 || running > 0) {
+    let before = core.queue.stats().dropped;
+    drop(core.queue.limit_intake(Intake::Closed));
+    core.work.abort.fire();
+    let queued = core.queue.stats().dropped - before;
+    if was_open && (queued > 0 || running > 0) {
         tracing::warn!(
-            queued = users,
+            queued,
             running,
             "a bus was dropped with work left: await `bus.shutdown()` before the last handle goes"
         );

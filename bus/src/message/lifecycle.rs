@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::MessageId;
+use crate::event::{DropReason, QueueMark};
 use crate::session::SessionId;
 
 /// A command has been accepted and its handler is about to run.
@@ -58,4 +59,46 @@ pub struct EventHandlerFailedEvent {
     pub error: String,
     /// How often the handler was called.
     pub attempts: u32,
+}
+
+/// An event that nobody handles.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct UnhandledEvent {
+    /// The event.
+    pub event_id: MessageId,
+    /// Its name.
+    pub event: &'static str,
+    /// The session it was published in; [`SessionId::BUS`] outside sessions.
+    pub session_id: SessionId,
+}
+
+/// The event queue has reached its high mark, or has come down to its low one: once a crossing.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct QueueMarkEvent {
+    /// Which.
+    pub mark: QueueMark,
+    /// How many events were queued.
+    pub queued: usize,
+    /// How many the queue holds.
+    pub capacity: usize,
+    /// The number of the crossing, from 1. Two may be told at once: the greater is the newer.
+    pub number: u64,
+}
+
+/// Events did not reach their handlers. Losses are collected for a second: one event tells of all
+/// that were lost of a type for one reason.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EventsDroppedEvent {
+    /// The name of the event.
+    pub event: &'static str,
+    /// Why.
+    pub reason: DropReason,
+    /// How many.
+    pub count: u64,
 }

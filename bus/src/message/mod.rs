@@ -12,7 +12,10 @@ pub mod probe;
 
 pub use id::MessageId;
 pub use info::{Capabilities, Category, MessageInfo};
-pub use lifecycle::{CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent};
+pub use lifecycle::{
+    CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent,
+    QueueMarkEvent, UnhandledEvent,
+};
 
 use kind::Kind;
 

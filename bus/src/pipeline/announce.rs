@@ -1,16 +1,23 @@
 //! The bus's own events: made only where somebody handles them, and never about those handlers.
 
+use std::any::type_name;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::execute::Call;
+use super::origin::Origin;
+use super::run::panic_text;
 use crate::context::Context;
-use crate::core::Core;
+use crate::core::{Core, Listener};
 use crate::envelope::Envelope;
-use crate::event::dispatcher;
+use crate::event::queue::Crossing;
+use crate::event::{DropReason, QueueMark, dispatcher};
 use crate::message::{
-    CommandResultEvent, CommandStartedEvent, Event, EventHandlerFailedEvent, MessageId,
+    CommandResultEvent, CommandStartedEvent, Event, EventHandlerFailedEvent, EventsDroppedEvent,
+    MessageId, QueueMarkEvent, UnhandledEvent,
 };
+use crate::session::SessionId;
 
 /// A command's handler is about to run.
 pub(crate) fn started(core: &Core, context: &Context, call: &Call<'_>) {
@@ -63,14 +70,77 @@ pub(crate) fn handler_failed(core: &Core, context: &Context, handler: &str, erro
     }
 }
 
+/// Nobody handles an event.
+pub(crate) fn unhandled(core: &Core, envelope: &Envelope) {
+    core.counters.unhandled.add(1);
+    tracing::debug!(event = envelope.info.name(), id = %envelope.id, "nobody handles this event");
+    let heard = core.listens().unhandled;
+    if core.settings.on_unhandled.is_none() && !heard {
+        return;
+    }
+    let of_call = envelope.head.as_ref().and_then(|head| head.session.as_ref());
+    let inherited = || envelope.origin.as_ref().and_then(|origin| origin.session.as_ref());
+    let event = UnhandledEvent {
+        event_id: envelope.id,
+        event: envelope.info.name(),
+        session_id: of_call.or_else(inherited).cloned().unwrap_or(SessionId::BUS),
+    };
+    tell(core.settings.on_unhandled.as_ref(), &event);
+    if heard && !envelope.origin.as_ref().is_some_and(|origin| origin.lifecycle) {
+        send(core, envelope.origin.clone(), event);
+    }
+}
+
+/// A mark of the queue was crossed.
+pub(crate) fn mark(core: &Core, crossing: Crossing) {
+    let Crossing { mark, queued, number } = crossing;
+    let capacity = core.queue.config.capacity;
+    match mark {
+        QueueMark::High => tracing::warn!(queued, capacity, "the event queue runs full"),
+        QueueMark::Low => tracing::info!(queued, capacity, "the event queue is well again"),
+    }
+    let event = QueueMarkEvent { mark, queued, capacity, number };
+    tell(core.settings.on_queue_mark.as_ref(), &event);
+    if core.listens().queue_mark {
+        send(core, None, event);
+    }
+}
+
+/// Events were lost.
+pub(crate) fn dropped(core: &Core, event: &'static str, reason: DropReason, count: u64) {
+    if core.listens().dropped {
+        send(core, None, EventsDroppedEvent { event, reason, count });
+    }
+}
+
+/// The delivery of an event has panicked, in a destructor of the user's.
+pub(crate) fn panicked(core: &Core, panic: &str) {
+    core.counters.failed.add(1);
+    tracing::error!(panic, "the delivery of an event panicked");
+}
+
+/// Calls a function of the user's, whose panic is its own.
+fn tell<E>(listener: Option<&Listener<E>>, event: &E) {
+    let Some(listener) = listener else { return };
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(event))) {
+        let panic = panic_text(&*panic);
+        tracing::error!(panic, event = type_name::<E>(), "a listener of the bus panicked");
+    }
+}
+
 fn announce<E: Event>(core: &Core, about: &Context, event: E) {
+    send(core, about.inherited().origin, event);
+}
+
+fn send<E: Event>(core: &Core, origin: Option<Arc<Origin>>, event: E) {
     dispatcher::start(core);
-    core.queue.push_lifecycle(Envelope {
+    core.queue.push_own(Envelope {
         id: MessageId::next(core.number),
         info: E::INFO,
         event: Arc::new(event),
-        origin: about.inherited().origin,
+        origin,
         head: None,
+        share: None,
         lifecycle: true,
     });
 }

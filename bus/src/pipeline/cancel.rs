@@ -1,12 +1,15 @@
-//! Cooperative cancellation: a flag, and whom to wake.
+//! Cooperative cancellation: a flag, and whom to wake. It goes from a call down to those it makes.
 //!
 //! A handler's future is dropped when its call is cancelled, and needs no flag for that. The flag is
 //! for what drops do not reach: blocking handlers, and tasks that a handler has spawned.
+//!
+//! Up the same chain goes that a call waits for the handlers of other events: whatever slots the
+//! calls around it hold, those handlers may need them.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use tokio::sync::Notify;
@@ -16,6 +19,8 @@ use tokio::sync::Notify;
 pub(crate) struct Cancel {
     fired: AtomicBool,
     wake: Notify,
+    /// How many futures of this call, and of those it has made, wait for handlers of other events.
+    waits: AtomicUsize,
     parent: Option<Arc<Cancel>>,
 }
 
@@ -34,10 +39,17 @@ impl Cancel {
             || self.parent.as_ref().is_some_and(|parent| parent.is_fired())
     }
 
+    pub(crate) fn waits_inside(&self) -> bool {
+        self.waits.load(Ordering::Relaxed) > 0
+    }
+
+    fn chain(&self) -> impl Iterator<Item = &Cancel> {
+        std::iter::successors(Some(self), |cancel| cancel.parent.as_deref())
+    }
+
     /// Resolves when this or an ancestor has fired. Cancel-safe.
     pub(crate) async fn fired(&self) {
-        let chain = std::iter::successors(Some(self), |cancel| cancel.parent.as_deref());
-        let mut any: Vec<_> = chain.map(|cancel| Box::pin(cancel.fired_here())).collect();
+        let mut any: Vec<_> = self.chain().map(|cancel| Box::pin(cancel.fired_here())).collect();
         poll_fn(|task| {
             let fired = any.iter_mut().any(|cancel| cancel.as_mut().poll(task).is_ready());
             if fired { Poll::Ready(()) } else { Poll::Pending }
@@ -51,6 +63,26 @@ impl Cancel {
         wake.as_mut().enable();
         if !self.fired.load(Ordering::Acquire) {
             wake.await;
+        }
+    }
+}
+
+/// A future of a call that waits for the handlers of other events.
+pub(crate) struct WaitsInside(Arc<Cancel>);
+
+impl WaitsInside {
+    pub(crate) fn begin(call: &Arc<Cancel>) -> Self {
+        for call in call.chain() {
+            call.waits.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(Arc::clone(call))
+    }
+}
+
+impl Drop for WaitsInside {
+    fn drop(&mut self) {
+        for call in self.0.chain() {
+            call.waits.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

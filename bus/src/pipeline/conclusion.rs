@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 
 use super::admission::Admitted;
@@ -58,7 +59,10 @@ pub(crate) fn debt<'a>(
     // A call that was never asked for its outbox has no effects.
     context.used_scratch()?;
     let owes = call.is_root() && core.queue.has_debt() && core.work.is_dispatching();
-    owes.then(|| -> BoxFuture<'a, ()> { Box::pin(core.queue.paid()) })
+    owes.then(|| -> BoxFuture<'a, ()> {
+        let mut debtor = core.queue.debtor();
+        Box::pin(poll_fn(move |task| core.queue.poll_paid(&mut debtor, task)))
+    })
 }
 
 fn kind_of<E>(failure: Failure, plan: &Plan) -> CommandErrorKind<E> {

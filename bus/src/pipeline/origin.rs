@@ -1,11 +1,12 @@
 //! Where a message comes from, and what it inherits from there.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::cancel::Cancel;
 use super::options::Principal;
+use crate::event::completion::Completion;
 use crate::message::{MessageId, MessageInfo};
 use crate::session::SessionId;
 
@@ -14,7 +15,6 @@ use crate::session::SessionId;
 pub(crate) const MAX_DEPTH: u16 = 64;
 
 /// A message as its children see it. Made when a handler sends its first child, shared by all.
-#[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) id: MessageId,
     pub(crate) correlation: MessageId,
@@ -26,6 +26,9 @@ pub(crate) struct Origin {
     pub(crate) session: Option<SessionId>,
     pub(crate) principal: Option<Principal>,
     pub(crate) parent: Option<Arc<Origin>>,
+    /// If somebody waits for all that follows from this. Weak: who merely may send something, later,
+    /// is not waited for.
+    pub(crate) completion: Weak<Completion>,
 }
 
 impl Origin {
@@ -58,7 +61,7 @@ impl fmt::Display for Chain<'_> {
 }
 
 /// What a command inherits from the handler that executes it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Inherited {
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) deadline: Option<Instant>,

@@ -82,28 +82,37 @@ impl<'a, O> Run<'a, O> {
 
     /// Drives the handler on, up to its deadline.
     pub(crate) fn poll(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         task: &mut task::Context<'_>,
     ) -> Poll<Result<O, Failure>> {
-        let mut this = self.project();
+        let mut this = self.as_mut().project();
         let polled = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().poll(task)));
         let answer = match polled {
             Ok(Poll::Ready(Called::Ok(answer))) => Ok(answer),
             Ok(Poll::Ready(Err(refused))) => Err(Failure::Refused(refused)),
             Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
-            Ok(Poll::Pending) => {
-                let context = this.frame.context();
-                task::ready!(this.timer.poll(this.core, task, || context.deadline()));
-                let callers = context.callers_deadline();
-                let own = context.timeout().filter(|_| callers != context.deadline());
-                Err(Failure::TimedOut(own))
-            }
+            Ok(Poll::Pending) => return self.poll_deadline(task).map(Err),
         };
         *this.ended = true;
         if answer.is_err() {
             stop(this.core, this.frame);
         }
         Poll::Ready(answer)
+    }
+
+    /// Ends the call when its deadline has passed. The handler is not polled.
+    pub(crate) fn poll_deadline(
+        self: Pin<&mut Self>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<Failure> {
+        let this = self.project();
+        let context = this.frame.context();
+        task::ready!(this.timer.poll(this.core, task, || context.deadline()));
+        let callers = context.callers_deadline();
+        let own = context.timeout().filter(|_| callers != context.deadline());
+        *this.ended = true;
+        stop(this.core, this.frame);
+        Poll::Ready(Failure::TimedOut(own))
     }
 
     /// Ends the call from outside.

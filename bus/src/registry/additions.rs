@@ -6,12 +6,12 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::plan::{HandlerInfo, Plan};
 use super::table::Table;
 use crate::core::Core;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// What may be said of a handler that is registered at run time.
 #[derive(Debug, Clone, Default)]

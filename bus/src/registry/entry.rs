@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::handler::param::Requirements;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
-use crate::handler::slot::SlotOf;
+use crate::handler::slot::{Slot, SlotOf};
 use crate::message::kind::{Deliver, Kind};
 use crate::message::{Message, MessageInfo};
 
@@ -32,6 +32,7 @@ pub struct HandlerEntry {
     /// A `SlotOf<M>`, with `M` the message.
     pub(crate) slot: &'static (dyn Any + Send + Sync),
     pub(crate) deliver: Option<Deliver>,
+    pub(crate) is_plain: bool,
 }
 
 /// What the attribute says of a handler, and where it stands.
@@ -55,7 +56,8 @@ impl HandlerEntry {
         require: fn(&mut Requirements),
     ) -> Self {
         let deliver = <M::Kind as Kind<M>>::DELIVER;
-        Self { meta, message: M::INFO, require, slot, deliver }
+        let is_plain = matches!(slot, Slot::Plain(_));
+        Self { meta, message: M::INFO, require, slot, deliver, is_plain }
     }
 }
 

@@ -4,8 +4,11 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use super::entry::HandlerEntry;
 use crate::message::MessageInfo;
@@ -17,6 +20,10 @@ pub(crate) struct Plan {
     pub(crate) message: &'static MessageInfo,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deliver: Option<Deliver>,
+    /// How many runs there may be at once, if that is limited.
+    pub(crate) slots: Option<Semaphore>,
+    /// A plain function: never pending.
+    pub(crate) is_plain: bool,
     pub(crate) slot: SlotRef,
 }
 
@@ -89,7 +96,15 @@ impl Plan {
             // What is said of the handler is nearer than what is said of the message.
             timeout: meta.timeout.or(entry.message.timeout()),
             deliver: entry.deliver,
+            slots: slots(None),
+            is_plain: entry.is_plain,
             slot: SlotRef::Linked(entry.slot),
         }
     }
+}
+
+/// As many slots as a handler may have runs at once.
+pub(crate) fn slots(concurrency: Option<NonZeroU32>) -> Option<Semaphore> {
+    let n = usize::try_from(concurrency?.get()).unwrap_or(Semaphore::MAX_PERMITS);
+    Some(Semaphore::new(n.min(Semaphore::MAX_PERMITS)))
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use super::plan::Plan;
 use super::type_map::TypeMap;
-use crate::message::{CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, Message};
+use crate::message::{
+    CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent, Message,
+    QueueMarkEvent, UnhandledEvent,
+};
 
 /// The handlers of every message type.
 #[derive(Default)]
@@ -33,6 +36,9 @@ pub(crate) struct Listens {
     pub(crate) command_started: bool,
     pub(crate) command_result: bool,
     pub(crate) handler_failed: bool,
+    pub(crate) unhandled: bool,
+    pub(crate) queue_mark: bool,
+    pub(crate) dropped: bool,
 }
 
 impl Table {
@@ -53,6 +59,9 @@ impl Table {
             command_started: table.hears::<CommandStartedEvent>(),
             command_result: table.hears::<CommandResultEvent>(),
             handler_failed: table.hears::<EventHandlerFailedEvent>(),
+            unhandled: table.hears::<UnhandledEvent>(),
+            queue_mark: table.hears::<QueueMarkEvent>(),
+            dropped: table.hears::<EventsDroppedEvent>(),
         };
         table
     }

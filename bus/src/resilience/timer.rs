@@ -41,6 +41,13 @@ impl Timer {
     }
 }
 
+impl Timer {
+    /// Is there nothing to wait for?
+    pub(crate) fn is_endless(&self) -> bool {
+        matches!(self, Self::Endless)
+    }
+}
+
 fn arm(core: &Core, deadline: Option<Instant>) -> Timer {
     let Some(deadline) = deadline else {
         return Timer::Endless;

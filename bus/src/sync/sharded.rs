@@ -11,8 +11,7 @@ const SHARDS: usize = 16;
 #[repr(align(128))]
 struct Shard(AtomicU64);
 
-/// Goes up and down; a thread moves its own shard, reading adds them up. A shard may go below zero
-/// (what one thread began, another ends), so all arithmetic wraps.
+/// Goes up only; a thread moves its own shard, reading adds them up.
 #[derive(Default)]
 pub(crate) struct Sharded([Shard; SHARDS]);
 
@@ -41,14 +40,9 @@ impl Sharded {
         self.0[shard()].0.fetch_add(n, Ordering::SeqCst);
     }
 
-    #[inline]
-    pub(crate) fn sub(&self, n: u64) {
-        self.0[shard()].0.fetch_sub(n, Ordering::SeqCst);
-    }
-
     /// Exact when nothing moves.
     pub(crate) fn sum(&self) -> u64 {
-        self.0.iter().fold(0u64, |sum, shard| sum.wrapping_add(shard.0.load(Ordering::SeqCst)))
+        self.0.iter().map(|shard| shard.0.load(Ordering::SeqCst)).sum()
     }
 }
 
@@ -58,11 +52,11 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn what_one_thread_adds_another_may_take_away() {
+    fn what_every_thread_adds_is_in_the_sum() {
         let counter = Arc::new(Sharded::default());
         counter.add(3);
         let there = Arc::clone(&counter);
-        std::thread::spawn(move || there.sub(2)).join().unwrap();
-        assert_eq!(counter.sum(), 1);
+        std::thread::spawn(move || there.add(2)).join().unwrap();
+        assert_eq!(counter.sum(), 5);
     }
 }

@@ -1,0 +1,116 @@
+//! Losses: what was dropped is said, and not once for each event.
+//!
+//! The first loss is said at once. What is lost in the second after it is said together, by event
+//! and reason: a burst that drops a million events must not log a million lines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Weak;
+use std::time::Duration;
+
+use crate::core::Core;
+use crate::message::MessageInfo;
+use crate::pipeline::announce;
+use crate::sync::{Mutex, lock};
+
+/// How long losses are collected before they are said.
+const COLLECT: Duration = Duration::from_secs(1);
+
+/// Why events did not reach their handlers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The queue was full, and
+    /// [`DropOldest`](crate::BackpressureStrategy::DropOldest) made room.
+    QueueFull,
+    /// Its publisher was given it back.
+    Rejected,
+    /// It was emitted by a handler that has failed, or was cancelled.
+    HandlerFailed,
+    /// Handlers publish faster than events are handled: the ceiling of the debt.
+    Overloaded,
+    /// Messages cause one another without end.
+    TooDeep,
+    /// The bus was shut down before it could be handled.
+    ShutDown,
+    /// The runtime of the bus has ended.
+    RuntimeEnded,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QueueFull => "the queue was full",
+            Self::Rejected => "the publish was refused",
+            Self::HandlerFailed => "its handler has failed or was cancelled",
+            Self::Overloaded => "handlers publish faster than events are handled",
+            Self::TooDeep => "messages cause one another without end",
+            Self::ShutDown => "the bus was shut down",
+            Self::RuntimeEnded => "the runtime of the bus has ended",
+        })
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Losses(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    unsaid: BTreeMap<(&'static str, DropReason), u64>,
+    /// Somebody will say what is unsaid.
+    collecting: bool,
+}
+
+impl Losses {
+    /// Notes that events of a type are lost, to be said now or soon.
+    pub(crate) fn note(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
+        let mut state = lock(&self.0);
+        *state.unsaid.entry((info.name(), why)).or_default() += n;
+        if state.collecting {
+            return;
+        }
+        let runtime = core.runtime.handle();
+        state.collecting = runtime.is_some();
+        drop(state);
+        self.flush(core);
+        if let Some(runtime) = runtime {
+            runtime.spawn(collect(core.weak()));
+        }
+    }
+
+    /// Says what is unsaid. `false`: there was nothing.
+    pub(crate) fn flush(&self, core: &Core) -> bool {
+        let mut state = lock(&self.0);
+        let unsaid = std::mem::take(&mut state.unsaid);
+        drop(state);
+        for ((event, reason), count) in &unsaid {
+            match reason {
+                // Whoever published has it in hand.
+                DropReason::Rejected => {
+                    tracing::debug!(event, count, %reason, "events were refused");
+                }
+                _ => tracing::warn!(event, count, %reason, "events were dropped"),
+            }
+            announce::dropped(core, event, *reason, *count);
+        }
+        !unsaid.is_empty()
+    }
+}
+
+/// Says what is lost each second, until nothing is.
+async fn collect(core: Weak<Core>) {
+    loop {
+        let Some(clock) = core.upgrade().map(|core| core.settings.clock.clone()) else { return };
+        if let Some(until) = clock.now().checked_add(COLLECT) {
+            clock.sleep_until(until).await;
+        }
+        let Some(core) = core.upgrade() else { return };
+        if !core.losses.flush(&core) {
+            let mut state = lock(&core.losses.0);
+            state.collecting = !state.unsaid.is_empty();
+            if !state.collecting {
+                return;
+            }
+        }
+    }
+}

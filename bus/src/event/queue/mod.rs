@@ -1,0 +1,266 @@
+//! The bounded queue between those who publish and the dispatcher.
+//!
+//! [`push`] is the publishers' side, [`take`] the dispatcher's, [`parked`] what waits for a slot of a
+//! handler. The rest is what the two sides agree on: [`strategy`], [`claims`], [`marks`], [`age`] and
+//! [`rate`].
+//!
+//! # Invariants
+//!
+//! * What is **queued** is at most the capacity: what lies here, what the dispatcher has taken and
+//!   not started, and what has started but waits for a slot of a handler. But for **debt**: what
+//!   handlers publish and emit is pushed at once, since a handler that waited for the queue would
+//!   wait for itself. Debt has a ceiling of [`DEBT_CEILING`] capacities.
+//! * Room is handed out in the order in which it was asked for. A place that was granted is kept for
+//!   whom it was granted to, and goes on to the next if that one is gone.
+//! * Every wake-up is decided under the lock, or by [`Claims`], which are one word.
+//! * Foreign code (wakers, listeners, destructors of events) runs after the lock is released.
+//! * The bus's own events have a lane of their own, and count against nothing of the user's.
+
+mod age;
+mod claims;
+mod marks;
+mod parked;
+mod push;
+mod rate;
+mod stats;
+pub(crate) mod strategy;
+mod take;
+
+#[cfg(all(test, bus_loom))]
+mod models;
+#[cfg(all(test, not(bus_loom)))]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+pub(crate) use marks::Crossing;
+pub use marks::QueueMark;
+pub(crate) use parked::Parking;
+pub(crate) use push::{Dropped, Place, Push};
+pub use stats::QueueStats;
+pub use strategy::BackpressureStrategy;
+pub(crate) use strategy::{Intake, Refused};
+pub(crate) use take::{Batch, Take};
+
+use age::Ages;
+use claims::Claims;
+use marks::Marks;
+use parked::Parked;
+use rate::Rate;
+use stats::Counts;
+
+use crate::clock::Clock;
+use crate::envelope::Envelope;
+use crate::pipeline::cancel::Cancel;
+use crate::sync::{Mutex, MutexGuard, Sharded, Waiters, lock};
+
+/// Debt may grow to this many times the capacity. A bus that is that far behind is not catching up.
+pub(crate) const DEBT_CEILING: usize = 10;
+
+/// The bounded queue of events, as it can be looked at: how full it is, and what has passed.
+pub struct BoundedEventQueue {
+    state: Mutex<State>,
+    claims: Claims,
+    pub(crate) config: QueueConfig,
+    clock: Arc<dyn Clock>,
+    pub(crate) rejected: Sharded,
+    pub(crate) filtered: Sharded,
+    /// Is told of marks, outside the lock.
+    on_mark: Box<dyn Fn(Crossing) + Send + Sync>,
+}
+
+/// What the builder was told of the queue.
+#[derive(Debug, Clone)]
+pub(crate) struct QueueConfig {
+    pub(crate) capacity: usize,
+    pub(crate) strategy: BackpressureStrategy,
+    pub(crate) batch_size: usize,
+    pub(crate) batch_timeout: Duration,
+    /// High and low, as parts of the capacity.
+    pub(crate) marks: (f64, f64),
+}
+
+struct State {
+    events: VecDeque<Envelope>,
+    own: VecDeque<Envelope>,
+    /// Events that wait for a slot of a handler, oldest first.
+    parked: VecDeque<Parked>,
+    /// The dispatcher, if it waits.
+    dispatcher: Option<Sleeper>,
+    /// Who waits for room.
+    waiters: Waiters,
+    /// Root commands that wait for the debt to be paid.
+    debtors: Waiters,
+    intake: Intake,
+    ages: Ages,
+    /// When the oldest event of the dispatcher's batch was pushed.
+    batch_since: Option<Instant>,
+    marks: Marks,
+    rate: Rate,
+    counts: Counts,
+}
+
+/// The dispatcher waits until there are so many events.
+struct Sleeper {
+    waker: Waker,
+    wants: usize,
+}
+
+/// What is to be done when the lock is released.
+#[derive(Default)]
+#[must_use]
+struct Then {
+    dispatcher: Option<Waker>,
+    others: Vec<Waker>,
+    marks: Vec<Crossing>,
+    /// Events that were dropped while they waited for a slot.
+    given_up: Vec<Arc<Cancel>>,
+}
+
+impl BoundedEventQueue {
+    pub(crate) fn new(
+        config: QueueConfig,
+        clock: Arc<dyn Clock>,
+        on_mark: impl Fn(Crossing) + Send + Sync + 'static,
+    ) -> Self {
+        let state = State {
+            events: VecDeque::new(),
+            own: VecDeque::new(),
+            parked: VecDeque::new(),
+            dispatcher: None,
+            waiters: Waiters::default(),
+            debtors: Waiters::default(),
+            intake: Intake::Open,
+            ages: Ages::default(),
+            batch_since: None,
+            marks: Marks::new(config.capacity, config.marks.0, config.marks.1),
+            rate: Rate::new(),
+            counts: Counts::default(),
+        };
+        let on_mark = Box::new(on_mark);
+        Self {
+            state: Mutex::new(state),
+            claims: Claims::new(),
+            config,
+            clock,
+            rejected: Sharded::default(),
+            filtered: Sharded::default(),
+            on_mark,
+        }
+    }
+
+    /// Who may push from now on. `Closed` gives back what nobody will take any more; what the
+    /// dispatcher holds and has not started is claimed, and what waits for a slot is given up.
+    pub(crate) fn limit_intake(&self, intake: Intake) -> Vec<Envelope> {
+        let mut then = Then::default();
+        let mut left = Vec::new();
+        let mut state = self.lock();
+        state.intake = state.intake.max(intake);
+        if state.intake == Intake::Closed {
+            while self.claims.claim().is_some() {
+                state.counts.discarded += 1;
+                state.counts.dropped += 1;
+            }
+            while state.give_up_parked(&mut then) {
+                state.counts.dropped += 1;
+            }
+            let (users, own) = (state.events.len(), state.own.len());
+            state.ages.left(users);
+            left.extend(state.events.drain(..));
+            left.extend(state.own.drain(..));
+            state.counts.discarded += left.len() as u64;
+            state.counts.dropped += users as u64;
+            state.counts.own_dropped += own as u64;
+            then.others.extend(state.debtors.all());
+        }
+        then.others.extend(state.waiters.all());
+        then.dispatcher = state.wake_dispatcher();
+        self.release(state, then);
+        left
+    }
+
+    pub(crate) fn intake(&self) -> Intake {
+        self.lock().intake
+    }
+
+    /// How many events were ever accepted, the bus's own included.
+    pub(crate) fn begun(&self) -> u64 {
+        let counts = &self.lock().counts;
+        counts.accepted + counts.own_accepted
+    }
+
+    /// How many of these left without being delivered.
+    pub(crate) fn discarded(&self) -> u64 {
+        self.lock().counts.discarded
+    }
+
+    /// How many events wait for the dispatcher, the bus's own included.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.lock();
+        state.events.len() + state.own.len() + self.claims.left()
+    }
+
+    /// Counts events that were lost before they were accepted.
+    pub(crate) fn count_lost(&self, n: usize) {
+        self.lock().counts.dropped += n as u64;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Lets go of the lock, then wakes and tells whom it concerns.
+    fn release(&self, state: MutexGuard<'_, State>, then: Then) {
+        drop(state);
+        then.dispatcher.into_iter().chain(then.others).for_each(Waker::wake);
+        then.given_up.iter().for_each(|event| event.fire());
+        then.marks.into_iter().for_each(&self.on_mark);
+    }
+
+    /// Queued, and places kept for those who were granted one.
+    fn occupied(&self, state: &State) -> usize {
+        state.occupied(self.claims.left())
+    }
+
+    /// Room may have been made: hands it out, and looks at what else follows from it.
+    fn room_was_made(&self, state: &mut State, then: &mut Then) {
+        let waited_for = state.waiters.any_ungranted() || !state.debtors.is_empty();
+        // Asked first and looked at then: a claim after this look finds the question.
+        let unclaimed = if waited_for { self.claims.ask() } else { self.claims.left() };
+        let mut occupied = state.occupied(unclaimed);
+        if !state.debtors.is_empty() && occupied <= self.config.capacity {
+            then.others.extend(state.debtors.all());
+        }
+        if let BackpressureStrategy::Block { .. } = self.config.strategy {
+            while occupied < self.config.capacity
+                && let Some(waiter) = state.waiters.grant()
+            {
+                occupied += 1;
+                then.others.push(waiter);
+            }
+        }
+        then.marks.extend(state.marks.look(occupied));
+    }
+}
+
+impl State {
+    fn occupied(&self, unclaimed: usize) -> usize {
+        self.events.len() + unclaimed + self.parked.len() + self.waiters.granted()
+    }
+
+    fn admits(&self, who: Intake) -> Result<(), Refused> {
+        match self.intake {
+            Intake::Closed => Err(Refused::Closed),
+            Intake::HandlersOnly if who == Intake::Open => Err(Refused::ShuttingDown),
+            Intake::Open | Intake::HandlersOnly => Ok(()),
+        }
+    }
+
+    /// Takes the dispatcher's waker, to be woken after the lock is released.
+    fn wake_dispatcher(&mut self) -> Option<Waker> {
+        self.dispatcher.take().map(|sleeper| sleeper.waker)
+    }
+}

@@ -1,0 +1,182 @@
+//! The dispatcher's side.
+
+use std::any::TypeId;
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::{BoundedEventQueue, Intake, Sleeper, State, Then};
+use crate::envelope::Envelope;
+use crate::sync::Ticket;
+
+/// What the dispatcher has taken and not started yet.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// The bus's own.
+    pub(crate) own: VecDeque<Envelope>,
+    events: VecDeque<Envelope>,
+    types: Vec<TypeId>,
+}
+
+/// What there was to take.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// Something.
+    Taken,
+    /// Nothing now: the waker is told, or it is time for what is there.
+    Wait(Option<Instant>),
+    /// Nothing any more.
+    Closed,
+}
+
+impl BoundedEventQueue {
+    /// Takes what is there, up to `batch_size`, into a batch that has been started to the last; and
+    /// groups it by type. `patient`: may wait for more.
+    pub(crate) fn take(&self, batch: &mut Batch, waker: &Waker, patient: bool) -> Take {
+        let mut then = Then::default();
+        let mut state = self.lock();
+        state.counts.visits += 1;
+        let own = state.own.len().min(self.config.batch_size);
+        batch.own.extend(state.own.drain(..own));
+        let lingers = if patient { self.lingers_until(&state) } else { None };
+        if lingers.is_none() {
+            self.take_events(&mut state, batch);
+        }
+        let take = if !batch.own.is_empty() || !batch.events.is_empty() {
+            Take::Taken
+        } else if state.intake == Intake::Closed {
+            Take::Closed
+        } else {
+            let wants = if lingers.is_some() { self.full_batch() } else { 1 };
+            state.dispatcher = Some(Sleeper { waker: waker.clone(), wants });
+            Take::Wait(lingers)
+        };
+        self.room_was_made(&mut state, &mut then);
+        self.release(state, then);
+        batch.group_by_type();
+        take
+    }
+
+    fn take_events(&self, state: &mut State, batch: &mut Batch) {
+        let n = state.events.len().min(self.config.batch_size);
+        let oldest = state.ages.oldest();
+        batch.events.extend(state.events.drain(..n));
+        state.ages.left(n);
+        state.counts.taken += n as u64;
+        state.batch_since = oldest.filter(|_| n > 0);
+        let waited_for = state.waiters.any_ungranted() || !state.debtors.is_empty();
+        self.claims.fill(n, waited_for);
+        if !state.events.is_empty() || self.is_adaptive() {
+            let now = self.clock.now();
+            state.ages.read(now);
+            let delay = oldest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+            state.rate.observe(now, delay);
+        }
+    }
+
+    /// The next event to start. `lost` is given those of the batch that were dropped meanwhile.
+    pub(crate) fn start_next(
+        &self,
+        batch: &mut Batch,
+        mut lost: impl FnMut(Envelope),
+    ) -> Option<Envelope> {
+        let claim = self.claims.claim();
+        let left = claim.as_ref().map_or(0, |claim| claim.left);
+        while batch.events.len() > left {
+            batch.events.pop_front().into_iter().for_each(&mut lost);
+        }
+        if claim?.asked {
+            let mut then = Then::default();
+            let mut state = self.lock();
+            self.room_was_made(&mut state, &mut then);
+            self.release(state, then);
+        }
+        batch.events.pop_front()
+    }
+
+    /// Until when more is waited for: `batch_timeout` from the first event, unless the batch is full,
+    /// somebody waits for room, or the bus shuts down.
+    fn lingers_until(&self, state: &State) -> Option<Instant> {
+        if self.config.batch_timeout.is_zero()
+            || state.events.is_empty()
+            || state.events.len() >= self.full_batch()
+            || !state.waiters.is_empty()
+            || !state.debtors.is_empty()
+            || state.intake != Intake::Open
+        {
+            return None;
+        }
+        let until = state.ages.oldest()?.checked_add(self.config.batch_timeout)?;
+        Some(until).filter(|until| self.clock.now() < *until)
+    }
+
+    /// What fills a batch, or the queue.
+    fn full_batch(&self) -> usize {
+        self.config.batch_size.min(self.config.capacity)
+    }
+
+    /// Is there debt?
+    pub(crate) fn has_debt(&self) -> bool {
+        self.occupied(&self.lock()) > self.config.capacity
+    }
+
+    /// Ready when there is no debt, or nobody who would pay it.
+    pub(crate) fn poll_paid(&self, debtor: &mut Debtor<'_>, task: &Context<'_>) -> Poll<()> {
+        let mut then = Then::default();
+        let mut state = self.lock();
+        match debtor.ticket {
+            Some(ticket) => state.debtors.wake_me_by(ticket, task.waker()),
+            None => debtor.ticket = Some(state.debtors.join(task.waker())),
+        }
+        // Asked first and looked at then: a claim after this look finds the question.
+        let occupied = state.occupied(self.claims.ask());
+        let paid = occupied <= self.config.capacity || state.intake == Intake::Closed;
+        if paid && let Some(ticket) = debtor.ticket.take() {
+            state.debtors.leave(ticket);
+        }
+        then.dispatcher = state.wake_dispatcher();
+        self.release(state, then);
+        if paid { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    pub(crate) fn debtor(&self) -> Debtor<'_> {
+        Debtor { queue: self, ticket: None }
+    }
+}
+
+/// One who waits for the debt to be paid.
+pub(crate) struct Debtor<'q> {
+    queue: &'q BoundedEventQueue,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for Debtor<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.queue.lock().debtors.leave(ticket);
+        }
+    }
+}
+
+impl Batch {
+    /// Brings the events of a type together, each type where its first event stood, and keeps their
+    /// order inside.
+    fn group_by_type(&mut self) {
+        let first = self.events.front().map(|event| event.info.type_id());
+        if self.events.iter().all(|event| Some(event.info.type_id()) == first) {
+            return;
+        }
+        self.types.clear();
+        for event in &self.events {
+            let id = event.info.type_id();
+            if !self.types.contains(&id) {
+                self.types.push(id);
+            }
+        }
+        let place = |event: &Envelope| {
+            let id = event.info.type_id();
+            self.types.iter().position(|other| *other == id)
+        };
+        self.events.make_contiguous().sort_by_key(place);
+    }
+}

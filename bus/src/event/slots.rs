@@ -1,0 +1,88 @@
+//! Slots: how many handler runs may be pending at once, on the bus and for a handler.
+//!
+//! A plain function is never pending and needs a slot only where its handler is limited. An event
+//! whose handler has to wait counts as queued again, see [`Parking`]; it holds up no other handler.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::queue::Parking;
+use crate::core::Core;
+use crate::registry::plan::Plan;
+
+/// The slot of one run, given back when dropped.
+pub(crate) struct Slot<'a> {
+    needs: Needs<'a>,
+    /// Of the handler, and of the bus.
+    held: [Option<SemaphorePermit<'a>>; 2],
+}
+
+/// Of which semaphores a run needs a permit: first of its handler, then of the bus, so that what
+/// waits for a handler keeps nothing from others.
+#[derive(Clone, Copy)]
+struct Needs<'a>([Option<&'a Semaphore>; 2]);
+
+/// The event was dropped while its handler waited for a slot.
+#[derive(Debug)]
+pub(crate) struct GivenUp;
+
+impl<'a> Slot<'a> {
+    /// Waits for a slot, first come first served. Cancel-safe.
+    pub(crate) async fn acquire(
+        core: &'a Core,
+        plan: &'a Plan,
+        parking: &'a Parking<'a>,
+    ) -> Result<Self, GivenUp> {
+        let of_bus = if plan.is_plain { None } else { Some(&core.slots) };
+        let needs = Needs([plan.slots.as_ref(), of_bus]);
+        if let Some(held) = needs.now() {
+            return Ok(Self { needs, held });
+        }
+        let waits = parking.wait();
+        let mut given_up = pin!(waits.given_up());
+        let mut acquired = pin!(needs.wait());
+        poll_fn(|task| {
+            if let Poll::Ready(held) = acquired.as_mut().poll(task) {
+                return Poll::Ready(Ok(Self { needs, held }));
+            }
+            given_up.as_mut().poll(task).map(|()| Err(GivenUp))
+        })
+        .await
+    }
+
+    /// Gives the slot back, for as long as the handler waits for others.
+    pub(crate) fn release(&mut self) {
+        self.held = [None, None];
+    }
+
+    /// Takes it again. Cancel-safe.
+    pub(crate) async fn take_again(&mut self) {
+        self.held = match self.needs.now() {
+            Some(held) => held,
+            None => self.needs.wait().await,
+        };
+    }
+}
+
+impl<'a> Needs<'a> {
+    fn now(self) -> Option<[Option<SemaphorePermit<'a>>; 2]> {
+        let Self([handler, bus]) = self;
+        // The semaphores are never closed, so an error says that there is no permit.
+        let handler = handler.map(Semaphore::try_acquire).transpose().ok()?;
+        let bus = bus.map(Semaphore::try_acquire).transpose().ok()?;
+        Some([handler, bus])
+    }
+
+    async fn wait(self) -> [Option<SemaphorePermit<'a>>; 2] {
+        let mut held = [None, None];
+        for (semaphore, held) in self.0.into_iter().zip(&mut held) {
+            if let Some(semaphore) = semaphore {
+                *held = semaphore.acquire().await.ok();
+            }
+        }
+        held
+    }
+}
