@@ -1,15 +1,15 @@
 //! The runtime that the bus's own tasks live on.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::runtime::{EnterGuard, Handle};
+use tokio::runtime::{EnterGuard, Handle, Id};
 
 /// The runtime given to the builder, else the one that was current at the first asynchronous use.
 #[derive(Debug, Default)]
 pub(crate) struct Runtime {
     handle: OnceLock<Handle>,
-    warned: AtomicBool,
+    /// A runtime that was found to have no timers.
+    timeless: OnceLock<Option<Id>>,
 }
 
 impl Runtime {
@@ -39,13 +39,23 @@ impl Runtime {
         }
     }
 
-    /// Says once that timeouts are not kept.
-    pub(crate) fn warn_without_time(&self) {
-        if !self.warned.swap(true, Ordering::Relaxed) {
+    /// Is it known that there are no timers where this is called?
+    pub(crate) fn is_timeless(&self) -> bool {
+        self.timeless.get().is_some_and(|found| *found == current())
+    }
+
+    /// There are no timers where this is called: says once that timeouts are not kept.
+    pub(crate) fn found_timeless(&self) {
+        if self.timeless.set(current()).is_ok() {
             tracing::warn!(
                 "timeouts are not kept: no tokio runtime with timers is there; \
                  use `#[tokio::main]`, or `enable_time()` on the runtime's builder"
             );
         }
     }
+}
+
+/// The runtime that this runs in, if it does.
+fn current() -> Option<Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
 }

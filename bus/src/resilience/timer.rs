@@ -52,6 +52,9 @@ fn arm(core: &Core, deadline: Option<Instant>) -> Timer {
     let Some(deadline) = deadline else {
         return Timer::Endless;
     };
+    if core.runtime.is_timeless() {
+        return Timer::Endless;
+    }
     // tokio's timer panics where no runtime, or one without time, is current.
     let armed = catch_unwind(AssertUnwindSafe(|| {
         let _entered = core.runtime.enter();
@@ -60,7 +63,7 @@ fn arm(core: &Core, deadline: Option<Instant>) -> Timer {
     match armed {
         Ok(sleep) => Timer::Armed { sleep },
         Err(_) => {
-            core.runtime.warn_without_time();
+            core.runtime.found_timeless();
             Timer::Endless
         }
     }

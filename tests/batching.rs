@@ -1,0 +1,125 @@
+//! How the dispatcher takes events: what is there, together by type, and not at all while nothing
+//! is.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bus::{BackpressureStrategy, Builder, Bus, Res, event, handler};
+use tokio::time::Instant;
+
+const MS: Duration = Duration::from_millis(1);
+
+#[event]
+struct Apple(u32);
+#[event]
+struct Pear(u32);
+
+struct Basket {
+    since: Instant,
+    fruit: Mutex<Vec<(String, Duration)>>,
+}
+
+#[bus::resource]
+fn basket() -> Basket {
+    Basket { since: Instant::now(), fruit: Mutex::default() }
+}
+
+impl Basket {
+    fn put(&self, fruit: String) {
+        self.fruit.lock().unwrap().push((fruit, self.since.elapsed()));
+    }
+    fn names(&self) -> Vec<String> {
+        self.fruit.lock().unwrap().iter().map(|(name, _)| name.clone()).collect()
+    }
+    /// When which fruit came, in milliseconds from the start.
+    fn times(&self) -> Vec<u128> {
+        self.fruit.lock().unwrap().iter().map(|(_, at)| at.as_millis()).collect()
+    }
+}
+
+#[handler]
+fn apple(event: &Apple, basket: &Res<Basket>) {
+    basket.put(format!("apple {}", event.0));
+}
+#[handler]
+async fn pear(event: &Pear, basket: &Res<Basket>) {
+    basket.put(format!("pear {}", event.0));
+}
+
+fn build(builder: Builder) -> (Bus, Arc<Basket>) {
+    let bus = builder.build().expect("the wiring of this file is right");
+    let basket = bus.resource::<Basket>().expect("provided").into_arc();
+    (bus, basket)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_grouped_by_type_and_each_type_keeps_its_order() {
+    let (bus, basket) = build(Bus::builder().batch_size(5));
+    for n in 1..=3 {
+        bus.publish(Apple(n)).await.unwrap();
+        bus.publish(Pear(n)).await.unwrap();
+    }
+    bus.idle().await;
+    assert_eq!(
+        basket.names(),
+        ["apple 1", "apple 2", "apple 3", "pear 1", "pear 2", /* the next batch */ "pear 3"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_not_kept_waiting_for_others() {
+    let (bus, basket) = build(Bus::builder());
+    bus.publish(Apple(1)).await.unwrap();
+    bus.idle().await;
+    assert_eq!(basket.times(), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_linger_counts_from_the_first_event_of_the_batch() {
+    let (bus, basket) = build(Bus::builder().batch_timeout(100 * MS));
+    for n in 0..4 {
+        bus.publish(Apple(n)).await.unwrap();
+        tokio::time::sleep(40 * MS).await;
+    }
+    bus.idle().await;
+    // 0, 40 and 80 come together after 100 ms; 120 begins the next batch.
+    assert_eq!(basket.times(), [100, 100, 100, 220]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_batch_a_full_queue_and_the_shutdown_end_the_linger() {
+    let hour = 3_600_000 * MS;
+    let (bus, basket) = build(Bus::builder().batch_timeout(hour).batch_size(3));
+    for n in 0..3 {
+        bus.publish(Apple(n)).await.unwrap();
+    }
+    bus.idle().await;
+    assert_eq!(basket.times(), [0, 0, 0], "the batch is full");
+    bus.publish(Apple(3)).await.unwrap();
+    assert!(bus.shutdown().await.is_clean());
+    assert_eq!(basket.times(), [0, 0, 0, 0], "the shutdown waits for nothing");
+
+    let block = BackpressureStrategy::Block { timeout: 10 * hour };
+    let builder = Bus::builder().batch_timeout(hour).event_queue_size(2);
+    let (bus, basket) = build(builder.backpressure_strategy(block));
+    for n in 0..5 {
+        bus.publish(Apple(n)).await.unwrap();
+    }
+    assert!(basket.times().len() >= 2, "a full queue lingers before those who wait for room");
+    assert!(bus.shutdown().await.is_clean());
+    assert_eq!(basket.times(), [0; 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nothing_comes_the_dispatcher_sleeps() {
+    let (bus, basket) = build(Bus::builder().batch_timeout(10 * MS));
+    bus.publish(Apple(1)).await.unwrap();
+    bus.idle().await;
+    tokio::time::sleep(MS).await;
+    let visits = bus.event_queue().stats().visits;
+    tokio::time::sleep(3_600_000 * MS).await;
+    assert_eq!(bus.event_queue().stats().visits, visits, "it looked for events in an idle hour");
+    bus.publish(Apple(2)).await.unwrap();
+    bus.idle().await;
+    assert_eq!(basket.names(), ["apple 1", "apple 2"]);
+}
