@@ -6,6 +6,7 @@ pub use crate::error::Error;
 pub use crate::handler::param::{Param, Requirements};
 pub use crate::handler::reply::{IntoError, IntoOutcome};
 pub use crate::handler::resource::{Provided, ResourceParam, ResourceSet};
+pub use crate::handler::running::running;
 pub use crate::handler::slot::{Slot, SlotOf};
 pub use crate::handler::unique::{
     HandledBy, Unique, a_command_has_exactly_one_handler, one_handler,
@@ -20,7 +21,6 @@ pub use crate::registry::entry::{
 };
 pub use inventory;
 
-pub use std::boxed::Box;
 pub use std::marker::{Send, Sync};
 pub use std::option::Option;
 pub use std::result::Result;

@@ -38,7 +38,7 @@ pub(super) fn slot(handler: &Handler) -> TokenStream {
     let at_name = handler.ident.span();
     let call = match handler.style {
         Style::Async => quote_spanned! {at_name=>
-            Future(|#carrier, #cx| __bus::Box::pin(async move { #body }))
+            Future(|#carrier, #cx| __bus::running(async move { #body }))
         },
         Style::Plain => quote_spanned!(at_name=> Plain(|#carrier, #cx| { #body })),
         Style::Blocking => quote_spanned!(at_name=> Blocking(|#carrier, #cx| { #body })),

@@ -36,7 +36,7 @@ const _: () = {
     static __SLOT: __bus::SlotOf<<__Written as __bus::MessageOf>::Message> = __bus::Slot::Future(|
         message,
         cx|
-    __bus::Box::pin(async move {
+    __bus::running(async move {
         let p0 = <&'_ Res<Users> as __bus::Param<'_>>::extract(cx.get())?;
         let p1 = <&Context as __bus::Param<'_>>::extract(cx.get())?;
         let reply = sign_up(

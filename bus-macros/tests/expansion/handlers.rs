@@ -32,7 +32,7 @@ const _: () = {
     static __SLOT: __bus::SlotOf<<__Written as __bus::MessageRef>::Message> = __bus::Slot::Future(|
         message,
         cx|
-    __bus::Box::pin(async move {
+    __bus::running(async move {
         let this = cx.get().resource::<Mailer>()?;
         let reply = this
             .welcome(

@@ -19,7 +19,7 @@ const _: () = {
     static __SLOT: __bus::SlotOf<<__Written as __bus::MessageRef>::Message> = __bus::Slot::Future(|
         message,
         cx|
-    __bus::Box::pin(async move {
+    __bus::running(async move {
         let reply = fake(
                 ::core::borrow::Borrow::<
                     <__Written as __bus::MessageRef>::Message,

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::reply::IntoOutcome;
+use super::running::running;
 use super::slot::{Slot, SlotOf};
 use crate::context::OwnedContext;
 use crate::message::Message;
@@ -23,7 +24,7 @@ where
     let handler = Arc::new(handler);
     Slot::Closure(Box::new(move |carrier, handle| {
         let handler = Arc::clone(&handler);
-        Box::pin(async move {
+        running(async move {
             // Called here and not outside, so that its panic is the future's.
             let answer = handler(A::take(carrier), OwnedContext::of(handle.get())).await;
             Ok(answer.into_outcome())

@@ -8,6 +8,7 @@ pub(crate) mod emit;
 pub(crate) mod param;
 pub(crate) mod reply;
 pub(crate) mod resource;
+pub(crate) mod running;
 pub(crate) mod slot;
 pub(crate) mod unique;
 

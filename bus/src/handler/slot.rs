@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::param::ParamError;
+use super::running::Running;
 use crate::context::Context;
 use crate::message::kind::{Carrier, Outcome};
 use crate::pipeline::blocking;
@@ -26,9 +27,9 @@ pub enum Slot<I, O> {
     /// `#[handler(blocking)] fn`: called on the runtime's pool for blocking work.
     Blocking(fn(I, &Context) -> Called<O>),
     /// `async fn`.
-    Future(fn(I, Handle) -> BoxFuture<'static, Called<O>>),
+    Future(fn(I, Handle) -> Running<Called<O>>),
     /// A closure that was registered at run time.
-    Closure(Box<dyn Fn(I, Handle) -> BoxFuture<'static, Called<O>> + Send + Sync>),
+    Closure(Box<dyn Fn(I, Handle) -> Running<Called<O>> + Send + Sync>),
 }
 
 /// The slot of a handler of `M`.
@@ -40,7 +41,7 @@ pub enum Begun<O> {
     /// It has answered.
     Done(Called<O>),
     /// It has to be polled.
-    Running(BoxFuture<'static, Called<O>>),
+    Running(Running<Called<O>>),
 }
 
 impl<I: Send + 'static, O: Send + 'static> Slot<I, O> {

@@ -1,6 +1,7 @@
 //! `#[handler(blocking)]`: a plain function on the runtime's pool for blocking work.
 
 use crate::context::{Context, OwnedContext};
+use crate::handler::running::running;
 use crate::handler::slot::{Begun, Called};
 use crate::pipeline::frame;
 
@@ -19,7 +20,7 @@ pub(crate) fn begin<I: Send + 'static, O: Send + 'static>(
     let context = OwnedContext::of(context);
     let work = move || frame::within(&context, || call(input, &context));
     let task = runtime.spawn_blocking(work);
-    Begun::Running(Box::pin(async move {
+    Begun::Running(running(async move {
         match task.await {
             Ok(answer) => answer,
             Err(ended) => match ended.try_into_panic() {

@@ -35,7 +35,8 @@ use std::task::{self, Poll};
 
 use crate::context::{Context, OwnedContext, Seed};
 use crate::core::Core;
-use crate::handler::slot::{Begun, BoxFuture, Called};
+use crate::handler::running::Running;
+use crate::handler::slot::{Begun, Called};
 
 /// A core that outlives whoever holds this (1).
 pub(crate) struct CoreRef(NonNull<Core>);
@@ -89,7 +90,7 @@ impl Lender<'_> {
 /// The context of one call and the future that runs it. See the module for what it promises.
 pub(crate) struct Frame<'a, O> {
     /// First, so that it is dropped first (2).
-    running: Option<BoxFuture<'static, Called<O>>>,
+    running: Option<Running<Called<O>>>,
     context: Context,
     core: PhantomData<&'a Core>,
     _pinned: PhantomPinned,
@@ -128,14 +129,17 @@ impl<'a, O> Frame<'a, O> {
     }
 
     /// Drives the handler on.
-    pub(crate) fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Called<O>> {
-        // SAFETY: nothing is moved out of the frame through this; the future is a pinned box.
+    pub(crate) fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Called<O>>
+    where
+        O: 'static,
+    {
+        // SAFETY: nothing is moved out of the frame through this; the future lies elsewhere, pinned.
         let this = unsafe { self.get_unchecked_mut() };
         let Some(running) = &mut this.running else {
             return Poll::Pending;
         };
         let _current = enter(&this.context);
-        let answer = task::ready!(running.as_mut().poll(task));
+        let answer = task::ready!(Pin::new(running).poll(task));
         this.running = None;
         Poll::Ready(answer)
     }

@@ -10,7 +10,8 @@ use std::task::{self, Poll};
 
 use crate::context::{Context, OwnedContext, Seed};
 use crate::core::Core;
-use crate::handler::slot::{Begun, BoxFuture, Called};
+use crate::handler::running::Running;
+use crate::handler::slot::{Begun, Called};
 
 /// A core that outlives whoever holds this.
 pub(crate) struct CoreRef(Arc<Core>);
@@ -50,7 +51,7 @@ impl Lender<'_> {
 
 /// The context of one call and the future that runs it.
 pub(crate) struct Frame<'a, O> {
-    running: Option<BoxFuture<'static, Called<O>>>,
+    running: Option<Running<Called<O>>>,
     context: Arc<Context>,
     core: PhantomData<&'a Core>,
 }
@@ -82,12 +83,15 @@ impl<'a, O> Frame<'a, O> {
     }
 
     /// Drives the handler on.
-    pub(crate) fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Called<O>> {
+    pub(crate) fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Called<O>>
+    where
+        O: 'static,
+    {
         let _current = enter(&self.context);
         let Some(running) = &mut self.running else {
             return Poll::Pending;
         };
-        let answer = task::ready!(running.as_mut().poll(task));
+        let answer = task::ready!(Pin::new(running).poll(task));
         self.running = None;
         Poll::Ready(answer)
     }

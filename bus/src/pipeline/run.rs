@@ -84,7 +84,10 @@ impl<'a, O> Run<'a, O> {
     pub(crate) fn poll(
         mut self: Pin<&mut Self>,
         task: &mut task::Context<'_>,
-    ) -> Poll<Result<O, Failure>> {
+    ) -> Poll<Result<O, Failure>>
+    where
+        O: 'static,
+    {
         let mut this = self.as_mut().project();
         let polled = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().poll(task)));
         let answer = match polled {
