@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use crate::bus::{Bus, WeakBus};
 use crate::clock::{Clock, TokioClock};
 use crate::core::{Core, Counters, Settings, Work};
+use crate::event::EventFilter;
 use crate::event::losses::Losses;
 use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
@@ -93,6 +94,7 @@ impl Default for Builder {
                 drain: Duration::from_secs(30),
                 grace: Duration::from_secs(5),
                 clock: Arc::new(TokioClock),
+                filters: Vec::new(),
                 on_unhandled: None,
                 on_queue_mark: None,
             },
@@ -165,6 +167,13 @@ impl Builder {
     /// `Block { timeout: 30 s }` by default.
     pub fn backpressure_strategy(mut self, strategy: BackpressureStrategy) -> Self {
         self.queue.strategy = strategy;
+        self
+    }
+
+    /// Adds a filter, which decides before the queue whether an event enters. Filters are asked in
+    /// the order in which they are added, until one says no.
+    pub fn filter(mut self, filter: impl EventFilter) -> Self {
+        self.settings.filters.push(Box::new(filter));
         self
     }
 

@@ -10,10 +10,10 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::context::Scratch;
-use crate::event::DropReason;
 use crate::event::losses::Losses;
 use crate::event::queue::BoundedEventQueue;
 use crate::event::runtime::Runtime;
+use crate::event::{DropReason, EventFilter};
 use crate::handler::resource::ResourceSet;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::pipeline::cancel::Cancel;
@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     pub(crate) grace: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) filters: Vec<Box<dyn EventFilter>>,
     pub(crate) on_unhandled: Option<Listener<UnhandledEvent>>,
     pub(crate) on_queue_mark: Option<Listener<QueueMarkEvent>>,
 }

@@ -7,6 +7,7 @@ use crate::message::kind::AnyEvent;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
+use crate::session::SessionId;
 
 /// All that the dispatcher needs to deliver an event.
 pub(crate) struct Envelope {
@@ -34,5 +35,16 @@ impl Envelope {
         let id = MessageId::next(origin.id.bus());
         let share = origin.completion.upgrade().map(|whole| Share::new(whole, id, info));
         Self { id, info, event, origin: Some(Arc::clone(origin)), head, share, lifecycle: false }
+    }
+
+    /// The publisher's word, else what was inherited.
+    pub(crate) fn session(&self) -> Option<&SessionId> {
+        let own = self.head.as_ref().and_then(|head| head.session.as_ref());
+        own.or_else(|| self.origin.as_ref().and_then(|origin| origin.session.as_ref()))
+    }
+
+    /// It was never queued, and whoever sent it knows.
+    pub(crate) fn withdraw(&mut self) {
+        self.share.take().into_iter().for_each(Share::withdraw);
     }
 }

@@ -33,8 +33,8 @@ pub use crate::error::{
     PublishError, PublishErrorKind, Result,
 };
 pub use crate::event::{
-    AndWait, BackpressureStrategy, BoundedEventQueue, DropReason, EventFailure, Outcome, Publish,
-    Published, QueueMark, QueueStats, Settled, ShutdownReport,
+    AndWait, BackpressureStrategy, BoundedEventQueue, DropReason, EventFailure, EventFilter,
+    FilterView, Outcome, Publish, Published, QueueMark, QueueStats, Settled, ShutdownReport,
 };
 pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
 pub use crate::message::{

@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use bus::Bus;
-use bus_bench::{AddAsync, AddPlain, Counter, Handler};
+use bus_bench::{AddAsync, AddPlain, Added, AddedByFour, Counter, Handler};
 use gungraun::prelude::*;
 
 const CALLS: u64 = 1000;
@@ -54,8 +54,31 @@ fn execute_plain((runtime, bus): (tokio::runtime::Runtime, Bus)) {
     });
 }
 
+#[library_benchmark]
+#[bench::calls(setup = bus)]
+fn publish_to_one_plain((runtime, bus): (tokio::runtime::Runtime, Bus)) {
+    runtime.block_on(async {
+        for n in 0..CALLS {
+            black_box(bus.publish(Added(black_box(n))).await.unwrap());
+        }
+        bus.idle().await;
+    });
+}
+
+#[library_benchmark]
+#[bench::calls(setup = bus)]
+fn publish_to_four_async((runtime, bus): (tokio::runtime::Runtime, Bus)) {
+    runtime.block_on(async {
+        for n in 0..CALLS {
+            black_box(bus.publish(AddedByFour(black_box(n))).await.unwrap());
+        }
+        bus.idle().await;
+    });
+}
+
 library_benchmark_group!(
     name = dispatch,
-    benchmarks = [boxed_handler, execute_async, execute_plain]
+    benchmarks =
+        [boxed_handler, execute_async, execute_plain, publish_to_one_plain, publish_to_four_async]
 );
 main!(library_benchmark_groups = dispatch);

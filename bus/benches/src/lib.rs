@@ -51,6 +51,21 @@ fn added(event: &Added, counter: &Res<Counter>) {
     counter.add(event.0);
 }
 
+/// Handled by four async handlers, all ready at once.
+#[derive(Debug)]
+#[bus::event]
+pub struct AddedByFour(pub u64);
+
+macro_rules! four {
+    ($($name:ident)*) => { $(
+        #[bus::handler]
+        async fn $name(event: &AddedByFour, counter: &Res<Counter>) {
+            counter.add(event.0);
+        }
+    )* };
+}
+four!(one two three four);
+
 /// The bus with its default settings.
 ///
 /// # Panics

@@ -1,5 +1,6 @@
 //! Why an event was not queued.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -39,6 +40,14 @@ pub enum PublishErrorKind {
     Ceiling {
         /// How many events over the capacity are accepted from handlers.
         ceiling: usize,
+    },
+    /// A filter panicked. No other publish is concerned.
+    #[error("filter {filter} panicked: {message}")]
+    FilterPanicked {
+        /// The name of the filter.
+        filter: Cow<'static, str>,
+        /// What it said.
+        message: String,
     },
     /// Events cause events without end.
     #[error("{}", Chain(chain))]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use super::dispatcher;
+use super::filter::{self, KeptOut};
 use super::losses::DropReason;
 use super::queue::Refused;
 use crate::context::Context;
@@ -36,7 +37,7 @@ impl Default for State {
 impl Outbox {
     pub(crate) fn send(&self, origin: &Arc<Origin>, info: &'static MessageInfo, event: AnyEvent) {
         // What is emitted belongs to the session of the call; headers are a message's own.
-        let envelope = Envelope::child(origin, info, event, None);
+        let mut envelope = Envelope::child(origin, info, event, None);
         let (core, succeeded) = match &mut *lock(&self.0) {
             State::Kept(events) => return events.push(envelope),
             State::Sent(core) => (core.upgrade(), true),
@@ -47,6 +48,9 @@ impl Outbox {
                 tracing::warn!(event = info.name(), "an event was emitted after its bus was gone");
             }
             Some(core) if succeeded => {
+                if !enters(&core, &mut envelope) {
+                    return;
+                }
                 if let Err(refused) = enqueue(&core, vec![envelope]) {
                     core.lost(info, 1, refused.into());
                 }
@@ -77,12 +81,35 @@ fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
     core.queue.push_nested(events).map_err(|(_, refused)| refused)
 }
 
+/// Do the filters let an emitted event in? Nobody waits for the answer, so a filter's panic is a
+/// loss.
+fn enters(core: &Core, event: &mut Envelope) -> bool {
+    match filter::ask(core, event) {
+        Ok(()) => return true,
+        Err(KeptOut::Filtered { .. }) => {
+            core.losses.note(core, event.info, 1, DropReason::Filtered);
+        }
+        Err(KeptOut::Panicked { filter, message }) => {
+            tracing::error!(
+                filter = &*filter,
+                message,
+                event = event.info.name(),
+                "a filter panicked"
+            );
+            core.lost(event.info, 1, DropReason::FilterPanicked);
+        }
+    }
+    event.withdraw();
+    false
+}
+
 /// Queues what a handler has emitted: all of it or nothing.
 pub(crate) fn flush(core: &Core, context: &Context) -> Result<(), NotFlushed> {
     let Some(scratch) = context.used_scratch() else {
         return Ok(());
     };
-    let events = scratch.outbox.take(core.weak_for(scratch));
+    let mut events = scratch.outbox.take(core.weak_for(scratch));
+    events.retain_mut(|event| enters(core, event));
     let Some(first) = events.first() else {
         return Ok(());
     };

@@ -25,6 +25,10 @@ pub enum DropReason {
     QueueFull,
     /// Its publisher was given it back.
     Rejected,
+    /// A filter has kept it out.
+    Filtered,
+    /// It was emitted, and a filter panicked.
+    FilterPanicked,
     /// It was emitted by a handler that has failed, or was cancelled.
     HandlerFailed,
     /// Handlers publish faster than events are handled: the ceiling of the debt.
@@ -42,6 +46,8 @@ impl fmt::Display for DropReason {
         f.write_str(match self {
             Self::QueueFull => "the queue was full",
             Self::Rejected => "the publish was refused",
+            Self::Filtered => "a filter has kept it out",
+            Self::FilterPanicked => "a filter panicked",
             Self::HandlerFailed => "its handler has failed or was cancelled",
             Self::Overloaded => "handlers publish faster than events are handled",
             Self::TooDeep => "messages cause one another without end",
@@ -85,9 +91,9 @@ impl Losses {
         drop(state);
         for ((event, reason), count) in &unsaid {
             match reason {
-                // Whoever published has it in hand.
-                DropReason::Rejected => {
-                    tracing::debug!(event, count, %reason, "events were refused");
+                // Whoever published them was told.
+                DropReason::Rejected | DropReason::Filtered => {
+                    tracing::debug!(event, count, %reason, "events were not accepted");
                 }
                 _ => tracing::warn!(event, count, %reason, "events were dropped"),
             }

@@ -1,4 +1,4 @@
-//! The event's way, in this order: [`publish`] -> [`queue`] -> [`dispatcher`] -> [`delivery`] ->
+//! The event's way, in this order: [`publish`] -> [`filter`] -> [`queue`] -> [`dispatcher`] -> [`delivery`] ->
 //! [`group`] -> [`slots`].
 //!
 //! In: an event, from outside ([`publish`]) or kept back by a handler until it succeeded
@@ -11,6 +11,7 @@ pub(crate) mod completion;
 pub(crate) mod delivery;
 pub(crate) mod dispatcher;
 pub(crate) mod effects;
+pub(crate) mod filter;
 mod group;
 pub(crate) mod idle;
 pub(crate) mod losses;
@@ -22,6 +23,7 @@ mod slots;
 
 pub use and_wait::{AndWait, Settled};
 pub use completion::EventFailure;
+pub use filter::{EventFilter, FilterView};
 pub use losses::DropReason;
 pub use publish::{Outcome, Publish, Published};
 pub use queue::{BackpressureStrategy, BoundedEventQueue, QueueMark, QueueStats};

@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use super::and_wait::AndWait;
 use super::completion::{Completion, Share};
 use super::dispatcher;
+use super::filter::{self, KeptOut};
 use super::losses::DropReason;
 use super::queue::{BackpressureStrategy, Dropped, Place, Push, Refused};
 use crate::core::Core;
@@ -43,6 +44,19 @@ pub enum Outcome {
     /// It is queued, and so many older events were dropped for it
     /// ([`BackpressureStrategy::DropOldest`]).
     QueuedAfterDropping(usize),
+    /// A filter has kept it out: no handler will see it.
+    Filtered {
+        /// The name of the filter.
+        by: Cow<'static, str>,
+    },
+}
+
+impl Published {
+    /// Was the event kept out by a filter?
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        matches!(self.outcome, Outcome::Filtered { .. })
+    }
 }
 
 pin_project! {
@@ -151,6 +165,9 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
             dispatcher::start(this.call.core);
             let envelope = this.call.envelope(event);
             let id = envelope.id;
+            if let Err(kept_out) = filter::ask(this.call.core, &envelope) {
+                return Poll::Ready(this.call.keep_out(envelope, kept_out));
+            }
             if !this.call.may_wait() {
                 let pushed = this.call.push(envelope);
                 return Poll::Ready(
@@ -182,6 +199,9 @@ pub(crate) fn try_publish<E: Event>(
     dispatcher::start(core);
     let mut call = Call { core, info: E::INFO, origin, head: None, completion: None };
     let envelope = call.envelope(event);
+    if let Err(kept_out) = filter::ask(core, &envelope) {
+        return call.keep_out(envelope, kept_out);
+    }
     call.push(envelope).map_err(|(event, why)| call.refuse(event, call.kind(why)))
 }
 
@@ -198,7 +218,7 @@ impl Call<'_> {
         };
         if let Some(whole) = self.completion.take() {
             // Whoever waits for the parent waits for this through `whole`.
-            envelope.share.take().into_iter().for_each(Share::withdraw);
+            envelope.withdraw();
             envelope.share = Some(Share::new(whole, envelope.id, self.info));
         }
         envelope
@@ -271,12 +291,30 @@ impl Call<'_> {
         }
     }
 
+    fn keep_out<E: Send + Sync + 'static>(
+        &self,
+        mut envelope: Envelope,
+        why: KeptOut,
+    ) -> Result<Published, PublishError<E>> {
+        match why {
+            KeptOut::Filtered { by } => {
+                envelope.withdraw();
+                let why = DropReason::Filtered;
+                self.core.losses.note(self.core, self.info, 1, why);
+                Ok(Published { id: envelope.id, outcome: Outcome::Filtered { by } })
+            }
+            KeptOut::Panicked { filter, message } => {
+                Err(self.refuse(envelope, PublishErrorKind::FilterPanicked { filter, message }))
+            }
+        }
+    }
+
     fn refuse<E: Send + Sync + 'static>(
         &self,
         mut envelope: Envelope,
         why: PublishErrorKind,
     ) -> PublishError<E> {
-        envelope.share.take().into_iter().for_each(Share::withdraw);
+        envelope.withdraw();
         self.core.queue.rejected.add(1);
         self.core.losses.note(self.core, self.info, 1, DropReason::Rejected);
         PublishError::new(self.info.name(), unwrap(envelope), why)

@@ -78,12 +78,10 @@ pub(crate) fn unhandled(core: &Core, envelope: &Envelope) {
     if core.settings.on_unhandled.is_none() && !heard {
         return;
     }
-    let of_call = envelope.head.as_ref().and_then(|head| head.session.as_ref());
-    let inherited = || envelope.origin.as_ref().and_then(|origin| origin.session.as_ref());
     let event = UnhandledEvent {
         event_id: envelope.id,
         event: envelope.info.name(),
-        session_id: of_call.or_else(inherited).cloned().unwrap_or(SessionId::BUS),
+        session_id: envelope.session().cloned().unwrap_or(SessionId::BUS),
     };
     tell(core.settings.on_unhandled.as_ref(), &event);
     if heard && !envelope.origin.as_ref().is_some_and(|origin| origin.lifecycle) {
