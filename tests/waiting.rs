@@ -307,6 +307,22 @@ async fn idle_is_when_nothing_is_queued_or_runs() {
     command.await.unwrap().unwrap();
 }
 
+/// Published before there was a runtime: whoever waits for it in one brings the dispatcher to life.
+#[test]
+fn idle_starts_what_waited_for_a_runtime() {
+    let (bus, log) = build(Bus::builder());
+    bus.try_publish(Inner).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(bus.idle());
+    assert_eq!(log.lines(), ["inner"]);
+    // Nothing will ever run again: that is idle too, and not a wait for ever.
+    bus.try_publish(Stuck).unwrap();
+    runtime.block_on(tokio::task::yield_now());
+    drop(runtime);
+    let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    other.block_on(bus.idle());
+}
+
 /// On several threads: whenever `idle` resolves, every event that was published before has been
 /// handled, with all that follows from it.
 #[test]
@@ -322,7 +338,7 @@ fn idle_is_exact_on_many_threads() {
         bus.register_event_handler(move |event: Arc<Chain>, cx: bus::OwnedContext| {
             let hits = Arc::clone(&hits);
             async move {
-                if event.0 % 2 == 0 {
+                if event.0.is_multiple_of(2) {
                     tokio::task::yield_now().await;
                 }
                 if event.0 > 0 {

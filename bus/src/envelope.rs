@@ -45,6 +45,6 @@ impl Envelope {
 
     /// It was never queued, and whoever sent it knows.
     pub(crate) fn withdraw(&mut self) {
-        self.share.take().into_iter().for_each(Share::withdraw);
+        self.share.take().into_iter().for_each(Share::settle);
     }
 }

@@ -5,6 +5,7 @@
 //! is counted here. What a handler merely keeps (a context in a spawned task) holds it weakly.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
@@ -76,7 +77,8 @@ pub(crate) struct Share {
     completion: Arc<Completion>,
     id: MessageId,
     info: &'static MessageInfo,
-    begun: bool,
+    /// Has it come to its end, or has something told that it will not?
+    told: AtomicBool,
 }
 
 impl Share {
@@ -85,20 +87,16 @@ impl Share {
         id: MessageId,
         info: &'static MessageInfo,
     ) -> Self {
-        Self { completion, id, info, begun: false }
+        Self { completion, id, info, told: AtomicBool::new(false) }
     }
 
-    /// Its handlers are called now; from here on, these tell what fails.
-    pub(crate) fn begin(&mut self) {
-        self.begun = true;
-    }
-
-    /// The event was never queued: its publisher knows.
-    pub(crate) fn withdraw(mut self) {
-        self.begun = true;
+    /// All its handlers are done, or it was never queued.
+    pub(crate) fn settle(self) {
+        self.told.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn failed(&self, handler: Option<&str>, error: &str, attempts: u32) {
+        self.told.store(true, Ordering::Relaxed);
         self.completion.record(&EventFailure {
             event_id: self.id,
             event: self.info.name(),
@@ -115,8 +113,8 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        if !self.begun {
-            self.failed(None, "it was dropped before its handlers were called", 0);
+        if !self.told.load(Ordering::Relaxed) {
+            self.failed(None, "it was dropped before its handlers were done", 0);
         }
     }
 }

@@ -8,7 +8,8 @@ use std::task::Poll;
 use super::completion::Share;
 use super::effects::{discard, flush};
 use super::group;
-use super::queue::Parking;
+use super::losses::DropReason;
+use super::queue::{Intake, Parking};
 use super::slots::Slot;
 use crate::context::{Context, Seed};
 use crate::core::Core;
@@ -22,15 +23,18 @@ use crate::sync::lock;
 /// Runs all handlers of the event: group after group, concurrently inside a group.
 pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
     // Dropped in this order: first it has ended, then those who wait for it are told.
-    let mut share = envelope.share.take();
-    let _ending = core.work.delivering();
-    if let Some(share) = &mut share {
-        share.begin();
-    }
-    let delivery = Delivery { core: &core, envelope: &envelope, share: share.as_ref() };
+    let share = envelope.share.take();
+    let ending = core.work.delivering();
+    run_handlers(&core, &envelope, share.as_ref()).await;
+    drop(ending);
+    share.into_iter().for_each(Share::settle);
+}
+
+async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
+    let delivery = Delivery { core, envelope, share };
     let Some(route) = core.route(envelope.info.type_id()) else {
         if !envelope.lifecycle {
-            announce::unhandled(&core, &envelope);
+            announce::unhandled(core, envelope);
         }
         return;
     };
@@ -134,7 +138,9 @@ impl<'a> Delivery<'a> {
         if let Some(share) = self.share {
             share.failed(None, "it was dropped while it waited for a slot of a handler", 0);
         }
-        self.core.losses.note(self.core, self.envelope.info, 1, super::DropReason::QueueFull);
+        let closed = self.core.queue.intake() == Intake::Closed;
+        let why = if closed { DropReason::ShutDown } else { DropReason::QueueFull };
+        self.core.losses.note(self.core, self.envelope.info, 1, why);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Idle: nothing is queued and nothing runs.
 
-use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 
+use super::dispatcher;
 use crate::core::{Core, Work};
 
 impl Core {
@@ -38,9 +38,12 @@ impl Core {
     }
 }
 
-/// Resolves when nothing is queued and nothing runs. Cancel-safe.
-pub(crate) fn idle(core: &Core) -> impl Future<Output = ()> + Send + '_ {
-    core.until(|| core.was_idle())
+/// Resolves when nothing is queued and nothing runs, or nobody is there who would. Cancel-safe.
+pub(crate) async fn idle(core: &Core) {
+    // Events that waited for a runtime have one now.
+    dispatcher::start(core);
+    let nobody = || core.work.ended.load(Ordering::SeqCst) && core.work.commands() == 0;
+    core.until(|| core.was_idle() || nobody()).await;
 }
 
 /// While somebody watches, whatever ends says so.

@@ -1,0 +1,149 @@
+//! One publish: its envelope, its push, and what its publisher is told.
+
+use std::sync::Arc;
+
+use super::{Outcome, Published};
+use crate::core::Core;
+use crate::envelope::Envelope;
+use crate::error::{PublishError, PublishErrorKind};
+use crate::event::completion::{Completion, Share};
+use crate::event::filter::KeptOut;
+use crate::event::losses::DropReason;
+use crate::event::queue::{BackpressureStrategy, Dropped, Refused};
+use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::options::Head;
+use crate::pipeline::origin::Origin;
+
+/// What is known of a publish but the event.
+pub(super) struct Call<'a> {
+    pub(super) core: &'a Core,
+    pub(super) info: &'static MessageInfo,
+    /// The message whose handler publishes.
+    pub(super) origin: Option<Arc<Origin>>,
+    pub(super) head: Option<Arc<Head>>,
+    /// If the publisher waits for what follows from the event.
+    pub(super) completion: Option<Arc<Completion>>,
+}
+
+impl Call<'_> {
+    pub(super) fn envelope<E: Send + Sync + 'static>(&mut self, event: E) -> Envelope {
+        let (event, head) = (Arc::new(event), self.head.take());
+        let mut envelope = match &self.origin {
+            Some(origin) => Envelope::child(origin, self.info, event, head),
+            None => {
+                let (id, info) = (MessageId::next(self.core.number), self.info);
+                Envelope { id, info, event, origin: None, head, share: None, lifecycle: false }
+            }
+        };
+        if let Some(whole) = self.completion.take() {
+            // Whoever waits for the parent waits for this through `whole`.
+            envelope.withdraw();
+            envelope.share = Some(Share::new(whole, envelope.id, self.info));
+        }
+        envelope
+    }
+
+    /// Pushes the event, without waiting; gives it back if it is refused.
+    pub(super) fn push(&self, event: Envelope) -> Result<Published, (Envelope, Refused)> {
+        let (core, id) = (self.core, event.id);
+        let outcome = match &self.origin {
+            // From inside a handler: at once, over the capacity if need be.
+            Some(origin) if origin.too_deep(self.info).is_some() => {
+                return Err((event, Refused::TooDeep));
+            }
+            Some(_) => match core.queue.push_nested(vec![event]) {
+                Ok(()) => Outcome::Queued,
+                Err((mut events, why)) => match events.pop() {
+                    Some(event) => return Err((event, why)),
+                    None => unreachable!("a refused event is given back"),
+                },
+            },
+            None => self.note_drops(core.queue.push(event)?),
+        };
+        Ok(Published { id, outcome })
+    }
+
+    /// As `push`; gives the event back without an error if it may wait for its turn. Only calls from
+    /// outside any handler wait, and only where the strategy says so.
+    pub(super) fn push_or_wait(
+        &self,
+        event: Envelope,
+    ) -> Result<Published, (Envelope, Option<PublishErrorKind>)> {
+        let strategy = match self.origin {
+            None => self.core.queue.config.strategy,
+            Some(_) => BackpressureStrategy::RejectNew,
+        };
+        if strategy == BackpressureStrategy::AdaptiveRateLimit {
+            return Err((event, None));
+        }
+        self.push(event).map_err(|(event, why)| match (why, strategy) {
+            (Refused::Full { .. }, BackpressureStrategy::Block { .. }) => (event, None),
+            _ => (event, Some(self.kind(why))),
+        })
+    }
+
+    fn note_drops(&self, dropped: Dropped) -> Outcome {
+        let n = dropped.events.len() + dropped.elsewhere;
+        for event in dropped.events {
+            self.core.losses.note(self.core, event.info, 1, DropReason::QueueFull);
+        }
+        if n == 0 { Outcome::Queued } else { Outcome::QueuedAfterDropping(n) }
+    }
+
+    /// A filter has said no.
+    pub(super) fn keep_out<E: Send + Sync + 'static>(
+        &self,
+        mut envelope: Envelope,
+        why: KeptOut,
+    ) -> Result<Published, PublishError<E>> {
+        match why {
+            KeptOut::Filtered { by } => {
+                envelope.withdraw();
+                self.core.losses.note(self.core, self.info, 1, DropReason::Filtered);
+                Ok(Published { id: envelope.id, outcome: Outcome::Filtered { by } })
+            }
+            KeptOut::Panicked { filter, message } => {
+                Err(self.refuse(envelope, PublishErrorKind::FilterPanicked { filter, message }))
+            }
+        }
+    }
+
+    /// Gives the event back.
+    pub(super) fn refuse<E: Send + Sync + 'static>(
+        &self,
+        mut envelope: Envelope,
+        why: PublishErrorKind,
+    ) -> PublishError<E> {
+        envelope.withdraw();
+        self.core.queue.rejected.add(1);
+        self.core.losses.note(self.core, self.info, 1, DropReason::Rejected);
+        PublishError::new(self.info.name(), unwrap(envelope), why)
+    }
+
+    pub(super) fn kind(&self, refused: Refused) -> PublishErrorKind {
+        match refused {
+            Refused::TooDeep => PublishErrorKind::TooDeep {
+                chain: self.origin.as_ref().and_then(|o| o.too_deep(self.info)).unwrap_or_default(),
+            },
+            other => other.into(),
+        }
+    }
+}
+
+impl From<Refused> for PublishErrorKind {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full { capacity } => Self::Full { capacity },
+            Refused::Ceiling { ceiling } => Self::Ceiling { ceiling },
+            Refused::ShuttingDown => Self::ShuttingDown,
+            Refused::Closed => Self::Closed,
+            Refused::TooDeep => Self::TooDeep { chain: Vec::new() },
+        }
+    }
+}
+
+/// The event out of an envelope that nobody else has seen.
+fn unwrap<E: Send + Sync + 'static>(envelope: Envelope) -> E {
+    let event = envelope.event.downcast::<E>().ok().and_then(Arc::into_inner);
+    event.unwrap_or_else(|| unreachable!("a refused event has one owner and the type it came with"))
+}

@@ -1,0 +1,187 @@
+//! Publishing: from an event to the queue, waiting for room only where nothing can wait for us.
+//!
+//! [`call`] makes the envelope and pushes it, [`waiting`] waits for its turn.
+
+mod call;
+mod waiting;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use self::call::Call;
+use self::waiting::Waiting;
+use super::and_wait::AndWait;
+use super::completion::Completion;
+use super::{dispatcher, filter};
+use crate::core::Core;
+use crate::error::PublishError;
+use crate::message::{Event, MessageId};
+use crate::pipeline::options::{Head, Principal};
+use crate::pipeline::origin::Origin;
+use crate::session::SessionId;
+
+/// A published event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// The id the event has.
+    pub id: MessageId,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of an event that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is queued.
+    Queued,
+    /// It is queued, and so many older events were dropped for it
+    /// ([`DropOldest`](crate::BackpressureStrategy::DropOldest)).
+    QueuedAfterDropping(usize),
+    /// A filter has kept it out: no handler will see it.
+    Filtered {
+        /// The name of the filter.
+        by: Cow<'static, str>,
+    },
+}
+
+impl Published {
+    /// Was the event kept out by a filter?
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        matches!(self.outcome, Outcome::Filtered { .. })
+    }
+}
+
+pin_project! {
+    /// The future of [`Bus::publish`](crate::Bus::publish). Options come before the `.await`.
+    #[must_use = "an event is published when its future is awaited"]
+    pub struct Publish<'a, E> {
+        call: Call<'a>,
+        event: Option<E>,
+        waiting: Option<Pin<Box<Waiting<'a>>>>,
+    }
+}
+
+impl<'a, E: Event> Publish<'a, E> {
+    pub(crate) fn new(core: &'a Core, event: E, origin: Option<Arc<Origin>>) -> Self {
+        let call = Call { core, info: E::INFO, origin, head: None, completion: None };
+        Self { call, event: Some(event), waiting: None }
+    }
+}
+
+/// Options.
+impl<'a, E> Publish<'a, E> {
+    /// Adds a header, which handlers read with [`Context::header`](crate::Context::header).
+    pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.head().headers.set(name.into(), value.into());
+        self
+    }
+
+    /// Publishes on behalf of a session.
+    pub fn session(mut self, session: impl Into<SessionId>) -> Self {
+        self.head().session = Some(session.into());
+        self
+    }
+
+    /// Publishes on behalf of a principal.
+    pub fn principal(mut self, principal: Principal) -> Self {
+        self.head().principal = Some(principal);
+        self
+    }
+
+    /// Waits until the handlers of the event, and of everything that they emit or publish, are done,
+    /// and tells what has failed of it. It waits for nothing else. Inside a handler it gives the
+    /// handler's slot back meanwhile, so that a bus of one slot does not wait for itself.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, nobody waits any more; an event that was queued stays queued.
+    ///
+    /// ```
+    /// # use bus::{Bus, event};
+    /// #[event]
+    /// struct Moved;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = Bus::from_registered()?;
+    /// let settled = bus.publish(Moved).and_wait().await?;
+    /// assert!(settled.failures.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn and_wait(mut self) -> AndWait<'a, E> {
+        let parent = self.call.origin.as_ref().and_then(|origin| origin.completion.upgrade());
+        let (completion, done) = Completion::new(parent);
+        self.call.completion = Some(completion);
+        AndWait::new(self, done)
+    }
+
+    pub(super) fn core(&self) -> &'a Core {
+        self.call.core
+    }
+
+    fn head(&mut self) -> &mut Head {
+        Arc::make_mut(self.call.head.get_or_insert_default())
+    }
+}
+
+/// The flow of an event, up to the queue. The dispatcher's part is `super::dispatcher`.
+///
+/// Not bounded by `Event`, which `publish` has asked for: a wrong type is one error.
+impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
+    type Output = Result<Published, PublishError<E>>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let call = this.call;
+        if let Some(event) = this.event.take() {
+            dispatcher::start(call.core);
+            let envelope = call.envelope(event);
+            if let Err(kept_out) = filter::ask(call.core, &envelope) {
+                return Poll::Ready(call.keep_out(envelope, kept_out));
+            }
+            match call.push_or_wait(envelope) {
+                Ok(published) => return Poll::Ready(Ok(published)),
+                Err((event, Some(why))) => return Poll::Ready(Err(call.refuse(event, why))),
+                Err((event, None)) => {
+                    *this.waiting = Some(Box::pin(Waiting::new(call.core, event)));
+                }
+            }
+        }
+        let Some(waiting) = this.waiting.as_mut() else {
+            panic!("`Publish` was polled after it was ready")
+        };
+        let result = ready!(waiting.as_mut().poll(task));
+        *this.waiting = None;
+        Poll::Ready(result.map_err(|(event, why)| call.refuse(event, why)))
+    }
+}
+
+/// Publishes without waiting.
+pub(crate) fn try_publish<E: Event>(
+    core: &Core,
+    event: E,
+    origin: Option<Arc<Origin>>,
+) -> Result<Published, PublishError<E>> {
+    dispatcher::start(core);
+    let mut call = Call { core, info: E::INFO, origin, head: None, completion: None };
+    let envelope = call.envelope(event);
+    if let Err(kept_out) = filter::ask(core, &envelope) {
+        return call.keep_out(envelope, kept_out);
+    }
+    call.push(envelope).map_err(|(event, why)| call.refuse(event, call.kind(why)))
+}
+
+impl<E> fmt::Debug for Publish<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Publish({})", std::any::type_name::<E>())
+    }
+}
