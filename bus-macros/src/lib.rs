@@ -102,6 +102,7 @@ pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `priority` | an `i32`: handlers of an event run from the highest down | `0` |
 /// | `name` | a stable name, in quotes | the function's, or `Type::method` |
 /// | `timeout` | how long the handler may take, such as `"5s"` | that of the message or the bus |
+/// | `concurrency` | of an event: how many runs there may be at once, from 1 up | no limit of its own |
 /// | `blocking` | the plain `fn` runs on a thread where it may block | it runs where the message is |
 /// | `manual` | not registered, but offered: `bus.register::<sign_up>()` | registered everywhere |
 /// | `crate` | the path of the crate `bus`, where it has another name | `::bus` |
@@ -112,6 +113,8 @@ pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
 ///   type of your own that implements `Param`.
 /// * A command handler *returns* `Result<Output, E>`, where `E` converts into the command's error;
 ///   an event handler nothing or `Result<(), E>`.
+/// * Only an event handler has a `concurrency`; a run above it waits its turn, first come first
+///   served. A command runs in its caller's task.
 ///
 /// The function stays as it is, and can be called in tests. Beside it there is a type of the same
 /// name, with which the handler can be named: `Bus::builder().without::<sign_up>()`.

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 pub use crate::error::Error;
+pub use crate::handler::limit::{Concurrency, Limits};
 pub use crate::handler::param::{Param, Requirements};
 pub use crate::handler::reply::{IntoError, IntoOutcome};
 pub use crate::handler::resource::{Provided, ResourceParam, ResourceSet};
@@ -22,6 +23,7 @@ pub use crate::registry::entry::{
 pub use inventory;
 
 pub use std::marker::{Send, Sync};
+pub use std::num::NonZeroU32;
 pub use std::option::Option;
 pub use std::result::Result;
 pub use std::time::Duration;

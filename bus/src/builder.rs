@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::pipeline::announce;
 use crate::pipeline::cancel::Cancel;
 use crate::registry::additions::Additions;
 use crate::registry::entry::{HandlerEntry, HandlerType, RegisteredResource, ResourceEntry};
-use crate::registry::plan::Plan;
+use crate::registry::plan::{Plan, slots};
 use crate::registry::problem::{BuildError, WiringProblem};
 use crate::registry::provide;
 use crate::registry::table::Table;
@@ -47,6 +48,7 @@ pub struct Builder {
 pub struct HandlerConfig {
     pub(crate) priority: Option<i32>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) concurrency: Option<u32>,
 }
 
 impl HandlerConfig {
@@ -62,10 +64,25 @@ impl HandlerConfig {
         self.timeout = Some(timeout);
         self
     }
+    /// How many runs of the handler there may be at once, at least 1: for handlers of events.
+    #[must_use]
+    pub fn concurrency(mut self, runs: u32) -> Self {
+        self.concurrency = Some(runs);
+        self
+    }
 
-    fn apply(&self, plan: &mut Plan) {
+    fn apply(&self, plan: &mut Plan, problems: &mut Vec<WiringProblem>) {
         plan.handler.priority = self.priority.unwrap_or(plan.handler.priority);
         plan.timeout = self.timeout.or(plan.timeout);
+        let Some(runs) = self.concurrency else { return };
+        let limit = NonZeroU32::new(runs);
+        let range = match limit {
+            _ if plan.message.is_command() => "left out: a command runs in its caller's task",
+            None => "at least 1",
+            Some(_) => return plan.slots = slots(limit),
+        };
+        let value = format!("{runs} for the handler {}", plan.handler);
+        problems.push(WiringProblem::BadSetting { setting: "concurrency", value, range });
     }
 }
 
@@ -316,7 +333,7 @@ impl Builder {
         let mut plans: Vec<_> = entries.into_iter().map(|entry| (entry, Plan::of(entry))).collect();
         for (entry, config) in std::mem::take(&mut self.configure) {
             match plans.iter_mut().find(|(other, _)| std::ptr::eq(*other, entry)) {
-                Some((_, plan)) => config.apply(plan),
+                Some((_, plan)) => config.apply(plan, problems),
                 None => problems.push(WiringProblem::NoSuchHandler {
                     setting: "configure",
                     handler: Plan::of(entry).handler.to_string(),

@@ -62,7 +62,7 @@ impl Bus {
     /// Of several handlers of a command, the one with the highest priority answers.
     ///
     /// # Errors
-    /// As there.
+    /// As there, and when the options limit the runs: only those of an event's handler can be.
     #[track_caller]
     pub fn register_command_handler_with<A, F, Fut>(
         &self,
@@ -95,7 +95,8 @@ impl Bus {
         self.register_event_handler_with(HandlerOptions::new(), handler)
     }
 
-    /// As [`register_event_handler`](Self::register_event_handler), with a priority or a name.
+    /// As [`register_event_handler`](Self::register_event_handler), with a priority, a name or a
+    /// limit of its runs.
     #[track_caller]
     pub fn register_event_handler_with<A, F, Fut>(
         &self,
@@ -138,7 +139,7 @@ fn plan<M: Message>(
         message: M::INFO,
         timeout: M::INFO.timeout(),
         deliver: <M::Kind as Kind<M>>::DELIVER,
-        slots: slots(None),
+        slots: slots(options.concurrency),
         is_plain: false,
         slot: SlotRef::Added(slot),
     }

@@ -152,7 +152,7 @@ fn on_created_low(e: Arc<UserCreated>, store: Res<Store>) -> Result<(), MyError>
     store.0.lock().unwrap().push(format!("low {}", e.id));
     Ok(())
 }
-#[handler]
+#[handler(concurrency = 2)]
 async fn cloned(_e: Cloned) {}
 
 macro_rules! make {
@@ -184,7 +184,7 @@ impl UserService {
         tokio::task::yield_now().await;
         Ok(self.base + cmd.0)
     }
-    #[handler(priority = 1)]
+    #[handler(priority = 1, concurrency = 1)]
     async fn seen(&self, e: &UserCreated) {
         assert_eq!(e.id, 7);
     }

@@ -1,5 +1,6 @@
 //! What each attribute can be told, once parsed.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
@@ -34,6 +35,7 @@ pub(crate) struct HandlerArgs {
     pub(crate) priority: Option<i32>,
     pub(crate) name: Option<String>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) concurrency: Option<Keyed<NonZeroU32>>,
     /// The key, when it is there.
     pub(crate) blocking: Option<Ident>,
     /// The key, when it is there.
@@ -89,6 +91,9 @@ impl Arguments for HandlerArgs {
             "priority" => self.priority = Some(argument.priority()?),
             "name" => self.name = Some(argument.text()?),
             "timeout" => self.timeout = Some(argument.duration()?),
+            "concurrency" => {
+                self.concurrency = Some(argument.keyed(argument.concurrency()?));
+            }
             "blocking" => self.blocking = Some(argument.flag()?),
             "manual" => self.manual = Some(argument.flag()?),
             _ => self.root = Root(Some(argument.path()?)),

@@ -15,6 +15,7 @@ const EVENT_KIND: Key = Key { name: "kind", usage: "kind = domain" };
 const NAME: Key = Key { name: "name", usage: "name = \"users.sign_up\"" };
 const VERSION: Key = Key { name: "version", usage: "version = 2" };
 const TIMEOUT: Key = Key { name: "timeout", usage: "timeout = \"5s\"" };
+const CONCURRENCY: Key = Key { name: "concurrency", usage: "concurrency = 4" };
 const PRIORITY: Key = Key { name: "priority", usage: "priority = 5" };
 const BLOCKING: Key = Key { name: "blocking", usage: "blocking" };
 const MANUAL: Key = Key { name: "manual", usage: "manual" };
@@ -25,7 +26,7 @@ impl Attribute {
         match self {
             Self::Command => &[OUTPUT, ERROR, COMMAND_KIND, NAME, VERSION, TIMEOUT, CRATE],
             Self::Event => &[EVENT_KIND, NAME, VERSION, CRATE],
-            Self::Handler => &[PRIORITY, NAME, TIMEOUT, BLOCKING, MANUAL, CRATE],
+            Self::Handler => &[PRIORITY, NAME, TIMEOUT, CONCURRENCY, BLOCKING, MANUAL, CRATE],
             Self::Handlers | Self::Resource => &[CRATE],
         }
     }
@@ -40,10 +41,19 @@ impl Attribute {
             (Self::Event, "output" | "error") => {
                 format!("an event has no reply: `{name}` belongs on `#[command]`")
             }
-            (Self::Event, "timeout") => {
-                "`timeout` belongs on the event's `#[handler]`s: each has its own".to_owned()
+            (Self::Event, "timeout" | "concurrency") => {
+                format!("`{name}` belongs on the event's `#[handler]`s: each has its own")
             }
-            (Self::Handlers, "priority" | "name" | "timeout" | "blocking" | "manual") => {
+            // Nor does it belong on the command's `#[handler]`.
+            (Self::Command, "concurrency") => {
+                "`concurrency` limits a handler of events; a command runs in its caller's task: \
+                 remove it"
+                    .to_owned()
+            }
+            (
+                Self::Handlers,
+                "priority" | "name" | "timeout" | "concurrency" | "blocking" | "manual",
+            ) => {
                 format!("`{name}` belongs on the `#[handler]` of a method, not on the `impl`")
             }
             _ => self.belongs_elsewhere(name).unwrap_or_else(|| self.misspelt(name)),

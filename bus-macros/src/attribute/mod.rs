@@ -14,7 +14,7 @@ mod value;
 use std::fmt;
 
 pub(crate) use argument::parse;
-pub(crate) use arguments::{HandlerArgs, MessageArgs, Root, RootArgs};
+pub(crate) use arguments::{HandlerArgs, Keyed, MessageArgs, Root, RootArgs};
 
 /// The attributes of this crate.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The values of arguments. A value of the wrong kind is underlined whole, and the message shows
 //! one of the right kind.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use proc_macro2::Ident;
@@ -60,12 +61,13 @@ impl Argument<'_> {
     }
 
     pub(super) fn version(&self) -> syn::Result<u32> {
-        let literal = self.value("a whole number", digits)?;
-        match literal.base10_parse() {
-            Ok(0) => Err(syn::Error::new_spanned(literal, "versions count from 1")),
-            Ok(version) => Ok(version),
-            Err(_) => Err(syn::Error::new_spanned(literal, "`version` must fit in a `u32`")),
-        }
+        self.count("a whole number", "versions count from 1").map(NonZeroU32::get)
+    }
+
+    pub(super) fn concurrency(&self) -> syn::Result<NonZeroU32> {
+        let zero = "`concurrency = 0` leaves no run at all: leave the key out for no limit of its \
+                    own";
+        self.count("a whole number, at least 1", zero)
     }
 
     pub(super) fn priority(&self) -> syn::Result<i32> {
@@ -82,6 +84,19 @@ impl Argument<'_> {
                 format!("`priority` must fit in an `i32`: from {least} to {most}"),
             )
         })
+    }
+
+    /// A number that is `what`. The error says `zero` where it is that.
+    fn count(&self, what: &str, zero: &str) -> syn::Result<NonZeroU32> {
+        let literal = self.value(what, digits)?;
+        match literal.base10_parse().map(NonZeroU32::new) {
+            Ok(Some(count)) => Ok(count),
+            Ok(None) => Err(syn::Error::new_spanned(literal, zero)),
+            Err(_) => {
+                let why = format!("`{}` must fit in a `u32`: at most {}", self.name(), u32::MAX);
+                Err(syn::Error::new_spanned(literal, why))
+            }
+        }
     }
 
     fn string(&self, what: &str) -> syn::Result<LitStr> {

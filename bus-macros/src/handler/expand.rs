@@ -8,13 +8,14 @@ use syn::spanned::Spanned;
 
 use super::call;
 use super::model::{Handler, Owner};
+use crate::attribute::Keyed;
 use crate::expansion::{duration, local, place_of_function};
 
 pub(super) fn handler(handler: &Handler) -> TokenStream {
     let import = handler.root.import();
     let marker = matches!(handler.owner, Owner::Free(_)).then(|| marker(handler));
     let uniqueness = (!handler.manual).then(|| uniqueness(handler));
-    let aliases = aliases(handler);
+    let (aliases, limit) = (aliases(handler), limit(handler));
     let (require, slot, entry) = (require(handler), call::slot(handler), entry(handler));
     let handler_type = handler_type(handler);
     let submission = (!handler.manual).then(submission);
@@ -24,6 +25,7 @@ pub(super) fn handler(handler: &Handler) -> TokenStream {
             #import
             #aliases
             #uniqueness
+            #limit
             #require
             #slot
             #entry
@@ -98,6 +100,18 @@ fn aliases(handler: &Handler) -> TokenStream {
     }
 }
 
+/// Only a handler of events can be limited, and only the compiler knows what the message is. It
+/// reports at the type that has to implement the trait: that one stands at the key, and those that
+/// depend on the message stand, as everywhere, at the message.
+fn limit(handler: &Handler) -> Option<TokenStream> {
+    let limit = handler.concurrency.as_ref()?;
+    let message = message(handler);
+    let kind = quote_spanned! {handler.message.ty.span()=> <#message as __bus::Message>::Kind};
+    Some(quote_spanned! {limit.key.span()=>
+        const _: () = <__bus::Concurrency as __bus::Limits<#kind, #message>>::CHECK;
+    })
+}
+
 /// What must have been provided, asked at start-up.
 fn require(handler: &Handler) -> TokenStream {
     let requirements = local("requirements");
@@ -132,12 +146,20 @@ fn entry(handler: &Handler) -> TokenStream {
 fn meta(handler: &Handler) -> TokenStream {
     let Handler { ident, name, priority, manual, .. } = handler;
     let (place, timeout) = (place_of_function(ident), duration(handler.timeout));
+    let concurrency = match &handler.concurrency {
+        None => quote!(__bus::Option::None),
+        Some(Keyed { value, .. }) => {
+            let runs = value.get();
+            quote!(__bus::NonZeroU32::new(#runs))
+        }
+    };
     quote! {
         __bus::HandlerMeta {
             name: #name,
             #place
             priority: #priority,
             timeout: #timeout,
+            concurrency: #concurrency,
             manual: #manual,
         }
     }

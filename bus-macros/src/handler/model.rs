@@ -1,5 +1,6 @@
 //! A handler, as its expansion needs it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span};
@@ -7,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{ReturnType, Signature, Type, TypeReference, Visibility, parse_quote};
 
-use crate::attribute::{HandlerArgs, Root};
+use crate::attribute::{HandlerArgs, Keyed, Root};
 use crate::item::signature::typed_parameters;
 use crate::item::types;
 
@@ -22,6 +23,7 @@ pub(super) struct Handler {
     pub(super) name: String,
     pub(super) priority: i32,
     pub(super) timeout: Option<Duration>,
+    pub(super) concurrency: Option<Keyed<NonZeroU32>>,
     pub(super) manual: bool,
     pub(super) root: Root,
 }
@@ -74,6 +76,7 @@ impl Handler {
             name: args.name.unwrap_or_else(|| owner.name_of(&sig.ident)),
             priority: args.priority.unwrap_or(0),
             timeout: args.timeout,
+            concurrency: args.concurrency,
             manual: args.manual.is_some(),
             root: args.root,
             ident: sig.ident.clone(),

@@ -70,6 +70,16 @@ fn blocking_handler() {
 }
 
 #[test]
+fn limited_handler() {
+    check(
+        "limited_handler",
+        Attribute::Handler,
+        "concurrency = 4",
+        "async fn index(event: &SignedUp) {}",
+    );
+}
+
+#[test]
 fn manual_handler() {
     check(
         "manual_handler",

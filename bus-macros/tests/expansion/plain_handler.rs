@@ -54,6 +54,7 @@ const _: () = {
             column: ::core::column!(),
             priority: 0i32,
             timeout: __bus::Option::None,
+            concurrency: __bus::Option::None,
             manual: false,
         },
         &__SLOT,

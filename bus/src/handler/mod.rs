@@ -5,6 +5,7 @@
 
 pub(crate) mod closure;
 pub(crate) mod emit;
+pub(crate) mod limit;
 pub(crate) mod param;
 pub(crate) mod reply;
 pub(crate) mod resource;

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
@@ -19,6 +20,7 @@ use crate::sync::{Mutex, lock};
 pub struct HandlerOptions {
     pub(crate) priority: i32,
     pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) concurrency: Option<NonZeroU32>,
 }
 
 impl HandlerOptions {
@@ -34,6 +36,12 @@ impl HandlerOptions {
     /// The name in reports and errors.
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+    /// How many runs of the handler there may be at once: for handlers of events. A number that
+    /// cannot be 0, as the registration of such a handler has no way to refuse one.
+    pub fn concurrency(mut self, runs: NonZeroU32) -> Self {
+        self.concurrency = Some(runs);
         self
     }
 }
@@ -52,6 +60,16 @@ pub enum RegisterError {
         command: &'static str,
         /// Its handler.
         by: HandlerInfo,
+    },
+    /// The runs of a command's handler cannot be limited.
+    #[error(
+        "handler {handler} is given `concurrency`, which limits a handler of events: command {command} runs in its caller's task; leave it out"
+    )]
+    LimitedCommand {
+        /// The command.
+        command: &'static str,
+        /// The handler.
+        handler: HandlerInfo,
     },
     /// The handler takes something that nobody provided.
     #[error(
@@ -86,6 +104,10 @@ impl Additions {
     }
 
     pub(crate) fn add(&self, core: &Core, plan: Plan) -> Result<Registration, RegisterError> {
+        if plan.message.is_command() && plan.slots.is_some() {
+            let (command, handler) = (plan.message.name(), plan.handler);
+            return Err(RegisterError::LimitedCommand { command, handler });
+        }
         let mut added = lock(&self.added);
         if plan.message.is_command()
             && let Some(rival) = rival(core, &added, &plan)

@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -45,6 +46,7 @@ pub struct HandlerMeta {
     pub column: u32,
     pub priority: i32,
     pub timeout: Option<Duration>,
+    pub concurrency: Option<NonZeroU32>,
     pub manual: bool,
 }
 

@@ -96,7 +96,7 @@ impl Plan {
             // What is said of the handler is nearer than what is said of the message.
             timeout: meta.timeout.or(entry.message.timeout()),
             deliver: entry.deliver,
-            slots: slots(None),
+            slots: slots(meta.concurrency),
             is_plain: entry.is_plain,
             slot: SlotRef::Linked(entry.slot),
         }

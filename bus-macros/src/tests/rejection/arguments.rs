@@ -9,6 +9,7 @@ fn unknown_keys() {
     argument(Handler, "prioritty = 5", "prioritty", "help: `#[handler]` takes `priority`, `name`");
     argument(Command, "retries = A<B, C>", "retries", "unknown argument `retries`\n");
     argument(Resource, "krate = ::x", "krate", "did you mean `crate`?");
+    argument(Handler, "concurency = 4", "concurency", "did you mean `concurrency`?");
 }
 
 #[test]
@@ -21,6 +22,13 @@ fn keys_of_another_attribute() {
     );
     argument(Event, "error = Error", "error", "an event has no reply");
     argument(Event, "timeout = \"5s\"", "timeout", "belongs on the event's `#[handler]`s");
+    argument(Event, "concurrency = 4", "concurrency", "belongs on the event's `#[handler]`s");
+    argument(
+        Command,
+        "concurrency = 4",
+        "concurrency",
+        "`concurrency` limits a handler of events; a command runs in its caller's task: remove it",
+    );
     argument(Event, "manual", "manual", "`manual` belongs on `#[handler]`, not on `#[event]`");
     argument(
         Command,
@@ -30,6 +38,7 @@ fn keys_of_another_attribute() {
     );
     argument(Handler, "output = User", "output", "`output` belongs on `#[command]`");
     argument(Handler, "version = 2", "version", "`version` belongs on `#[command]` or `#[event]`");
+    argument(Handlers, "concurrency = 4", "concurrency", "on the `#[handler]` of a method");
     argument(Handlers, "priority = 1", "priority", "on the `#[handler]` of a method");
     argument(Resource, "name = \"x\"", "name", "`name` belongs on");
 }
@@ -37,6 +46,12 @@ fn keys_of_another_attribute() {
 #[test]
 fn doubled_keys() {
     argument(Handler, "priority = 1, priority = 2", "priority", "`priority` is given twice");
+    argument(
+        Handler,
+        "concurrency = 1, concurrency = 2",
+        "concurrency",
+        "`concurrency` is given twice",
+    );
     argument(Handler, "manual, manual", "manual", "`manual` is given twice");
     argument(Handler, "crate = ::a, crate = ::b", "crate", "`crate` is given twice");
 }
@@ -46,6 +61,7 @@ fn missing_values() {
     argument(Handler, "priority", "priority", "`priority` needs a value: `priority = 5`");
     argument(Handler, "priority =", "priority", "`priority` needs a value");
     argument(Handler, "priority =, manual", "priority", "`priority` needs a value");
+    argument(Handler, "concurrency", "concurrency", "needs a value: `concurrency = 4`");
     argument(Command, "output", "output", "`output` needs a value: `output = User`");
     argument(Command, "name(\"x\")", "(\"x\")", "`name` is written `name = \"users.sign_up\"`");
     argument(Command, "output: User", ": User", "`output` is written `output = User`");

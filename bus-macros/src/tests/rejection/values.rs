@@ -79,6 +79,20 @@ fn numbers() {
 }
 
 #[test]
+fn limits() {
+    let rule = "`concurrency` is a whole number, at least 1: `concurrency = 4`";
+    for wrong in ["\"4\"", "\"5s\"", "5s", "4u32", "4.0", "-4", "- 4", "FOUR"] {
+        argument(Handler, &format!("concurrency = {wrong}"), wrong, rule);
+    }
+    argument(Handler, "concurrency = 0", "0", "leaves no run at all: leave the key out");
+    argument(Handler, "concurrency = 0x0", "0x0", "leaves no run at all");
+    argument(Handler, "concurrency = 4294967296", "4294967296", "a `u32`: at most 4294967295");
+    for right in ["1", "1_000", "0x10", "4294967295"] {
+        check(Handler, &format!("concurrency = {right}"), "fn f(m: M) {}", &[]);
+    }
+}
+
+#[test]
 fn durations() {
     argument(Command, "timeout = 5", "5", "`timeout` is a duration in quotes: `timeout = \"5s\"`");
     argument(Command, "timeout = 5s", "5s", "`timeout` is a duration in quotes");

@@ -1,0 +1,70 @@
+async fn index(event: &SignedUp) {}
+/// The handler [`index`](fn@index) as a type: what names it to `Builder::without`, `Builder::configure` and `Bus::register`.
+#[allow(
+    non_camel_case_types,
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    missing_copy_implementations,
+    clippy::empty_structs_with_brackets
+)]
+struct index {}
+const _: () = {
+    use ::bus::__private as __bus;
+    type __Written = SignedUp;
+    type __Reply = ();
+    const _: () = {
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, missing_debug_implementations, unreachable_pub)]
+        pub struct index {}
+        impl __bus::HandledBy<index> for <__Written as __bus::MessageRef>::Message {}
+        const _: () = __bus::a_command_has_exactly_one_handler::<
+            <__Written as __bus::MessageRef>::Message,
+            _,
+        >();
+    };
+    const _: () = <__bus::Concurrency as __bus::Limits<
+        <<__Written as __bus::MessageRef>::Message as __bus::Message>::Kind,
+        <__Written as __bus::MessageRef>::Message,
+    >>::CHECK;
+    fn __require(requirements: &mut __bus::Requirements) {}
+    static __SLOT: __bus::SlotOf<<__Written as __bus::MessageRef>::Message> = __bus::Slot::Future(|
+        message,
+        cx|
+    __bus::running(async move {
+        let reply = index(
+                ::core::borrow::Borrow::<
+                    <__Written as __bus::MessageRef>::Message,
+                >::borrow(&message),
+            )
+            .await;
+        __bus::Result::Ok(
+            <__Reply as __bus::IntoOutcome<
+                <<__Written as __bus::MessageRef>::Message as __bus::Message>::Kind,
+            >>::into_outcome(reply),
+        )
+    }));
+    static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::new::<
+        <__Written as __bus::MessageRef>::Message,
+    >(
+        __bus::HandlerMeta {
+            name: "index",
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            column: ::core::column!(),
+            priority: 0i32,
+            timeout: __bus::Option::None,
+            concurrency: __bus::NonZeroU32::new(4u32),
+            manual: false,
+        },
+        &__SLOT,
+        __require,
+    );
+    impl __bus::HandlerType for index {
+        const ENTRY: &'static __bus::HandlerEntry = &__ENTRY;
+    }
+    __bus::inventory::submit! {
+        __bus::Registered(& __ENTRY)
+    }
+};

@@ -1,0 +1,4 @@
+#[bus::command(concurrency = 4)]
+pub struct Go;
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[bus::event]
+pub struct Went;
+
+#[bus::handler(concurrency = 0)]
+async fn went(_: &Went) {}
+
+fn main() {}
