@@ -1,13 +1,15 @@
 //! `concurrency`: how many runs of one handler there are at once.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bus::{
-    Bus, HandlerOptions, OwnedContext, RegisterError, Res, command, event, handler, handlers,
+    BackpressureStrategy, Bus, HandlerOptions, Outcome, OwnedContext, PublishErrorKind,
+    RegisterError, Res, command, event, handler, handlers,
 };
+use tokio::sync::Semaphore;
 
 /// How many runs there are, and were at most.
 #[derive(Default)]
@@ -133,4 +135,129 @@ async fn the_options_limit_a_closure_of_an_event() {
     let answer = |_: Go, _: OwnedContext| async { Ok::<_, bus::Error>(()) };
     let refused = bus.register_command_handler_with(options, answer).unwrap_err();
     assert!(matches!(refused, RegisterError::LimitedCommand { .. }), "{refused}");
+}
+
+// What waits for a slot.
+
+#[event]
+struct Job(u32);
+struct Jobs {
+    done: Mutex<Vec<String>>,
+    open: Semaphore,
+}
+impl Default for Jobs {
+    fn default() -> Self {
+        Self { done: Mutex::default(), open: Semaphore::new(0) }
+    }
+}
+impl Jobs {
+    fn add(&self, line: String) {
+        self.done.lock().unwrap().push(line);
+    }
+}
+#[handler(manual, concurrency = 1)]
+async fn slowly(event: &Job, jobs: &Res<Jobs>) {
+    if let Ok(permit) = jobs.open.acquire().await {
+        permit.forget();
+    }
+    jobs.add(format!("slowly {}", event.0));
+}
+#[handler(manual)]
+async fn beside(event: &Job, jobs: &Res<Jobs>) {
+    jobs.add(format!("beside {}", event.0));
+}
+#[handler(manual, priority = -1)]
+async fn after(event: &Job, jobs: &Res<Jobs>) {
+    jobs.add(format!("after {}", event.0));
+}
+
+fn jobs(builder: bus::Builder) -> (Bus, Arc<Jobs>) {
+    let builder = builder.provide(Jobs::default()).handler::<slowly>().handler::<beside>();
+    let bus = builder.handler::<after>().build().unwrap();
+    let jobs = bus.resource::<Jobs>().unwrap().into_arc();
+    (bus, jobs)
+}
+
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_slot_holds_up_no_other_handler_and_counts_as_queued() {
+    let strategy = BackpressureStrategy::RejectNew;
+    let (bus, jobs) = jobs(builder().event_queue_size(3).backpressure_strategy(strategy));
+    for n in 0..4 {
+        bus.publish(Job(n)).await.unwrap();
+        settle().await;
+    }
+    // One has the slot, and three wait for it: all others have gone on.
+    assert_eq!(*jobs.done.lock().unwrap(), ["beside 0", "beside 1", "beside 2", "beside 3"]);
+    let queue = bus.event_queue().stats();
+    assert_eq!((queue.queued, queue.waited_for_slots, queue.debt), (3, 3, 0));
+    let refused = bus.publish(Job(4)).await.expect_err("three wait, and three may be queued");
+    assert_eq!(refused.kind(), &PublishErrorKind::Full { capacity: 3 });
+    // Served in order, and the next group of each event waits for its own alone.
+    jobs.open.add_permits(10);
+    bus.idle().await;
+    let mut expected: Vec<_> = (0..4).map(|n| format!("beside {n}")).collect();
+    expected.extend((0..4).flat_map(|n| [format!("slowly {n}"), format!("after {n}")]));
+    assert_eq!(*jobs.done.lock().unwrap(), expected);
+    assert_eq!(bus.event_queue().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drop_oldest_reaches_what_waits_for_a_slot() {
+    let strategy = BackpressureStrategy::DropOldest;
+    let (bus, jobs) = jobs(builder().event_queue_size(2).backpressure_strategy(strategy));
+    for n in 0..3 {
+        bus.publish(Job(n)).await.unwrap();
+        settle().await;
+    }
+    // Zero is at work, one and two wait for its slot.
+    let waits = tokio::spawn({
+        let bus = bus.clone();
+        async move { bus.publish(Job(3)).and_wait().await.unwrap() }
+    });
+    settle().await;
+    let published = bus.publish(Job(4)).await.unwrap();
+    assert_eq!(published.outcome, Outcome::QueuedAfterDropping(1));
+    settle().await;
+    bus.publish(Job(5)).await.unwrap();
+    let failures = waits.await.unwrap().failures;
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(failures[0].error.contains("waited for a slot"), "{failures:?}");
+    jobs.open.add_permits(10);
+    bus.idle().await;
+    let done = jobs.done.lock().unwrap().clone();
+    let of = |who: &str| done.iter().filter(|line| line.starts_with(who)).cloned().collect();
+    let slowly: Vec<String> = of("slowly");
+    assert_eq!(slowly, ["slowly 0", "slowly 4", "slowly 5"], "one, two and three were dropped");
+    let after: Vec<String> = of("after");
+    assert_eq!(after, ["after 0", "after 4", "after 5"], "and went to no further group");
+    assert_eq!(bus.stats().dropped, 3);
+    assert_eq!(bus.stats().events_in_flight, 0);
+}
+
+/// Runs of all handlers together: never more than the bus allows, and a plain function is none.
+#[tokio::test(start_paused = true)]
+async fn the_bus_limits_the_runs_of_all_handlers_together() {
+    #[event]
+    struct Busy;
+    let bus = builder().concurrency(3).build().unwrap();
+    let runs = Arc::<Runs>::default();
+    for priority in [0, 0, 0, 0, 1, 1] {
+        let runs = Arc::clone(&runs);
+        let options = HandlerOptions::new().priority(priority);
+        bus.register_event_handler_with(options, move |_: Arc<Busy>, _: OwnedContext| {
+            let runs = Arc::clone(&runs);
+            async move { runs.one().await }
+        });
+    }
+    for _ in 0..50 {
+        bus.publish(Busy).await.unwrap();
+    }
+    bus.idle().await;
+    assert_eq!((runs.most(), bus.stats().processed), (3, 300));
 }
