@@ -3,6 +3,8 @@
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod prelude;
 
 mod builder;

@@ -12,6 +12,7 @@ pub(super) struct Marks {
 
 /// Which mark of the queue was crossed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum QueueMark {
     /// The queue has filled up to its high mark.
     High,

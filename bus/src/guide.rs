@@ -1,0 +1,4 @@
+//! The guide: how things work, a chapter each.
+
+#[doc = include_str!("../guide/events.md")]
+pub mod events {}
