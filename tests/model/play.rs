@@ -1,0 +1,188 @@
+//! Plays a scenario on a real bus, to its end.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Bus;
+
+use super::handlers;
+use super::log::{Entry, Fact};
+use super::numbers::{Farewell, Numbers};
+use super::publishers::Publisher;
+use super::scenario::{Ending, Scenario, Time};
+use super::world::World;
+
+/// No step of a scenario takes so long. On the paused clock this is nothing: it passes at once when
+/// all wait for what never comes.
+const TOO_LONG: Duration = Duration::from_secs(60);
+/// What a shutdown that is to wait for everything may take.
+const DRAIN: Duration = Duration::from_secs(50);
+
+/// What there is to judge.
+pub(crate) struct Played {
+    pub(crate) entries: Vec<Entry>,
+    /// What was wrong already when it was seen.
+    pub(crate) broken: Vec<String>,
+    pub(crate) most_pending: usize,
+    pub(crate) ended: Ended,
+}
+
+/// What the bus itself said at its end: nothing, if nobody had a handle then.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ended {
+    pub(crate) numbers: Option<Numbers>,
+    pub(crate) dropped_before: u64,
+    pub(crate) farewell: Option<Farewell>,
+}
+
+/// Plays it, on a runtime of its own.
+///
+/// # Errors
+/// The step that never ended.
+pub(crate) fn play(scenario: &Scenario, time: Time) -> Result<Played, String> {
+    let mut runtime = match time {
+        Time::Virtual => tokio::runtime::Builder::new_current_thread(),
+        Time::Real => tokio::runtime::Builder::new_multi_thread(),
+    };
+    match time {
+        Time::Virtual => runtime.enable_all().start_paused(true),
+        Time::Real => runtime.worker_threads(2).enable_all(),
+    };
+    let runtime = runtime.build().map_err(|error| format!("no runtime: {error}"))?;
+    runtime.block_on(async {
+        let world = World::new(scenario, time);
+        let (bus, publishers) = begin(&world)?;
+        end(world, bus, publishers).await
+    })
+}
+
+/// Those who publish: tasks, and where time is real also threads.
+#[derive(Default)]
+struct Publishers {
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+fn begin(world: &Arc<World>) -> Result<(Bus, Publishers), String> {
+    let scenario = &world.scenario;
+    let (drain, grace) = match scenario.ending {
+        Ending::Midway { drain_ms, grace_ms, .. } if world.time == Time::Virtual => {
+            (Duration::from_millis(drain_ms), Duration::from_millis(grace_ms))
+        }
+        _ => (DRAIN, Duration::from_secs(1)),
+    };
+    let settings = &scenario.settings;
+    let bus = Bus::builder()
+        // A plain thread may be the first to publish.
+        .runtime(tokio::runtime::Handle::current())
+        .without_registered()
+        .event_queue_size(settings.capacity)
+        .batch_size(settings.batch)
+        .concurrency(settings.concurrency)
+        .backpressure_strategy(settings.strategy.of_bus())
+        .event_timeout(scenario.event_timeout_ms().map(Duration::from_millis))
+        .shutdown_timeout(drain, grace)
+        .build()
+        .map_err(|error| error.to_string())?;
+    handlers::register(&bus, world);
+    let mut publishers = Publishers::default();
+    for number in 0..scenario.publishers.len() {
+        let publisher = Publisher { bus: bus.clone(), world: Arc::clone(world), number };
+        if world.time == Time::Real && number % 2 == 1 {
+            publishers.threads.push(std::thread::spawn(|| publisher.run_as_thread()));
+        } else {
+            publishers.tasks.push(tokio::spawn(publisher.run()));
+        }
+    }
+    Ok((bus, publishers))
+}
+
+impl Publishers {
+    async fn end(self) -> Result<(), String> {
+        for task in self.tasks {
+            let ended = within("a publisher", task).await?;
+            ended.map_err(|error| format!("a publisher broke: {error}"))?;
+        }
+        for thread in self.threads {
+            thread.join().map_err(|_| "a publisher's thread broke".to_owned())?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for a step.
+async fn within<F: Future>(step: &str, work: F) -> Result<F::Output, String> {
+    let ended = tokio::time::timeout(TOO_LONG, work).await;
+    ended.map_err(|_| format!("{step} has hung: it did not end within {TOO_LONG:?}"))
+}
+
+async fn end(world: Arc<World>, bus: Bus, publishers: Publishers) -> Result<Played, String> {
+    let ended = match world.scenario.ending {
+        Ending::Settled => {
+            publishers.end().await?;
+            within("what was published", settle(&bus, world.time)).await?;
+            shut_down(&world, bus).await?
+        }
+        Ending::Drained => {
+            publishers.end().await?;
+            shut_down(&world, bus).await?
+        }
+        Ending::Midway { after, .. } => {
+            match world.time {
+                Time::Virtual => tokio::time::sleep(Duration::from_millis(after)).await,
+                Time::Real => {
+                    for _ in 0..after {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+            let handle = bus.clone();
+            let ended = shut_down(&world, bus).await?;
+            publishers.end().await?;
+            // Now all who were refused have been counted.
+            Ended { numbers: Some(Numbers::of(&handle)), ..ended }
+        }
+        Ending::Dropped { after_ms } => {
+            publishers.end().await?;
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            world.log.note(Fact::EndingBegan);
+            drop(bus);
+            // The dispatcher and what it has started are dropped at their next turn.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            world.log.note(Fact::EndingEnded);
+            Ended::default()
+        }
+    };
+    if world.time == Time::Virtual {
+        // As above. The handlers hold the world, and the bus holds them.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if Arc::strong_count(&world) > 1 {
+            world
+                .log
+                .broken("the bus is gone, and its handlers are still there: a leak".to_owned());
+        }
+    }
+    let (entries, broken) = world.log.read();
+    Ok(Played { entries, broken, most_pending: world.pending.most(), ended })
+}
+
+/// Resolves when nothing is queued or at work.
+async fn settle(bus: &Bus, time: Time) {
+    while !Numbers::of(bus).is_quiet() {
+        match time {
+            Time::Virtual => tokio::time::sleep(Duration::from_millis(1)).await,
+            Time::Real => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn shut_down(world: &World, bus: Bus) -> Result<Ended, String> {
+    let dropped_before = Numbers::of(&bus).dropped;
+    world.log.note(Fact::EndingBegan);
+    let before = world.log.ms();
+    let report = within("the shutdown", bus.shutdown()).await?;
+    let farewell = Farewell::of(report, world.log.ms() - before);
+    world.log.note(Fact::EndingEnded);
+    Ok(Ended { numbers: Some(Numbers::of(&bus)), dropped_before, farewell: Some(farewell) })
+}

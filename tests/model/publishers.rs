@@ -1,0 +1,159 @@
+//! Those who publish from outside all handlers, and what they can see of the queue meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Bus, PublishErrorKind};
+
+use super::events::{Card, polled, publish, try_publish};
+use super::log::{Answer, By, Fact};
+use super::numbers::Numbers;
+use super::scenario::{Action, Kind, Strategy, Time};
+use super::world::World;
+
+/// Ids of a publisher's events begin at its number times this.
+const IDS_EACH: u64 = 1000;
+
+/// By how much `queued` may exceed what has really not begun: the dispatcher counts a batch as
+/// queued until it asks for the next one.
+const fn counted_late(batch: usize) -> usize {
+    batch
+}
+
+pub(crate) struct Publisher {
+    pub(crate) bus: Bus,
+    pub(crate) world: Arc<World>,
+    pub(crate) number: usize,
+}
+
+impl Publisher {
+    /// Does all its actions, as a task.
+    pub(crate) async fn run(self) {
+        for (index, action) in self.actions() {
+            match action {
+                Action::Publish(kind) => {
+                    let card = self.offer(index, kind);
+                    self.told(card, publish(&self.bus, card).await);
+                }
+                Action::TryPublish(kind) => {
+                    let card = self.offer(index, kind);
+                    self.told(card, try_publish(&self.bus, card));
+                }
+                Action::PublishForPolls { kind, polls } => {
+                    let card = self.offer(index, kind);
+                    let answer = polled(publish(&self.bus, card), polls).await;
+                    self.told(card, answer.unwrap_or(Answer::Cancelled));
+                }
+                Action::PublishFor { kind, ms } => {
+                    let card = self.offer(index, kind);
+                    let limit = Duration::from_millis(ms);
+                    let answer = tokio::time::timeout(limit, publish(&self.bus, card)).await;
+                    self.told(card, answer.unwrap_or(Answer::Cancelled));
+                }
+                Action::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+                Action::Yield { times } => {
+                    for _ in 0..times {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what it can of its actions outside any runtime, as a thread.
+    pub(crate) fn run_as_thread(self) {
+        for (index, action) in self.actions() {
+            match action {
+                Action::Publish(kind)
+                | Action::TryPublish(kind)
+                | Action::PublishForPolls { kind, .. }
+                | Action::PublishFor { kind, .. } => {
+                    let card = self.offer(index, kind);
+                    self.told(card, try_publish(&self.bus, card));
+                }
+                Action::Sleep { .. } | Action::Yield { .. } => std::thread::yield_now(),
+            }
+        }
+    }
+
+    fn actions(&self) -> impl Iterator<Item = (u64, Action)> {
+        (1..).zip(self.world.scenario.publishers[self.number].iter().copied())
+    }
+
+    fn offer(&self, index: u64, kind: Kind) -> Card {
+        let id = (self.number as u64 + 1) * IDS_EACH + index;
+        let card = Card { id, kind, depth: 0 };
+        self.world.log.note(Fact::Offered { card, by: By::Publisher(self.number) });
+        card
+    }
+
+    fn told(&self, card: Card, answer: Answer) {
+        self.world.log.note(Fact::Told { card, answer: answer.clone() });
+        // On several threads the queue has changed before one can look.
+        if self.world.time == Time::Virtual {
+            self.look_at_the_queue(card, &answer);
+        }
+    }
+
+    /// Nothing has run since the answer was given, so it has to fit the queue as it is now.
+    fn look_at_the_queue(&self, card: Card, answer: &Answer) {
+        let settings = &self.world.scenario.settings;
+        let (capacity, late) = (settings.capacity, counted_late(settings.batch));
+        let numbers = Numbers::of(&self.bus);
+        let gone = usize::try_from(numbers.unhandled + numbers.dropped).unwrap_or(usize::MAX);
+        let queued = numbers.queued;
+        let broken = |what: String| self.world.log.broken(format!("event {}: {what}", card.id));
+        let full = match answer {
+            Answer::Accepted { dropped, .. } => {
+                let bounded = settings.strategy != Strategy::DropOldest;
+                if bounded && queued > capacity {
+                    broken(format!("was accepted, and now {queued} of {capacity} are queued"));
+                }
+                *dropped > 0
+            }
+            Answer::Refused { why: PublishErrorKind::Full { capacity: said }, .. } => {
+                if *said != capacity {
+                    broken(format!("was refused with a capacity of {said}, but it is {capacity}"));
+                }
+                true
+            }
+            Answer::Refused { why: PublishErrorKind::TimedOut { .. }, .. } => {
+                self.had_no_room_until_now(queued, &broken);
+                false
+            }
+            Answer::Refused { .. } | Answer::Cancelled => return,
+        };
+        if full && queued < capacity {
+            broken(format!("met a full queue, but only {queued} of {capacity} are queued"));
+        }
+        let waiting = self.world.log.accepted_and_not_begun();
+        let Some(waiting) = waiting.checked_sub(gone) else {
+            return broken(format!(
+                "{gone} events were dropped or unhandled, but only {waiting} have not begun"
+            ));
+        };
+        if queued < waiting || queued > waiting + late {
+            broken(format!(
+                "the bus says that {queued} are queued, but {waiting} have not begun \
+                 (it may say up to {late} more)"
+            ));
+        }
+    }
+
+    /// A publish that waited in vain while there was room was forgotten. Room that came in this very
+    /// millisecond came too late.
+    fn had_no_room_until_now(&self, queued: usize, broken: &dyn Fn(String)) {
+        let world = &self.world;
+        // Where nobody handles an event, its place is free without a trace in the log.
+        let all_traced = world.scenario.handlers.iter().all(|handlers| !handlers.is_empty());
+        let now = world.log.ms();
+        let just_now = world.log.last_began_ms().is_some_and(|began| now <= began + 1);
+        if all_traced && !just_now && queued < world.scenario.settings.capacity {
+            broken(format!(
+                "waited in vain, though only {queued} of {} are queued since {:?} ms (now {now} ms)",
+                world.scenario.settings.capacity,
+                world.log.last_began_ms()
+            ));
+        }
+    }
+}
