@@ -14,10 +14,12 @@ use super::scenario::{Ending, Scenario, Time};
 use super::world::World;
 
 /// No step of a scenario takes so long. On the paused clock this is nothing: it passes at once when
-/// all wait for what never comes.
-const TOO_LONG: Duration = Duration::from_secs(60);
+/// all wait for what never comes. (There a publisher may have to wait in vain 14 times.)
+const fn too_long(time: Time) -> Duration {
+    Duration::from_secs(if matches!(time, Time::Virtual) { 400 } else { 30 })
+}
 /// What a shutdown that is to wait for everything may take.
-const DRAIN: Duration = Duration::from_secs(50);
+const DRAIN: Duration = Duration::from_secs(300);
 
 /// What there is to judge.
 pub(crate) struct Played {
@@ -99,9 +101,9 @@ fn begin(world: &Arc<World>) -> Result<(Bus, Publishers), String> {
 }
 
 impl Publishers {
-    async fn end(self) -> Result<(), String> {
+    async fn end(self, time: Time) -> Result<(), String> {
         for task in self.tasks {
-            let ended = within("a publisher", task).await?;
+            let ended = within(time, "a publisher", task).await?;
             ended.map_err(|error| format!("a publisher broke: {error}"))?;
         }
         for thread in self.threads {
@@ -112,20 +114,22 @@ impl Publishers {
 }
 
 /// Waits for a step.
-async fn within<F: Future>(step: &str, work: F) -> Result<F::Output, String> {
-    let ended = tokio::time::timeout(TOO_LONG, work).await;
-    ended.map_err(|_| format!("{step} has hung: it did not end within {TOO_LONG:?}"))
+async fn within<F: Future>(time: Time, step: &str, work: F) -> Result<F::Output, String> {
+    let limit = too_long(time);
+    let ended = tokio::time::timeout(limit, work).await;
+    ended.map_err(|_| format!("{step} has hung: it did not end within {limit:?}"))
 }
 
 async fn end(world: Arc<World>, bus: Bus, publishers: Publishers) -> Result<Played, String> {
+    let time = world.time;
     let ended = match world.scenario.ending {
         Ending::Settled => {
-            publishers.end().await?;
-            within("what was published", settle(&bus, world.time)).await?;
+            publishers.end(time).await?;
+            within(time, "what was published", settle(&bus, time)).await?;
             shut_down(&world, bus).await?
         }
         Ending::Drained => {
-            publishers.end().await?;
+            publishers.end(time).await?;
             shut_down(&world, bus).await?
         }
         Ending::Midway { after, .. } => {
@@ -139,12 +143,12 @@ async fn end(world: Arc<World>, bus: Bus, publishers: Publishers) -> Result<Play
             }
             let handle = bus.clone();
             let ended = shut_down(&world, bus).await?;
-            publishers.end().await?;
+            publishers.end(time).await?;
             // Now all who were refused have been counted.
             Ended { numbers: Some(Numbers::of(&handle)), ..ended }
         }
         Ending::Dropped { after_ms } => {
-            publishers.end().await?;
+            publishers.end(time).await?;
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
             world.log.note(Fact::EndingBegan);
             drop(bus);
@@ -181,7 +185,7 @@ async fn shut_down(world: &World, bus: Bus) -> Result<Ended, String> {
     let dropped_before = Numbers::of(&bus).dropped;
     world.log.note(Fact::EndingBegan);
     let before = world.log.ms();
-    let report = within("the shutdown", bus.shutdown()).await?;
+    let report = within(world.time, "the shutdown", bus.shutdown()).await?;
     let farewell = Farewell::of(report, world.log.ms() - before);
     world.log.note(Fact::EndingEnded);
     Ok(Ended { numbers: Some(Numbers::of(&bus)), dropped_before, farewell: Some(farewell) })

@@ -87,13 +87,11 @@ pub(crate) fn was_not_flushed(case: &Case<'_>, run: &Run) -> bool {
 
 /// Once the shutdown has returned, or the last handle is gone, handlers do nothing any more.
 pub(crate) fn nothing_runs_after_the_end(case: &mut Case<'_>) {
-    let (began, ended) = case.history.ending;
-    // A dropped bus begins nothing; one that shuts down goes on with what is queued.
-    let last_begin = if case.played.ended.farewell.is_some() { ended } else { began };
+    let (_, ended) = case.history.ending;
     let mut found = Vec::new();
     for run in case.history.runs.values() {
         let (id, name) = (run.event, case.history.name_of(run));
-        if run.began.0 > last_begin {
+        if run.began.0 > ended {
             found.push(format!("event {id} and handler {name}: began after the end of the bus"));
         }
         match run.ended {
