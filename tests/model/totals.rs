@@ -91,7 +91,11 @@ pub(crate) fn the_report_says_what_was_cut_off(case: &mut Case<'_>) {
     let (Some(numbers), Some(farewell)) = (ended.numbers, ended.farewell) else { return };
     case.equal("the report's completed", numbers.processed, farewell.completed);
     case.equal("the report's failed", numbers.failed, farewell.failed);
-    case.equal("the report's dropped", numbers.dropped - ended.dropped_before, farewell.dropped);
+    let dropped = numbers.dropped - ended.dropped_before;
+    // On several threads, some may have been dropped between the look and the shutdown.
+    if case.time == Time::Virtual || farewell.dropped > dropped {
+        case.equal("the report's dropped", dropped, farewell.dropped);
+    }
     case.equal("the report's commands left", 0, farewell.commands_left);
     if !case.cuts() && !farewell.abandoned.is_empty() {
         case.problem(format!("all had time, and {:?} were cut off", farewell.abandoned));
