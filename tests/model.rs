@@ -8,6 +8,8 @@
 //! $ PROPTEST_CASES=10000 cargo test --release --test model
 //! ```
 
+#[path = "model/coverage.rs"]
+mod coverage;
 #[path = "model/deliveries.rs"]
 mod deliveries;
 #[path = "model/events.rs"]
@@ -39,22 +41,39 @@ mod totals;
 #[path = "model/world.rs"]
 mod world;
 
+use std::cell::{Cell, RefCell};
+
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
+use coverage::Coverage;
 use log::Log;
 use scenario::Time;
 
 /// 256 cases, or `PROPTEST_CASES`.
-fn check(config: Config, time: Time) {
-    let mut runner = TestRunner::new(config);
-    let outcome = runner.run(&strategies::scenario(time), |scenario| {
-        let played = play::play(&scenario, time).map_err(TestCaseError::fail)?;
-        let problems = oracle::judge(&scenario, time, &played);
-        if problems.is_empty() { Ok(()) } else { Err(TestCaseError::fail(problems)) }
+fn check(config: Config, time: Time) -> Coverage {
+    let coverage = RefCell::new(Coverage::default());
+    // What is tried after the first failure only makes it smaller.
+    let failed_at = Cell::new(None);
+    let outcome = TestRunner::new(config).run(&strategies::scenario(time), |scenario| {
+        let played = play::play(&scenario, time);
+        let problems = match &played {
+            Ok(played) => oracle::judge(&scenario, time, played),
+            Err(hung) => hung.clone(),
+        };
+        if let (Ok(played), None) = (&played, failed_at.get()) {
+            coverage.borrow_mut().add(&scenario, played);
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let cases = coverage.borrow().cases();
+        failed_at.set(failed_at.get().or(Some(cases)));
+        Err(TestCaseError::fail(problems))
     });
     if let Err(error) = outcome {
-        panic!("{error}");
+        panic!("case {}: {error}", failed_at.get().unwrap_or_default());
     }
+    coverage.into_inner()
 }
 
 #[test]
@@ -62,7 +81,7 @@ fn every_event_is_accounted_for() {
     // What failed once is tried first the next time.
     let seeds = Box::new(FileFailurePersistence::Direct("tests/model/regressions.txt"));
     let config = Config { failure_persistence: Some(seeds), ..Config::default() };
-    check(Config { max_shrink_iters: 20_000, ..config }, Time::Virtual);
+    check(Config { max_shrink_iters: 20_000, ..config }, Time::Virtual).is_enough();
 }
 
 #[test]

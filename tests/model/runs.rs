@@ -1,6 +1,6 @@
 //! The runs of handlers: how many at once, how long, and what is said of them.
 
-use super::history::{Fate, Run};
+use super::history::{Fate, History, Run};
 use super::log::How;
 use super::oracle::Case;
 use super::scenario::{Scenario, Time};
@@ -73,15 +73,15 @@ pub(crate) fn each_announcement_is_of_a_failure(case: &mut Case<'_>) {
 /// A run that succeeded has failed all the same if its effects could not be queued.
 fn may_have_failed(case: &Case<'_>, run: &Run) -> bool {
     match run.ended {
-        Some((_, _, How::Succeeded)) => was_not_flushed(case, run),
+        Some((_, _, How::Succeeded)) => was_not_flushed(&case.history, run),
         Some(_) => true,
         None => false,
     }
 }
 
 /// Has a run that succeeded emitted events of which none was handled? Then they may have been lost.
-pub(crate) fn was_not_flushed(case: &Case<'_>, run: &Run) -> bool {
-    let events = &case.history.events;
+pub(crate) fn was_not_flushed(history: &History<'_>, run: &Run) -> bool {
+    let events = &history.events;
     !run.emitted.is_empty() && run.emitted.iter().all(|id| events[id].runs.is_empty())
 }
 

@@ -68,7 +68,8 @@ fn the_lost_ones_are_effects(case: &mut Case<'_>, lost: u64, runs: u64) {
     }
     // Which runs is not known, so all sums are formed that there may be.
     let mut sums = HashSet::from([(0, 0)]);
-    for run in case.history.ended(How::Succeeded).filter(|run| was_not_flushed(case, run)) {
+    for run in case.history.ended(How::Succeeded).filter(|run| was_not_flushed(&case.history, run))
+    {
         let emitted = run.emitted.len() as u64;
         let more: Vec<_> = sums.iter().map(|(runs, events)| (runs + 1, events + emitted)).collect();
         sums.extend(more.into_iter().filter(|(r, e)| *r <= runs && *e <= lost));
