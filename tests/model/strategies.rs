@@ -15,7 +15,7 @@ use super::scenario::{
 /// Few, so that groups have several members.
 pub(crate) const PRIORITIES: [i32; 3] = [-1, 0, 7];
 /// The most events that one step of a handler makes.
-pub(crate) const MOST_AT_ONCE: RangeInclusive<u8> = 1..=12;
+const MOST_AT_ONCE: RangeInclusive<u8> = 1..=12;
 /// Longer than a scenario ever takes.
 const LONG_MS: u64 = 20_000;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::history::{Fate, Run};
 use super::log::How;
 use super::oracle::Case;
-use super::refusals::ceiling_not_near;
+use super::refusals::{CEILING, ceiling_not_near};
 use super::runs::was_not_flushed;
 use super::scenario::{Ending, Time};
 
@@ -136,6 +136,11 @@ fn span(run: &Run) -> u64 {
 
 pub(crate) fn nothing_is_left(case: &mut Case<'_>) {
     let Some(numbers) = case.played.ended.numbers else { return };
+    let most = case.history.scenario.settings.capacity * (CEILING + 1);
+    if numbers.largest_queue > most {
+        let got = numbers.largest_queue;
+        case.problem(format!("the most that were ever queued: expected at most {most}, got {got}"));
+    }
     case.equal("queued at the end", 0, numbers.queued as u64);
     case.equal("debt at the end", 0, numbers.debt as u64);
     case.equal("events in flight at the end", 0, numbers.events_in_flight);
