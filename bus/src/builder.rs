@@ -18,7 +18,6 @@ use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::message::{QueueMarkEvent, UnhandledEvent};
-use crate::pipeline::announce;
 use crate::pipeline::cancel::Cancel;
 use crate::registry::additions::Additions;
 use crate::registry::entry::{HandlerEntry, HandlerType, RegisteredResource, ResourceEntry};
@@ -377,11 +376,7 @@ impl Builder {
 
 /// The queue, which tells the core of its marks.
 fn queue(config: QueueConfig, settings: &Settings, core: Weak<Core>) -> BoundedEventQueue {
-    BoundedEventQueue::new(config, Arc::clone(&settings.clock), move |crossing| {
-        if let Some(core) = core.upgrade() {
-            announce::mark(&core, crossing);
-        }
-    })
+    BoundedEventQueue::new(config, Arc::clone(&settings.clock), core)
 }
 
 impl fmt::Debug for Builder {

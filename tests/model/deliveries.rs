@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use super::history::{Event, Fate, History};
 use super::log::{By, How};
 use super::oracle::Case;
-use super::scenario::{Strategy, Time};
+use super::scenario::{Kind, Strategy, Time};
 
 /// Every handler of its type, once; or none at all, for an event that was not accepted or was
-/// dropped. (That the dropped ones are counted is a matter of the totals.)
+/// dropped; or some, for one that was dropped while the others waited for a slot. (That the dropped
+/// ones are counted is a matter of the totals.)
 pub(crate) fn each_event_reaches_each_handler_once(case: &mut Case<'_>) {
     let mut found = Vec::new();
     for run in case.history.runs.values() {
@@ -39,20 +40,27 @@ fn look_at(history: &History<'_>, event: &Event, cuts: bool, found: &mut Vec<Str
     if ids.len() > 1 {
         found.push(format!("event {id} has several message ids: {ids:?}"));
     }
-    for (index, handler) in history.handlers_of(event.card).iter().enumerate() {
+    for index in 0..history.handlers_of(event.card).len() {
         let runs = history.runs_of(event).filter(|run| run.handler == index).count();
-        // A handler that the end of the bus has cut off takes those after it along.
-        let cut_before = || {
-            history.runs_of(event).any(|run| {
-                history.priority(run) >= handler.priority
-                    && matches!(run.ended, Some((_, _, How::Cut)))
-            })
-        };
-        if runs > 1 || (runs == 0 && !event.runs.is_empty() && !(cuts && cut_before())) {
+        if runs > 1 || (runs == 0 && !event.runs.is_empty() && !may_be_given_up(history, cuts)) {
             let name = history.name(event.card, index);
             found.push(format!("event {id} and handler {name}: expected 1 run, got {runs}"));
         }
     }
+}
+
+/// An event that has begun may be dropped while some of its handlers wait for a slot.
+fn may_be_given_up(history: &History<'_>, cuts: bool) -> bool {
+    cuts || history.scenario.settings.strategy == Strategy::DropOldest
+}
+
+/// How many events have begun and did not reach all of their handlers.
+pub(crate) fn given_up(history: &History<'_>) -> usize {
+    let is_partly = |event: &&Event| {
+        let reached: HashSet<_> = history.runs_of(event).map(|run| run.handler).collect();
+        !reached.is_empty() && reached.len() < history.handlers_of(event.card).len()
+    };
+    history.accepted().filter(is_partly).count()
 }
 
 /// Effects are all or nothing.
@@ -104,15 +112,16 @@ pub(crate) fn a_group_waits_for_the_one_before(case: &mut Case<'_>) {
     found.into_iter().for_each(|what| case.problem(what));
 }
 
-/// On one thread that is the order of all events. On several the log cannot know it, but for those
-/// that one task or one handler has published one after another.
+/// Those of a type: a batch is grouped by type. On one thread that is the order of all of them. On
+/// several the log cannot know it, but for those that one task or one handler has published one
+/// after another.
 pub(crate) fn events_begin_in_the_order_in_which_they_were_accepted(case: &mut Case<'_>) {
-    let mut queues: BTreeMap<Option<By>, Vec<_>> = BTreeMap::new();
+    let mut queues: BTreeMap<(Option<By>, Kind), Vec<_>> = BTreeMap::new();
     for event in case.history.accepted() {
         let Fate::Accepted { at, .. } = event.fate else { continue };
         let by = (case.time == Time::Real).then_some(event.by);
         if let Some(first) = event.runs.first() {
-            queues.entry(by).or_default().push((at, *first, event.card.id));
+            queues.entry((by, event.card.kind)).or_default().push((at, *first, event.card.id));
         }
     }
     let mut found = Vec::new();

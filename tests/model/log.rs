@@ -1,12 +1,14 @@
 //! What publishers were told and what handlers did, in order.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bus::{MessageId, PublishErrorKind};
 use tokio::time::Instant;
 
 use super::events::Card;
+use super::scenario::Scenario;
+use super::world::FIRST_NESTED;
 
 /// A run of a handler: where it began in the log.
 pub(crate) type RunId = usize;
@@ -92,7 +94,10 @@ struct State {
     entries: Vec<Entry>,
     /// What was wrong at the moment when it was seen.
     broken: Vec<String>,
-    begun: HashSet<u64>,
+    /// Which events have begun, and for how many handlers.
+    begun: HashMap<u64, (Card, usize)>,
+    /// How many publishers wait for an answer.
+    not_told: usize,
     last_began_ms: Option<u64>,
     /// Events that were accepted, or emitted by a run that succeeded.
     accepted: usize,
@@ -112,9 +117,13 @@ impl Log {
         let ms = self.ms();
         let mut state = self.state();
         match &fact {
-            Fact::Told { answer: Answer::Accepted { .. }, .. } => state.accepted += 1,
+            Fact::Offered { by: By::Publisher(_), .. } => state.not_told += 1,
+            Fact::Told { answer, card } => {
+                state.not_told -= usize::from(card.id < FIRST_NESTED);
+                state.accepted += usize::from(matches!(answer, Answer::Accepted { .. }));
+            }
             Fact::Began { card, .. } => {
-                state.begun.insert(card.id);
+                state.begun.entry(card.id).or_insert((*card, 0)).1 += 1;
                 state.last_began_ms = Some(ms);
             }
             Fact::Ended { run, how: How::Succeeded } => {
@@ -137,6 +146,17 @@ impl Log {
     pub(crate) fn accepted_and_not_begun(&self) -> usize {
         let state = self.state();
         state.accepted - state.begun.len()
+    }
+
+    /// How many events have begun for some of their handlers and not for all.
+    pub(crate) fn partly_begun(&self, scenario: &Scenario) -> usize {
+        let partly = |(card, runs): &&(Card, usize)| *runs < scenario.handlers_of(card.kind).len();
+        self.state().begun.values().filter(partly).count()
+    }
+
+    /// How many publishers wait for an answer.
+    pub(crate) fn not_told(&self) -> usize {
+        self.state().not_told
     }
 
     pub(crate) fn last_began_ms(&self) -> Option<u64> {

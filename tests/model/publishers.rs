@@ -14,12 +14,6 @@ use super::world::World;
 /// Ids of a publisher's events begin at its number times this.
 const IDS_EACH: u64 = 1000;
 
-/// By how much `queued` may exceed what has really not begun: the dispatcher counts a batch as
-/// queued until it asks for the next one.
-const fn counted_late(batch: usize) -> usize {
-    batch
-}
-
 pub(crate) struct Publisher {
     pub(crate) bus: Bus,
     pub(crate) world: Arc<World>,
@@ -98,7 +92,7 @@ impl Publisher {
     /// Nothing has run since the answer was given, so it has to fit the queue as it is now.
     fn look_at_the_queue(&self, card: Card, answer: &Answer) {
         let settings = &self.world.scenario.settings;
-        let (capacity, late) = (settings.capacity, counted_late(settings.batch));
+        let capacity = settings.capacity;
         let numbers = Numbers::of(&self.bus);
         let gone = usize::try_from(numbers.unhandled + numbers.dropped).unwrap_or(usize::MAX);
         let queued = numbers.queued;
@@ -123,8 +117,12 @@ impl Publisher {
             }
             Answer::Refused { .. } | Answer::Cancelled => return,
         };
-        if full && queued < capacity {
-            broken(format!("met a full queue, but only {queued} of {capacity} are queued"));
+        // Room that was made is kept for those who wait for it.
+        let promised = self.world.log.not_told();
+        if full && queued + promised < capacity {
+            broken(format!(
+                "met a full queue, but only {queued} of {capacity} are queued, and {promised} wait"
+            ));
         }
         let waiting = self.world.log.accepted_and_not_begun();
         let Some(waiting) = waiting.checked_sub(gone) else {
@@ -132,10 +130,12 @@ impl Publisher {
                 "{gone} events were dropped or unhandled, but only {waiting} have not begun"
             ));
         };
-        if queued < waiting || queued > waiting + late {
+        // What has begun counts too while some of its handlers wait for a slot.
+        let partly = self.world.log.partly_begun(&self.world.scenario);
+        if queued < waiting || queued > waiting + partly {
             broken(format!(
-                "the bus says that {queued} are queued, but {waiting} have not begun \
-                 (it may say up to {late} more)"
+                "the bus says that {queued} are queued, but {waiting} have not begun, and {partly} \
+                 for some of their handlers"
             ));
         }
     }

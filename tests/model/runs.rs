@@ -5,10 +5,9 @@ use super::log::How;
 use super::oracle::Case;
 use super::scenario::{Scenario, Time};
 
-/// How many runs may be pending at once. What is bounded is how many events have pending handlers;
-/// of each, one group at a time.
+/// How many runs may be pending at once.
 fn most_pending(scenario: &Scenario) -> usize {
-    scenario.settings.concurrency * scenario.largest_group()
+    scenario.settings.concurrency
 }
 
 pub(crate) fn not_too_many_are_pending(case: &mut Case<'_>) {

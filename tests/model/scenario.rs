@@ -37,6 +37,7 @@ pub(crate) enum Strategy {
     Block { timeout_ms: u64 },
     DropOldest,
     RejectNew,
+    Adaptive,
 }
 
 impl Strategy {
@@ -47,12 +48,13 @@ impl Strategy {
             }
             Self::DropOldest => BackpressureStrategy::DropOldest,
             Self::RejectNew => BackpressureStrategy::RejectNew,
+            Self::Adaptive => BackpressureStrategy::AdaptiveRateLimit,
         }
     }
 }
 
 /// The three types of event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     A,
     B,
@@ -156,14 +158,5 @@ impl Scenario {
             Ending::Midway { .. } => time == Time::Virtual,
             Ending::Dropped { .. } => true,
         }
-    }
-
-    /// The largest number of handlers of one event that have the same priority.
-    pub(crate) fn largest_group(&self) -> usize {
-        let group = |handlers: &Vec<Handler>, priority: i32| {
-            handlers.iter().filter(|handler| handler.priority == priority).count()
-        };
-        let groups = |handlers| super::strategies::PRIORITIES.map(|p| group(handlers, p));
-        self.handlers.iter().flat_map(groups).max().unwrap_or_default()
     }
 }

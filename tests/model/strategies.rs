@@ -61,6 +61,7 @@ fn strategy(time: Time) -> impl Generate<Value = Strategy> {
         block.prop_map(|timeout_ms| Strategy::Block { timeout_ms }),
         Just(Strategy::DropOldest),
         Just(Strategy::RejectNew),
+        Just(Strategy::Adaptive),
     ]
 }
 

@@ -38,14 +38,22 @@ async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
         }
         return;
     };
-    let parking = Parking::new(&core.queue);
-    for group in route.groups() {
-        group::all(group.iter().map(|plan| delivery.handle(plan, &parking))).await;
-        if parking.is_given_up() {
-            delivery.given_up();
-            return;
+    let parking = Parking::new(&core.queue, envelope.lifecycle);
+    let mut groups = pin!(async {
+        for group in route.groups() {
+            group::all(group.iter().map(|plan| delivery.handle(plan, &parking))).await;
+            if parking.is_given_up() {
+                return delivery.given_up();
+            }
         }
-    }
+    });
+    poll_fn(|task| {
+        let polled = groups.as_mut().poll(task);
+        // The first time, this was the dispatcher.
+        parking.leave_hand();
+        polled
+    })
+    .await;
 }
 
 #[derive(Clone, Copy)]

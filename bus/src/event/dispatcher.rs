@@ -52,8 +52,6 @@ async fn dispatch(core: &Arc<Core>) {
             let mut cell = spare.take().unwrap_or_else(|| Cell(Box::pin(None)));
             cell.0.set(Some(deliver(Arc::clone(core), envelope)));
             spare = begin(core, cell, &mut pending).await;
-            // There may be more for ever: let the other tasks of this thread have their turn.
-            coop::consume_budget().await;
         }
     }
     while !pending.is_empty() && !core.work.abort.is_fired() {
@@ -122,7 +120,13 @@ impl Linger {
 /// The next event to start, when there is a slot for a handler that will be pending. Meanwhile the
 /// batch counts as queued. `None`: the batch has been started, or dropped, to the last.
 async fn next_event(core: &Core, batch: &mut Batch) -> Option<Envelope> {
+    // There may be more for ever: let the other tasks of this thread have their turn.
+    if !coop::has_budget_remaining() {
+        core.queue.put_down();
+    }
+    coop::consume_budget().await;
     if core.slots.available_permits() == 0 {
+        core.queue.put_down();
         let mut free = pin!(core.slots.acquire());
         let mut abort = pin!(core.work.abort.fired());
         poll_fn(|task| match free.as_mut().poll(task) {
@@ -134,9 +138,7 @@ async fn next_event(core: &Core, batch: &mut Batch) -> Option<Envelope> {
     if let Some(own) = batch.own.pop_front() {
         return Some(own);
     }
-    core.queue.start_next(batch, |lost| {
-        core.losses.note(core, lost.info, 1, DropReason::QueueFull);
-    })
+    core.queue.start_next(batch)
 }
 
 /// Polls a delivery once. If it is done, its cell is given back.

@@ -8,7 +8,9 @@ use std::fmt;
 use std::sync::Weak;
 use std::time::Duration;
 
+use super::queue::{Crossing, Intake, Witness};
 use crate::core::Core;
+use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::pipeline::announce;
 use crate::sync::{Mutex, lock};
@@ -100,6 +102,23 @@ impl Losses {
             announce::dropped(core, event, *reason, *count);
         }
         !unsaid.is_empty()
+    }
+}
+
+/// The queue drops what it has no room for, or what comes too late for it.
+impl Witness for Weak<Core> {
+    fn crossed(&self, crossing: Crossing) {
+        if let Some(core) = self.upgrade() {
+            announce::mark(&core, crossing);
+        }
+    }
+
+    fn dropped(&self, event: Envelope) {
+        if let Some(core) = self.upgrade() {
+            let closed = core.queue.intake() == Intake::Closed;
+            let why = if closed { DropReason::ShutDown } else { DropReason::QueueFull };
+            core.losses.note(&core, event.info, 1, why);
+        }
     }
 }
 

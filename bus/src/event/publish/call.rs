@@ -9,7 +9,7 @@ use crate::error::{PublishError, PublishErrorKind};
 use crate::event::completion::{Completion, Share};
 use crate::event::filter::KeptOut;
 use crate::event::losses::DropReason;
-use crate::event::queue::{BackpressureStrategy, Dropped, Refused};
+use crate::event::queue::{BackpressureStrategy, Refused};
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
@@ -58,7 +58,10 @@ impl Call<'_> {
                     None => unreachable!("a refused event is given back"),
                 },
             },
-            None => self.note_drops(core.queue.push(event)?),
+            None => match core.queue.push(event)? {
+                0 => Outcome::Queued,
+                dropped => Outcome::QueuedAfterDropping(dropped),
+            },
         };
         Ok(Published { id, outcome })
     }
@@ -80,14 +83,6 @@ impl Call<'_> {
             (Refused::Full { .. }, BackpressureStrategy::Block { .. }) => (event, None),
             _ => (event, Some(self.kind(why))),
         })
-    }
-
-    fn note_drops(&self, dropped: Dropped) -> Outcome {
-        let n = dropped.events.len() + dropped.elsewhere;
-        for event in dropped.events {
-            self.core.losses.note(self.core, event.info, 1, DropReason::QueueFull);
-        }
-        if n == 0 { Outcome::Queued } else { Outcome::QueuedAfterDropping(n) }
     }
 
     /// A filter has said no.

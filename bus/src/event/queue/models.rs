@@ -14,7 +14,8 @@ use loom::sync::Arc as Shared;
 use loom::thread;
 
 use super::{
-    BackpressureStrategy, Batch, BoundedEventQueue, Intake, Push, QueueConfig, Refused, Take,
+    BackpressureStrategy, Batch, BoundedEventQueue, Crossing, Intake, Push, QueueConfig, Refused,
+    Take, Witness,
 };
 use crate::clock::{Clock, Sleep};
 use crate::envelope::Envelope;
@@ -36,7 +37,30 @@ impl Clock for Still {
 
 const BLOCK: BackpressureStrategy = BackpressureStrategy::Block { timeout: Duration::MAX };
 
+/// What was dropped. A mutex of the standard library: what the model looks at is no part of it.
+#[derive(Clone, Default)]
+struct Lost(Arc<std::sync::Mutex<Vec<u32>>>);
+impl Lost {
+    fn numbers(&self) -> Vec<u32> {
+        self.0.lock().expect("no panic").clone()
+    }
+}
+impl Witness for Lost {
+    fn crossed(&self, _: Crossing) {}
+    fn dropped(&self, event: Envelope) {
+        self.0.lock().expect("no panic").push(number(&event));
+    }
+}
+
 fn queue(capacity: usize, strategy: BackpressureStrategy) -> Shared<BoundedEventQueue> {
+    watched(capacity, strategy, Lost::default())
+}
+
+fn watched(
+    capacity: usize,
+    strategy: BackpressureStrategy,
+    lost: Lost,
+) -> Shared<BoundedEventQueue> {
     let config = QueueConfig {
         capacity,
         strategy,
@@ -44,7 +68,7 @@ fn queue(capacity: usize, strategy: BackpressureStrategy) -> Shared<BoundedEvent
         batch_timeout: Duration::ZERO,
         marks: (1.0, 0.0),
     };
-    Shared::new(BoundedEventQueue::new(config, Arc::new(Still(Instant::now())), |_| {}))
+    Shared::new(BoundedEventQueue::new(config, Arc::new(Still(Instant::now())), lost))
 }
 
 fn event(number: u32) -> Envelope {
@@ -78,12 +102,12 @@ fn publish(queue: &BoundedEventQueue, n: u32) -> Result<(), Refused> {
     }))
 }
 
-/// Starts events as the dispatcher does, until `enough` were started or lost, or the queue is closed.
-/// What was started, and what was lost.
-fn dispatch(queue: &BoundedEventQueue, enough: usize) -> (Vec<u32>, Vec<u32>) {
-    let (mut started, mut lost) = (Vec::new(), Vec::new());
+/// Starts events as the dispatcher does, until as many as `enough` were started or the queue is
+/// closed.
+fn dispatch(queue: &BoundedEventQueue, enough: usize) -> Vec<u32> {
+    let mut started = Vec::new();
     let mut batch = Batch::default();
-    while started.len() + lost.len() < enough {
+    while started.len() < enough {
         let open = block_on(poll_fn(|task| match queue.take(&mut batch, task.waker(), true) {
             Take::Taken => Poll::Ready(true),
             Take::Closed => Poll::Ready(false),
@@ -92,11 +116,11 @@ fn dispatch(queue: &BoundedEventQueue, enough: usize) -> (Vec<u32>, Vec<u32>) {
         if !open {
             break;
         }
-        while let Some(event) = queue.start_next(&mut batch, |event| lost.push(number(&event))) {
+        while let Some(event) = queue.start_next(&mut batch) {
             started.push(number(&event));
         }
     }
-    (started, lost)
+    started
 }
 
 /// All interleavings with at most so many preemptions: without a bound, the models take hours.
@@ -114,7 +138,7 @@ fn what_is_pushed_reaches_a_dispatcher_that_sleeps_or_not() {
             let queue = Shared::clone(&queue);
             thread::spawn(move || queue.push(event(n)).map(drop).map_err(|(_, why)| why))
         });
-        let (mut started, _) = dispatch(&queue, 2);
+        let mut started = dispatch(&queue, 2);
         started.sort_unstable();
         assert_eq!(started, [1, 2]);
         for pusher in pushers {
@@ -132,7 +156,7 @@ fn who_waits_for_room_gets_it_when_an_event_is_started() {
             let queue = Shared::clone(&queue);
             thread::spawn(move || publish(&queue, n))
         });
-        let (mut started, _) = dispatch(&queue, 3);
+        let mut started = dispatch(&queue, 3);
         started.sort_unstable();
         assert_eq!(started, [0, 1, 2]);
         for publisher in publishers {
@@ -160,10 +184,10 @@ fn room_that_was_granted_to_one_who_leaves_goes_to_the_next() {
             let queue = Shared::clone(&queue);
             thread::spawn(move || publish(&queue, 2))
         };
-        let (started, _) = dispatch(&queue, 2);
+        let started = dispatch(&queue, 2);
         assert_eq!(stayer.join().expect("no panic"), Ok(()));
         let accepted = leaver.join().expect("no panic");
-        let rest = dispatch(&queue, usize::from(accepted) + 2 - started.len()).0;
+        let rest = dispatch(&queue, usize::from(accepted) + 2 - started.len());
         let mut all = [started, rest].concat();
         all.sort_unstable();
         assert_eq!(all, if accepted { vec![0, 1, 2] } else { vec![0, 2] });
@@ -173,28 +197,28 @@ fn room_that_was_granted_to_one_who_leaves_goes_to_the_next() {
 #[test]
 fn an_event_of_the_batch_is_started_or_dropped_and_never_both() {
     model(3, || {
-        let queue = queue(2, BackpressureStrategy::DropOldest);
+        let lost = Lost::default();
+        let queue = watched(2, BackpressureStrategy::DropOldest, lost.clone());
         for n in [0, 1] {
-            assert!(queue.push(event(n)).is_ok_and(|dropped| dropped.elsewhere == 0));
+            assert!(queue.push(event(n)).is_ok_and(|dropped| dropped == 0));
         }
         let dropper = {
             let queue = Shared::clone(&queue);
             thread::spawn(move || match queue.push(event(2)) {
                 Ok(dropped) => {
                     assert!(queue.len() <= 2, "more are queued than may be");
-                    (dropped.events.iter().map(number).collect::<Vec<_>>(), dropped.elsewhere)
+                    dropped
                 }
                 Err((_, refused)) => panic!("{refused}"),
             })
         };
         // Two of three at least are not dropped.
-        let (mut started, mut lost) = dispatch(&queue, 2);
-        let (dropped, elsewhere) = dropper.join().expect("no panic");
-        let rest = dispatch(&queue, 3 - dropped.len() - started.len() - lost.len());
-        started.extend(rest.0);
-        lost.extend(rest.1);
-        assert_eq!(lost.len(), elsewhere, "what was counted as dropped is what was dropped");
-        let mut all = [started, lost, dropped].concat();
+        let mut started = dispatch(&queue, 2);
+        let dropped = dropper.join().expect("no panic");
+        started.extend(dispatch(&queue, 3 - dropped - started.len()));
+        let lost = lost.numbers();
+        assert_eq!(lost.len(), dropped, "what was counted as dropped is what was dropped");
+        let mut all = [started, lost].concat();
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2]);
         assert!(queue.is_empty());
@@ -204,7 +228,8 @@ fn an_event_of_the_batch_is_started_or_dropped_and_never_both() {
 #[test]
 fn what_races_the_end_is_refused_started_or_given_back() {
     model(3, || {
-        let queue = queue(1, BLOCK);
+        let lost = Lost::default();
+        let queue = watched(1, BLOCK, lost.clone());
         assert_eq!(publish(&queue, 0), Ok(()));
         let publisher = {
             let queue = Shared::clone(&queue);
@@ -214,14 +239,14 @@ fn what_races_the_end_is_refused_started_or_given_back() {
             let queue = Shared::clone(&queue);
             thread::spawn(move || queue.limit_intake(Intake::Closed).iter().map(number).collect())
         };
-        let (started, lost) = dispatch(&queue, usize::MAX);
+        let started = dispatch(&queue, usize::MAX);
         let left: Vec<u32> = closer.join().expect("no panic");
         let refused = match publisher.join().expect("no panic") {
             Ok(()) => vec![],
             Err(Refused::Closed) => vec![1],
             Err(other) => panic!("{other}"),
         };
-        let mut all = [started, lost, left, refused].concat();
+        let mut all = [started, lost.numbers(), left, refused].concat();
         all.sort_unstable();
         assert_eq!(all, [0, 1]);
         assert_eq!(queue.len(), 0);
@@ -241,7 +266,7 @@ fn a_debtor_is_told_when_the_debt_is_paid() {
                 assert!(queue.len() <= 1, "the debt is not paid");
             })
         };
-        assert_eq!(dispatch(&queue, 2).0, [0, 1]);
+        assert_eq!(dispatch(&queue, 2), [0, 1]);
         debtor.join().expect("no panic");
     });
 }

@@ -1,11 +1,11 @@
 //! Events that have begun, and some of whose handlers wait for a slot: they count as queued until
 //! the last of these has got one.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::{BoundedEventQueue, State, Then};
+use super::{BackpressureStrategy, BoundedEventQueue, Intake, State, Then};
 use crate::pipeline::cancel::Cancel;
 
 /// One such event, as the queue sees it.
@@ -19,6 +19,10 @@ pub(super) struct Parked {
 /// One such event, as its delivery sees it. Not queued again until a handler waits.
 pub(crate) struct Parking<'q> {
     queue: &'q BoundedEventQueue,
+    /// Is it in the dispatcher's hand, and has its place still?
+    in_hand: AtomicBool,
+    /// The bus's own events are not counted.
+    own: bool,
     /// How many handlers wait.
     waiting: AtomicUsize,
     number: AtomicU64,
@@ -29,16 +33,29 @@ pub(crate) struct Parking<'q> {
 pub(crate) struct WaitsForSlot<'p>(&'p Parking<'p>);
 
 impl<'q> Parking<'q> {
-    pub(crate) fn new(queue: &'q BoundedEventQueue) -> Self {
-        let (waiting, number) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Self { queue, waiting, number, given_up: OnceLock::new() }
+    pub(crate) fn new(queue: &'q BoundedEventQueue, own: bool) -> Self {
+        Self {
+            queue,
+            in_hand: AtomicBool::new(true),
+            own,
+            waiting: AtomicUsize::new(0),
+            number: AtomicU64::new(0),
+            given_up: OnceLock::new(),
+        }
     }
 
-    /// A handler of the event begins to wait. All of them run in one task, so that the counts here
-    /// need no lock.
+    /// The dispatcher has started it, and turns to the next.
+    pub(crate) fn leave_hand(&self) {
+        self.in_hand.store(false, Ordering::Relaxed);
+    }
+
+    /// A handler of the event begins to wait. All of them run in one task, so that what is kept here
+    /// needs no lock.
     pub(crate) fn wait(&self) -> WaitsForSlot<'_> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.number.store(self.queue.park(Arc::clone(self.cancel())), Ordering::Relaxed);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 && !self.own {
+            let in_hand = self.in_hand.swap(false, Ordering::Relaxed);
+            let number = self.queue.park(Arc::clone(self.cancel()), in_hand);
+            self.number.store(number, Ordering::Relaxed);
         }
         WaitsForSlot(self)
     }
@@ -62,29 +79,39 @@ impl WaitsForSlot<'_> {
 
 impl Drop for WaitsForSlot<'_> {
     fn drop(&mut self) {
-        if self.0.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.queue.unpark(self.0.number.load(Ordering::Relaxed));
+        let parking = self.0;
+        if parking.waiting.fetch_sub(1, Ordering::Relaxed) == 1 && !parking.own {
+            parking.queue.unpark(parking.number.load(Ordering::Relaxed));
         }
     }
 }
 
 impl BoundedEventQueue {
-    /// Queues an event that has begun, over the capacity if need be: it is here already.
-    fn park(&self, given_up: Arc<Cancel>) -> u64 {
+    /// Queues an event that has begun: in the place that it has still if it is in the dispatcher's
+    /// hand. If it has been through a group already, it may be over the capacity, or in the place of
+    /// another where the oldest are dropped.
+    fn park(&self, given_up: Arc<Cancel>, in_hand: bool) -> u64 {
         let mut then = Then::default();
         let mut state = self.lock();
         let number = state.counts.parked;
         state.counts.parked += 1;
-        if state.intake == super::Intake::Closed {
+        if in_hand {
+            self.claims.put_down();
+        }
+        if state.intake == Intake::Closed {
             then.given_up.push(given_up);
             state.counts.dropped += 1;
         } else {
+            if self.config.strategy == BackpressureStrategy::DropOldest {
+                self.make_room(&mut state, &mut then);
+            }
             let since = state.batch_since;
             state.parked.push_back(Parked { number, since, given_up });
             let occupied = self.occupied(&state);
             state.counts.largest = state.counts.largest.max(occupied);
-            then.marks.extend(state.marks.look(occupied));
         }
+        // Whoever had asked of the hand has to ask again.
+        self.room_was_made(&mut state, &mut then);
         self.release(state, then);
         number
     }

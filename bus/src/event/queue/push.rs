@@ -25,25 +25,16 @@ pub(crate) enum Push {
     Until(Instant),
 }
 
-/// What was dropped for an event.
-#[derive(Default)]
-pub(crate) struct Dropped {
-    /// What lay in the queue.
-    pub(crate) events: Vec<Envelope>,
-    /// How many others: the dispatcher holds them, and drops them itself.
-    pub(crate) elsewhere: usize,
-}
-
 impl BoundedEventQueue {
     /// Pushes an event from outside any handler, if there is room and nobody waits for it; else
-    /// gives it back. Under `DropOldest` there is always room.
-    pub(crate) fn push(&self, event: Envelope) -> Result<Dropped, (Envelope, Refused)> {
+    /// gives it back. Under `DropOldest` there is always room: so many were dropped for it.
+    pub(crate) fn push(&self, event: Envelope) -> Result<usize, (Envelope, Refused)> {
         let mut then = Then::default();
         let mut state = self.lock();
         if let Err(refused) = state.admits(Intake::Open) {
             return Err((event, refused));
         }
-        let mut dropped = Dropped::default();
+        let mut dropped = 0;
         match self.config.strategy {
             BackpressureStrategy::DropOldest => dropped = self.make_room(&mut state, &mut then),
             _ if self.is_full(&state) => return Err((event, self.full())),
@@ -199,27 +190,24 @@ impl BoundedEventQueue {
         }
     }
 
-    /// Drops the oldest until there is room for one: what waits for a slot has waited longest, then
-    /// what the dispatcher holds.
-    fn make_room(&self, state: &mut State, then: &mut Then) -> Dropped {
-        let mut dropped = Dropped::default();
+    /// Drops the oldest until there is room for one, and says how many: what waits for a slot has
+    /// waited longest; then what the dispatcher holds, which it will find and drop.
+    pub(super) fn make_room(&self, state: &mut State, then: &mut Then) -> usize {
+        let mut dropped = 0;
         while self.is_full(state) {
             if state.give_up_parked(then) {
-                dropped.elsewhere += 1;
-            } else if let Some(claim) = self.claims.claim() {
+                // Its delivery goes on, to its end.
+            } else if self.claims.drop_one() {
                 state.counts.discarded += 1;
-                dropped.elsewhere += 1;
-                if claim.asked {
-                    self.room_was_made(state, then);
-                }
             } else if let Some(oldest) = state.events.pop_front() {
                 state.ages.left(1);
                 state.counts.discarded += 1;
-                dropped.events.push(oldest);
+                then.dropped.push(oldest);
             } else {
                 break;
             }
             state.counts.dropped += 1;
+            dropped += 1;
         }
         dropped
     }

@@ -107,13 +107,13 @@ impl BoundedEventQueue {
     }
 
     fn queued(&self, state: &State) -> usize {
-        state.events.len() + self.claims.left() + state.parked.len()
+        state.events.len() + self.claims.look().untouched() + state.parked.len()
     }
 
     /// When the oldest of what is queued was pushed, or earlier.
     pub(super) fn oldest(&self, state: &State) -> Option<Instant> {
         let parked = state.parked.front().and_then(|parked| parked.since);
-        let batch = state.batch_since.filter(|_| self.claims.left() > 0);
+        let batch = state.batch_since.filter(|_| self.claims.look().untouched() > 0);
         parked.into_iter().chain(batch).chain(state.ages.oldest()).min()
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::claims::InBatch;
 use super::{BoundedEventQueue, Intake, Sleeper, State, Then};
 use crate::envelope::Envelope;
 use crate::sync::Ticket;
@@ -74,24 +75,29 @@ impl BoundedEventQueue {
         }
     }
 
-    /// The next event to start. `lost` is given those of the batch that were dropped meanwhile.
-    pub(crate) fn start_next(
-        &self,
-        batch: &mut Batch,
-        mut lost: impl FnMut(Envelope),
-    ) -> Option<Envelope> {
-        let claim = self.claims.claim();
-        let left = claim.as_ref().map_or(0, |claim| claim.left);
-        while batch.events.len() > left {
-            batch.events.pop_front().into_iter().for_each(&mut lost);
+    /// The next event to start. Those of the batch that were dropped meanwhile are found here.
+    pub(crate) fn start_next(&self, batch: &mut Batch) -> Option<Envelope> {
+        let found = self.claims.next();
+        while batch.events.len() > found.untouched() {
+            batch.events.pop_front().into_iter().for_each(|event| self.witness.dropped(event));
         }
-        if claim?.asked {
+        self.answer(found);
+        batch.events.pop_front()
+    }
+
+    /// What was started last needs its place no more. The dispatcher does this before it waits for
+    /// anything.
+    pub(crate) fn put_down(&self) {
+        self.answer(self.claims.put_down());
+    }
+
+    fn answer(&self, found: InBatch) {
+        if found.is_asked() {
             let mut then = Then::default();
             let mut state = self.lock();
             self.room_was_made(&mut state, &mut then);
             self.release(state, then);
         }
-        batch.events.pop_front()
     }
 
     /// Until when more is waited for: `batch_timeout` from the first event, unless the batch is full,
@@ -128,8 +134,8 @@ impl BoundedEventQueue {
             Some(ticket) => state.debtors.wake_me_by(ticket, task.waker()),
             None => debtor.ticket = Some(state.debtors.join(task.waker())),
         }
-        // Asked first and looked at then: a claim after this look finds the question.
-        let occupied = state.occupied(self.claims.ask());
+        // Asked first and looked at then: a step after this look finds the question.
+        let occupied = self.occupied_with(&state, self.claims.ask());
         let paid = occupied <= self.config.capacity || state.intake == Intake::Closed;
         if paid && let Some(ticket) = debtor.ticket.take() {
             state.debtors.leave(ticket);
