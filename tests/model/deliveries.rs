@@ -114,8 +114,12 @@ pub(crate) fn a_group_waits_for_the_one_before(case: &mut Case<'_>) {
 
 /// Those of a type: a batch is grouped by type. On one thread that is the order of all of them. On
 /// several the log cannot know it, but for those that one task or one handler has published one
-/// after another.
+/// after another; and what waits for a slot gets it in order, but begins in a task of its own.
 pub(crate) fn events_begin_in_the_order_in_which_they_were_accepted(case: &mut Case<'_>) {
+    let waited = case.played.ended.numbers.is_none_or(|numbers| numbers.waited_for_slots > 0);
+    if waited && case.time == Time::Real {
+        return;
+    }
     let mut queues: BTreeMap<(Option<By>, Kind), Vec<_>> = BTreeMap::new();
     for event in case.history.accepted() {
         let Fate::Accepted { at, .. } = event.fate else { continue };

@@ -96,6 +96,8 @@ struct State {
     broken: Vec<String>,
     /// Which events have begun, and for how many handlers.
     begun: HashMap<u64, (Card, usize)>,
+    /// What handlers have published, or emitted when they succeeded.
+    nested: Vec<u64>,
     /// How many publishers wait for an answer.
     not_told: usize,
     last_began_ms: Option<u64>,
@@ -119,16 +121,26 @@ impl Log {
         match &fact {
             Fact::Offered { by: By::Publisher(_), .. } => state.not_told += 1,
             Fact::Told { answer, card } => {
-                state.not_told -= usize::from(card.id < FIRST_NESTED);
-                state.accepted += usize::from(matches!(answer, Answer::Accepted { .. }));
+                let accepted = matches!(answer, Answer::Accepted { .. });
+                state.accepted += usize::from(accepted);
+                if card.id < FIRST_NESTED {
+                    state.not_told -= 1;
+                } else if accepted {
+                    state.nested.push(card.id);
+                }
             }
             Fact::Began { card, .. } => {
                 state.begun.entry(card.id).or_insert((*card, 0)).1 += 1;
                 state.last_began_ms = Some(ms);
             }
             Fact::Ended { run, how: How::Succeeded } => {
-                let emitted = |entry: &&Entry| matches!(entry.fact, Fact::Emitted { run: by, .. } if by == *run);
-                state.accepted += state.entries[*run..].iter().filter(emitted).count();
+                let emitted = |entry: &Entry| match entry.fact {
+                    Fact::Emitted { run: by, card } if by == *run => Some(card.id),
+                    _ => None,
+                };
+                let emitted: Vec<_> = state.entries[*run..].iter().filter_map(emitted).collect();
+                state.accepted += emitted.len();
+                state.nested.extend(emitted);
             }
             _ => {}
         }
@@ -152,6 +164,20 @@ impl Log {
     pub(crate) fn partly_begun(&self, scenario: &Scenario) -> usize {
         let partly = |(card, runs): &&(Card, usize)| *runs < scenario.handlers_of(card.kind).len();
         self.state().begun.values().filter(partly).count()
+    }
+
+    /// How many events may be over the capacity: what handlers have published (a publisher whose
+    /// place is kept comes after it), and what had begun before it had to wait for a slot, which
+    /// are events with several groups of handlers.
+    pub(crate) fn may_be_over(&self, scenario: &Scenario) -> usize {
+        let state = self.state();
+        let unbegun = state.nested.iter().filter(|id| !state.begun.contains_key(*id)).count();
+        let partly = |(card, runs): &&(Card, usize)| {
+            let handlers = scenario.handlers_of(card.kind);
+            let one_group = handlers.iter().all(|h| h.priority == handlers[0].priority);
+            *runs < handlers.len() && (card.id >= FIRST_NESTED || !one_group)
+        };
+        unbegun + state.begun.values().filter(partly).count()
     }
 
     /// How many publishers wait for an answer.

@@ -16,6 +16,8 @@ pub(crate) struct Numbers {
     pub(crate) failed: u64,
     pub(crate) queued: usize,
     pub(crate) debt: usize,
+    /// How often an event that had begun had to wait for a slot.
+    pub(crate) waited_for_slots: u64,
     pub(crate) largest_queue: usize,
     pub(crate) events_in_flight: u64,
     pub(crate) commands_in_flight: u64,
@@ -34,6 +36,7 @@ impl Numbers {
             failed: stats.failed,
             queued: stats.queued,
             debt: stats.debt,
+            waited_for_slots: bus.event_queue().stats().waited_for_slots,
             largest_queue: stats.largest_queue,
             events_in_flight: stats.events_in_flight,
             commands_in_flight: stats.commands_in_flight,

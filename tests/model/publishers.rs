@@ -100,8 +100,12 @@ impl Publisher {
         let full = match answer {
             Answer::Accepted { dropped, .. } => {
                 let bounded = settings.strategy != Strategy::DropOldest;
-                if bounded && queued > capacity {
-                    broken(format!("was accepted, and now {queued} of {capacity} are queued"));
+                let over = self.world.log.may_be_over(&self.world.scenario);
+                if bounded && queued > capacity + over {
+                    broken(format!(
+                        "was accepted, and now {queued} of {capacity} are queued, of which {over} \
+                         may be too many"
+                    ));
                 }
                 *dropped > 0
             }
@@ -124,18 +128,19 @@ impl Publisher {
                 "met a full queue, but only {queued} of {capacity} are queued, and {promised} wait"
             ));
         }
-        let waiting = self.world.log.accepted_and_not_begun();
-        let Some(waiting) = waiting.checked_sub(gone) else {
+        // What has begun counts too while some of its handlers wait for a slot, and may be dropped.
+        let not_begun = self.world.log.accepted_and_not_begun();
+        let partly = self.world.log.partly_begun(&self.world.scenario);
+        let Some(most) = (not_begun + partly).checked_sub(gone) else {
             return broken(format!(
-                "{gone} events were dropped or unhandled, but only {waiting} have not begun"
+                "{gone} events were dropped or unhandled, but only {not_begun} have not begun, and \
+                 {partly} for some of their handlers"
             ));
         };
-        // What has begun counts too while some of its handlers wait for a slot.
-        let partly = self.world.log.partly_begun(&self.world.scenario);
-        if queued < waiting || queued > waiting + partly {
+        if queued < not_begun.saturating_sub(gone) || queued > most {
             broken(format!(
-                "the bus says that {queued} are queued, but {waiting} have not begun, and {partly} \
-                 for some of their handlers"
+                "the bus says that {queued} are queued, but {not_begun} have not begun, {partly} \
+                 for some of their handlers, and {gone} never will"
             ));
         }
     }

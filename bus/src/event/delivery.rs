@@ -69,9 +69,6 @@ impl<'a> Delivery<'a> {
     async fn handle(self, plan: &'a Plan, parking: &'a Parking<'a>) {
         let Some(deliver) = plan.deliver else { return };
         let Ok(mut slot) = Slot::acquire(self.core, plan, parking).await else { return };
-        if parking.is_given_up() {
-            return;
-        }
         let mut run = pin!(Run::new(self.core, self.seed(plan)));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
         let answer =

@@ -125,8 +125,9 @@ async fn next_event(core: &Core, batch: &mut Batch) -> Option<Envelope> {
         core.queue.put_down();
     }
     coop::consume_budget().await;
-    if core.slots.available_permits() == 0 {
+    while core.slots.available_permits() == 0 && !core.work.abort.is_fired() {
         core.queue.put_down();
+        // In line with those who wait for a slot; what is free after that is nobody's.
         let mut free = pin!(core.slots.acquire());
         let mut abort = pin!(core.work.abort.fired());
         poll_fn(|task| match free.as_mut().poll(task) {

@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::queue::Parking;
+use super::queue::{GivenUp, Parking};
 use crate::core::Core;
 use crate::registry::plan::Plan;
 
@@ -25,10 +25,6 @@ pub(crate) struct Slot<'a> {
 #[derive(Clone, Copy)]
 struct Needs<'a>([Option<&'a Semaphore>; 2]);
 
-/// The event was dropped while its handler waited for a slot.
-#[derive(Debug)]
-pub(crate) struct GivenUp;
-
 impl<'a> Slot<'a> {
     /// Waits for a slot, first come first served. Cancel-safe.
     pub(crate) async fn acquire(
@@ -41,16 +37,18 @@ impl<'a> Slot<'a> {
         if let Some(held) = needs.now() {
             return Ok(Self { needs, held });
         }
-        let waits = parking.wait();
-        let mut given_up = pin!(waits.given_up());
-        let mut acquired = pin!(needs.wait());
-        poll_fn(|task| {
-            if let Poll::Ready(held) = acquired.as_mut().poll(task) {
-                return Poll::Ready(Ok(Self { needs, held }));
-            }
-            given_up.as_mut().poll(task).map(|()| Err(GivenUp))
-        })
-        .await
+        let waits = parking.wait()?;
+        let held = {
+            let mut given_up = pin!(waits.given_up());
+            let mut acquired = pin!(needs.wait());
+            poll_fn(|task| match acquired.as_mut().poll(task) {
+                Poll::Ready(held) => Poll::Ready(Ok(held)),
+                Poll::Pending => given_up.as_mut().poll(task).map(|()| Err(GivenUp)),
+            })
+            .await?
+        };
+        waits.end()?;
+        Ok(Self { needs, held })
     }
 
     /// Gives the slot back, for as long as the handler waits for others.

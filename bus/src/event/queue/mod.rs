@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use marks::Crossing;
 pub use marks::QueueMark;
-pub(crate) use parked::Parking;
+pub(crate) use parked::{GivenUp, Parking};
 pub(crate) use push::{Place, Push};
 pub use stats::QueueStats;
 pub use strategy::BackpressureStrategy;
@@ -231,8 +231,8 @@ impl BoundedEventQueue {
         self.occupied_with(state, self.claims.look())
     }
 
-    /// What is in the dispatcher's hand keeps its place, in case it has to wait for a slot. Where the
-    /// oldest are dropped, that can have the place of another.
+    /// What is in the dispatcher's hand keeps its place, in case it has to wait for a slot. But it
+    /// cannot be dropped, so it counts for nothing where the oldest are.
     fn occupied_with(&self, state: &State, in_batch: InBatch) -> usize {
         let in_batch = match self.config.strategy {
             BackpressureStrategy::DropOldest => in_batch.untouched(),

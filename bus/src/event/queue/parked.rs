@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::{BackpressureStrategy, BoundedEventQueue, Intake, State, Then};
+use super::{BoundedEventQueue, Intake, State, Then};
 use crate::pipeline::cancel::Cancel;
 
 /// One such event, as the queue sees it.
@@ -26,11 +26,20 @@ pub(crate) struct Parking<'q> {
     /// How many handlers wait.
     waiting: AtomicUsize,
     number: AtomicU64,
+    /// Tells those who wait that the event was dropped. What decides is whether it is still queued.
     given_up: OnceLock<Arc<Cancel>>,
+    is_given_up: AtomicBool,
 }
 
+/// The event was dropped while its handler waited for a slot.
+#[derive(Debug)]
+pub(crate) struct GivenUp;
+
 /// A handler that waits for a slot.
-pub(crate) struct WaitsForSlot<'p>(&'p Parking<'p>);
+pub(crate) struct WaitsForSlot<'p> {
+    parking: &'p Parking<'p>,
+    left: bool,
+}
 
 impl<'q> Parking<'q> {
     pub(crate) fn new(queue: &'q BoundedEventQueue, own: bool) -> Self {
@@ -41,6 +50,7 @@ impl<'q> Parking<'q> {
             waiting: AtomicUsize::new(0),
             number: AtomicU64::new(0),
             given_up: OnceLock::new(),
+            is_given_up: AtomicBool::new(false),
         }
     }
 
@@ -51,18 +61,25 @@ impl<'q> Parking<'q> {
 
     /// A handler of the event begins to wait. All of them run in one task, so that what is kept here
     /// needs no lock.
-    pub(crate) fn wait(&self) -> WaitsForSlot<'_> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 && !self.own {
+    pub(crate) fn wait(&self) -> Result<WaitsForSlot<'_>, GivenUp> {
+        if self.is_given_up() {
+            return Err(GivenUp);
+        }
+        if self.waiting.load(Ordering::Relaxed) == 0 && !self.own {
             let in_hand = self.in_hand.swap(false, Ordering::Relaxed);
-            let number = self.queue.park(Arc::clone(self.cancel()), in_hand);
+            let Some(number) = self.queue.park(Arc::clone(self.cancel()), in_hand) else {
+                self.is_given_up.store(true, Ordering::Relaxed);
+                return Err(GivenUp);
+            };
             self.number.store(number, Ordering::Relaxed);
         }
-        WaitsForSlot(self)
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Ok(WaitsForSlot { parking: self, left: false })
     }
 
     /// Was the event dropped while it waited?
     pub(crate) fn is_given_up(&self) -> bool {
-        self.given_up.get().is_some_and(|given_up| given_up.is_fired())
+        self.is_given_up.load(Ordering::Relaxed)
     }
 
     fn cancel(&self) -> &Arc<Cancel> {
@@ -73,42 +90,58 @@ impl<'q> Parking<'q> {
 impl WaitsForSlot<'_> {
     /// Resolves when the event is dropped. Cancel-safe.
     pub(crate) async fn given_up(&self) {
-        self.0.cancel().fired().await;
+        self.parking.cancel().fired().await;
+        self.parking.is_given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// The handler has a slot now: it may have the event, unless that was dropped meanwhile. Decided
+    /// under the queue's lock, where the last to wait takes the event out.
+    pub(crate) fn end(mut self) -> Result<(), GivenUp> {
+        if self.leave() {
+            return Ok(());
+        }
+        self.parking.is_given_up.store(true, Ordering::Relaxed);
+        Err(GivenUp)
+    }
+
+    /// Waits no more. `false`: the event was dropped.
+    fn leave(&mut self) -> bool {
+        self.left = true;
+        let Parking { queue, own, waiting, number, .. } = self.parking;
+        let is_last = waiting.fetch_sub(1, Ordering::Relaxed) == 1;
+        let number = number.load(Ordering::Relaxed);
+        *own || if is_last { queue.unpark(number) } else { queue.is_parked(number) }
     }
 }
 
 impl Drop for WaitsForSlot<'_> {
     fn drop(&mut self) {
-        let parking = self.0;
-        if parking.waiting.fetch_sub(1, Ordering::Relaxed) == 1 && !parking.own {
-            parking.queue.unpark(parking.number.load(Ordering::Relaxed));
+        if !self.left {
+            self.leave();
         }
     }
 }
 
 impl BoundedEventQueue {
     /// Queues an event that has begun: in the place that it has still if it is in the dispatcher's
-    /// hand. If it has been through a group already, it may be over the capacity, or in the place of
-    /// another where the oldest are dropped.
-    fn park(&self, given_up: Arc<Cancel>, in_hand: bool) -> u64 {
+    /// hand; over the capacity, if need be, if it has been through a group already. `None`: it is
+    /// dropped, as nothing is queued any more.
+    fn park(&self, given_up: Arc<Cancel>, in_hand: bool) -> Option<u64> {
         let mut then = Then::default();
         let mut state = self.lock();
-        let number = state.counts.parked;
-        state.counts.parked += 1;
         if in_hand {
             self.claims.put_down();
         }
-        if state.intake == Intake::Closed {
-            then.given_up.push(given_up);
-            state.counts.dropped += 1;
-        } else {
-            if self.config.strategy == BackpressureStrategy::DropOldest {
-                self.make_room(&mut state, &mut then);
+        let number = (state.intake != Intake::Closed).then_some(state.counts.parked);
+        match number {
+            None => state.counts.dropped += 1,
+            Some(number) => {
+                state.counts.parked += 1;
+                let since = state.batch_since;
+                state.parked.push_back(Parked { number, since, given_up });
+                let occupied = self.occupied(&state);
+                state.counts.largest = state.counts.largest.max(occupied);
             }
-            let since = state.batch_since;
-            state.parked.push_back(Parked { number, since, given_up });
-            let occupied = self.occupied(&state);
-            state.counts.largest = state.counts.largest.max(occupied);
         }
         // Whoever had asked of the hand has to ask again.
         self.room_was_made(&mut state, &mut then);
@@ -116,16 +149,22 @@ impl BoundedEventQueue {
         number
     }
 
-    /// Its handlers have all got a slot, or are not interested any more.
-    fn unpark(&self, number: u64) {
+    /// Is it still queued, or was it dropped?
+    fn is_parked(&self, number: u64) -> bool {
+        self.lock().parked.binary_search_by_key(&number, |parked| parked.number).is_ok()
+    }
+
+    /// Its handlers have all got a slot, or are not interested any more. `false`: it was dropped.
+    fn unpark(&self, number: u64) -> bool {
         let mut then = Then::default();
         let mut state = self.lock();
-        // Not found when it was dropped.
-        if let Ok(at) = state.parked.binary_search_by_key(&number, |parked| parked.number) {
+        let found = state.parked.binary_search_by_key(&number, |parked| parked.number);
+        if let Ok(at) = found {
             state.parked.remove(at);
             self.room_was_made(&mut state, &mut then);
         }
         self.release(state, then);
+        found.is_ok()
     }
 }
 

@@ -39,7 +39,7 @@ impl BoundedEventQueue {
             BackpressureStrategy::DropOldest => dropped = self.make_room(&mut state, &mut then),
             _ if self.is_full(&state) => return Err((event, self.full())),
             // Not before those who wait.
-            BackpressureStrategy::Block { .. } if !state.waiters.is_empty() => {
+            BackpressureStrategy::Block { .. } if state.waiters.any_ungranted() => {
                 return Err((event, self.full()));
             }
             BackpressureStrategy::AdaptiveRateLimit => state.rate.accepted(self.clock.now()),
@@ -134,7 +134,7 @@ impl BoundedEventQueue {
         place: &mut Place<'_>,
         waker: &Waker,
     ) -> Push {
-        if place.ticket.is_none() && state.waiters.is_empty() && !self.is_full(state) {
+        if place.ticket.is_none() && !state.waiters.any_ungranted() && !self.is_full(state) {
             return Push::Accepted;
         }
         let ticket = place.stand(state, waker);
@@ -192,7 +192,7 @@ impl BoundedEventQueue {
 
     /// Drops the oldest until there is room for one, and says how many: what waits for a slot has
     /// waited longest; then what the dispatcher holds, which it will find and drop.
-    pub(super) fn make_room(&self, state: &mut State, then: &mut Then) -> usize {
+    fn make_room(&self, state: &mut State, then: &mut Then) -> usize {
         let mut dropped = 0;
         while self.is_full(state) {
             if state.give_up_parked(then) {
