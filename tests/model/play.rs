@@ -125,7 +125,7 @@ async fn end(world: Arc<World>, bus: Bus, publishers: Publishers) -> Result<Play
     let ended = match world.scenario.ending {
         Ending::Settled => {
             publishers.end(time).await?;
-            within(time, "what was published", settle(&bus, time)).await?;
+            within(time, "what was published", settle(&bus, &world)).await?;
             shut_down(&world, bus).await?
         }
         Ending::Drained => {
@@ -171,13 +171,12 @@ async fn end(world: Arc<World>, bus: Bus, publishers: Publishers) -> Result<Play
     Ok(Played { entries, broken, most_pending: world.pending.most(), ended })
 }
 
-/// Resolves when nothing is queued or at work.
-async fn settle(bus: &Bus, time: Time) {
-    while !Numbers::of(bus).is_quiet() {
-        match time {
-            Time::Virtual => tokio::time::sleep(Duration::from_millis(1)).await,
-            Time::Real => tokio::task::yield_now().await,
-        }
+/// Resolves when nothing is queued or at work, which the bus itself has to know.
+async fn settle(bus: &Bus, world: &World) {
+    bus.idle().await;
+    let numbers = Numbers::of(bus);
+    if !numbers.is_quiet() {
+        world.log.broken(format!("the bus says that it is idle, and has {numbers:?}"));
     }
 }
 

@@ -71,7 +71,11 @@ impl Outbox {
     /// The handler has not succeeded: nothing that it emitted has happened.
     pub(crate) fn discard(&self, core: Weak<Core>) {
         // Dropped outside the lock: an event's destructor is a user's code.
-        let _kept = std::mem::replace(&mut *lock(&self.0), State::Discarded(core));
+        let kept = std::mem::replace(&mut *lock(&self.0), State::Discarded(core));
+        if let State::Kept(mut events) = kept {
+            // Who waits for what follows from the handler waits for nothing of this.
+            events.iter_mut().for_each(Envelope::withdraw);
+        }
     }
 }
 
