@@ -20,6 +20,26 @@ use crate::pipeline::run::{Failure, Run, text_of_users};
 use crate::registry::plan::Plan;
 use crate::sync::lock;
 
+/// Delivers the event here and now if all its handlers are plain functions, or if there is none; else
+/// gives it back.
+pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(), Envelope> {
+    let route = core.route(envelope.info.type_id());
+    if route.as_ref().is_some_and(|route| !route.runs_at_once) {
+        return Err(envelope);
+    }
+    let share = envelope.share.take();
+    let ending = core.work.delivering();
+    let delivery = Delivery { core, envelope: &envelope, share: share.as_ref() };
+    match route {
+        Some(route) => route.plans.iter().for_each(|plan| delivery.handle_at_once(plan)),
+        None if envelope.lifecycle => {}
+        None => announce::unhandled(core, &envelope),
+    }
+    drop(ending);
+    share.into_iter().for_each(Share::settle);
+    Ok(())
+}
+
 /// Runs all handlers of the event: group after group, concurrently inside a group.
 pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
     // Dropped in this order: first it has ended, then those who wait for it are told.
@@ -32,12 +52,7 @@ pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
 
 async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
     let delivery = Delivery { core, envelope, share };
-    let Some(route) = core.route(envelope.info.type_id()) else {
-        if !envelope.lifecycle {
-            announce::unhandled(core, envelope);
-        }
-        return;
-    };
+    let Some(route) = core.route(envelope.info.type_id()) else { return };
     let parking = Parking::new(&core.queue, envelope.lifecycle);
     let mut groups = pin!(async {
         for group in route.groups() {
@@ -65,6 +80,16 @@ struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
+    /// Runs a handler that is a plain function, without a future.
+    fn handle_at_once(&self, plan: &Plan) {
+        let Some(deliver) = plan.deliver else { return };
+        let mut run = pin!(Run::new(self.core, self.seed(plan)));
+        let event = &self.envelope.event;
+        if let Some(answer) = run.as_mut().begin(|lender| deliver(plan.slot.get(), event, lender)) {
+            self.conclude(plan, run.context(), answer);
+        }
+    }
+
     /// Runs one handler. Whatever becomes of it touches nobody else.
     async fn handle(self, plan: &'a Plan, parking: &'a Parking<'a>) {
         let Some(deliver) = plan.deliver else { return };

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use tokio::task::{JoinError, JoinSet, coop};
 
-use super::delivery::deliver;
+use super::delivery::{deliver, deliver_at_once};
 use super::losses::DropReason;
 use super::queue::{Batch, Intake, Take};
 use crate::core::Core;
@@ -49,6 +49,7 @@ async fn dispatch(core: &Arc<Core>) {
     let mut spare = None;
     while next_batch(core, &mut batch, &mut pending).await {
         while let Some(envelope) = next_event(core, &mut batch).await {
+            let Some(envelope) = at_once(core, envelope) else { continue };
             let mut cell = spare.take().unwrap_or_else(|| Cell(Box::pin(None)));
             cell.0.set(Some(deliver(Arc::clone(core), envelope)));
             spare = begin(core, cell, &mut pending).await;
@@ -140,6 +141,18 @@ async fn next_event(core: &Core, batch: &mut Batch) -> Option<Envelope> {
         return Some(own);
     }
     core.queue.start_next(batch)
+}
+
+/// Delivers an event that needs no future; gives another back.
+fn at_once(core: &Core, envelope: Envelope) -> Option<Envelope> {
+    // As in `begin`: a destructor of the user's.
+    let delivered = catch_unwind(AssertUnwindSafe(|| deliver_at_once(core, envelope)));
+    delivered
+        .unwrap_or_else(|panic| {
+            announce::panicked(core, &panic_text(&*panic));
+            Ok(())
+        })
+        .err()
 }
 
 /// Polls a delivery once. If it is done, its cell is given back.

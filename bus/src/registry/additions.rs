@@ -138,7 +138,7 @@ impl Additions {
     fn compile(&self, core: &Core, added: &[(u64, Arc<Plan>)]) {
         let built = &core.table;
         let mut plans: Vec<Arc<Plan>> = built.commands.values().cloned().collect();
-        plans.extend(built.events.values().flat_map(|route| route.0.iter().cloned()));
+        plans.extend(built.events.values().flat_map(|route| route.plans.iter().cloned()));
         plans.extend(added.iter().map(|(_, plan)| Arc::clone(plan)));
         // Stable: equals stay in the order of registration.
         plans.sort_by(|a, b| a.handler.order(&b.handler));

@@ -81,6 +81,11 @@ impl fmt::Debug for HandlerInfo {
 }
 
 impl Plan {
+    /// Is it never pending, and is there always a slot?
+    pub(crate) fn runs_at_once(&self) -> bool {
+        self.is_plain && self.slots.is_none()
+    }
+
     pub(crate) fn of(entry: &'static HandlerEntry) -> Self {
         let meta = entry.meta;
         Self {

@@ -21,12 +21,16 @@ pub(crate) struct Table {
 
 /// The handlers of one event, in the order in which they run.
 #[derive(Default)]
-pub(crate) struct Route(pub(crate) Vec<Arc<Plan>>);
+pub(crate) struct Route {
+    pub(crate) plans: Vec<Arc<Plan>>,
+    /// Are all of them plain functions that need no slot?
+    pub(crate) runs_at_once: bool,
+}
 
 impl Route {
     /// Handlers of one priority, highest first: each group starts when the one before has ended.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &[Arc<Plan>]> {
-        self.0.chunk_by(|a, b| a.handler.priority == b.handler.priority)
+        self.plans.chunk_by(|a, b| a.handler.priority == b.handler.priority)
     }
 }
 
@@ -51,8 +55,11 @@ impl Table {
                 // Sorted: the first has the highest priority.
                 table.commands.entry(type_id).or_insert(plan);
             } else {
-                routes.entry(type_id).or_default().0.push(plan);
+                routes.entry(type_id).or_default().plans.push(plan);
             }
+        }
+        for route in routes.values_mut() {
+            route.runs_at_once = route.plans.iter().all(|plan| plan.runs_at_once());
         }
         table.events = routes.into_iter().map(|(id, route)| (id, Arc::new(route))).collect();
         table.listens = Listens {
@@ -72,7 +79,7 @@ impl Table {
 
     /// How many handlers there are.
     pub(crate) fn handlers(&self) -> usize {
-        self.commands.len() + self.events.values().map(|route| route.0.len()).sum::<usize>()
+        self.commands.len() + self.events.values().map(|route| route.plans.len()).sum::<usize>()
     }
 }
 

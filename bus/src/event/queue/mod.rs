@@ -25,6 +25,7 @@ mod rate;
 mod stats;
 pub(crate) mod strategy;
 mod take;
+mod then;
 
 #[cfg(all(test, bus_loom))]
 mod models;
@@ -42,6 +43,7 @@ pub use stats::QueueStats;
 pub use strategy::BackpressureStrategy;
 pub(crate) use strategy::{Intake, Refused};
 pub(crate) use take::{Batch, Take};
+pub(crate) use then::Witness;
 
 use age::Ages;
 use claims::{Claims, InBatch};
@@ -49,10 +51,10 @@ use marks::Marks;
 use parked::Parked;
 use rate::Rate;
 use stats::Counts;
+use then::Then;
 
 use crate::clock::Clock;
 use crate::envelope::Envelope;
-use crate::pipeline::cancel::Cancel;
 use crate::sync::{Mutex, MutexGuard, Sharded, Waiters, lock};
 
 /// Debt may grow to this many times the capacity. A bus that is that far behind is not catching up.
@@ -67,14 +69,6 @@ pub struct BoundedEventQueue {
     pub(crate) rejected: Sharded,
     pub(crate) filtered: Sharded,
     witness: Box<dyn Witness>,
-}
-
-/// Is told what happens in the queue, outside its lock.
-pub(crate) trait Witness: Send + Sync {
-    /// A mark was crossed.
-    fn crossed(&self, crossing: Crossing);
-    /// An event was dropped to make room.
-    fn dropped(&self, event: Envelope);
 }
 
 /// What the builder was told of the queue.
@@ -112,18 +106,6 @@ struct State {
 struct Sleeper {
     waker: Waker,
     wants: usize,
-}
-
-/// What is to be done when the lock is released.
-#[derive(Default)]
-#[must_use]
-struct Then {
-    dispatcher: Option<Waker>,
-    others: Vec<Waker>,
-    marks: Vec<Crossing>,
-    dropped: Vec<Envelope>,
-    /// Events that were dropped while they waited for a slot.
-    given_up: Vec<Arc<Cancel>>,
 }
 
 impl BoundedEventQueue {
@@ -179,9 +161,9 @@ impl BoundedEventQueue {
             state.counts.discarded += left.len() as u64;
             state.counts.dropped += users as u64;
             state.counts.own_dropped += own as u64;
-            then.others.extend(state.debtors.all());
+            then.wake(state.debtors.all());
         }
-        then.others.extend(state.waiters.all());
+        then.wake(state.waiters.all());
         then.dispatcher = state.wake_dispatcher();
         self.release(state, then);
         left
@@ -217,15 +199,6 @@ impl BoundedEventQueue {
         lock(&self.state)
     }
 
-    /// Lets go of the lock, then wakes and tells whom it concerns.
-    fn release(&self, state: MutexGuard<'_, State>, then: Then) {
-        drop(state);
-        then.dispatcher.into_iter().chain(then.others).for_each(Waker::wake);
-        then.given_up.iter().for_each(|event| event.fire());
-        then.dropped.into_iter().for_each(|event| self.witness.dropped(event));
-        then.marks.into_iter().for_each(|crossing| self.witness.crossed(crossing));
-    }
-
     /// Queued, and places kept for those who were granted one.
     fn occupied(&self, state: &State) -> usize {
         self.occupied_with(state, self.claims.look())
@@ -248,17 +221,17 @@ impl BoundedEventQueue {
         let in_batch = if waited_for { self.claims.ask() } else { self.claims.look() };
         let mut occupied = self.occupied_with(state, in_batch);
         if !state.debtors.is_empty() && occupied <= self.config.capacity {
-            then.others.extend(state.debtors.all());
+            then.wake(state.debtors.all());
         }
         if let BackpressureStrategy::Block { .. } = self.config.strategy {
             while occupied < self.config.capacity
                 && let Some(waiter) = state.waiters.grant()
             {
                 occupied += 1;
-                then.others.push(waiter);
+                then.wake([waiter]);
             }
         }
-        then.marks.extend(state.marks.look(occupied));
+        then.crossed(state.marks.look(occupied));
     }
 }
 

@@ -173,7 +173,9 @@ impl State {
     pub(super) fn give_up_parked(&mut self, then: &mut Then) -> bool {
         let oldest = self.parked.pop_front();
         let found = oldest.is_some();
-        then.given_up.extend(oldest.map(|parked| parked.given_up));
+        if let Some(parked) = oldest {
+            then.give_up(parked.given_up);
+        }
         found
     }
 }

@@ -169,7 +169,7 @@ impl BoundedEventQueue {
                 return Push::Until(at);
             }
             place.leave(state);
-            then.others.extend(state.waiters.first());
+            then.wake(state.waiters.first());
         }
         if self.is_full(state) {
             return Push::Refused(self.full());
@@ -184,7 +184,7 @@ impl BoundedEventQueue {
         state.counts.accepted += 1;
         let occupied = self.occupied(state);
         state.counts.largest = state.counts.largest.max(occupied);
-        then.marks.extend(state.marks.look(occupied));
+        then.crossed(state.marks.look(occupied));
         if state.dispatcher.as_ref().is_some_and(|sleeper| state.events.len() >= sleeper.wants) {
             then.dispatcher = state.wake_dispatcher();
         }
@@ -202,7 +202,7 @@ impl BoundedEventQueue {
             } else if let Some(oldest) = state.events.pop_front() {
                 state.ages.left(1);
                 state.counts.discarded += 1;
-                then.dropped.push(oldest);
+                then.dropped(oldest);
             } else {
                 break;
             }
@@ -249,7 +249,7 @@ impl Drop for Place<'_> {
             self.leave(&mut state);
             self.queue.room_was_made(&mut state, &mut then);
             if self.queue.is_adaptive() {
-                then.others.extend(state.waiters.first());
+                then.wake(state.waiters.first());
             }
             self.queue.release(state, then);
         }
