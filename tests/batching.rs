@@ -123,3 +123,19 @@ async fn while_nothing_comes_the_dispatcher_sleeps() {
     bus.idle().await;
     assert_eq!(basket.names(), ["apple 1", "apple 2"]);
 }
+
+/// However much is queued, the dispatcher lets the other tasks of its thread have their turn.
+#[tokio::test(start_paused = true)]
+async fn a_flood_leaves_the_thread_to_others_too() {
+    let (bus, basket) = build(Bus::builder());
+    for n in 0..5_000 {
+        bus.try_publish(Apple(n)).unwrap();
+    }
+    let mut turns = vec![0];
+    while bus.stats().processed < 5_000 {
+        tokio::task::yield_now().await;
+        turns.push(basket.names().len());
+    }
+    let most = turns.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(most <= Some(256), "events handled in one turn of the dispatcher: {turns:?}");
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::{
     BackpressureStrategy, Bus, Context, Emit, EventHandlerFailedEvent, Outcome, PublishErrorKind,
-    Res, command, event, handler,
+    Res, UnhandledEvent, command, event, handler,
 };
 
 /// What the handlers of a test have done, in order.
@@ -411,12 +411,37 @@ async fn events_that_feed_each_other_end_with_their_chain() {
 #[event]
 struct Unheard;
 
-#[tokio::test]
-async fn an_event_that_nobody_handles_is_counted() {
-    let (bus, _) = bus();
-    bus.publish(Unheard).await.unwrap();
-    bus.shutdown().await;
+#[handler]
+fn note_unhandled(event: &UnhandledEvent, log: &Res<Log>) {
+    log.add(format!("{} {} in {}", event.event, event.event_id, event.session_id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_nobody_handles_is_counted_announced_and_told() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let (bus, log) = build(Bus::builder().on_unhandled(move |event| {
+        listener.lock().unwrap().push(event.event_id);
+        panic!("a listener that panics is only its own problem");
+    }));
+    let published = bus.publish(Unheard).session("s1").await.unwrap();
+    bus.idle().await;
     assert_eq!(bus.stats().unhandled, 1);
+    assert_eq!(*told.lock().unwrap(), [published.id]);
+    assert_eq!(log.lines(), [format!("events::Unheard {} in s1", published.id)]);
+}
+
+/// Two buses of one process are two: nothing of one is in the other.
+#[tokio::test(start_paused = true)]
+async fn buses_share_nothing() {
+    let ((one, first), (other, second)) = (bus(), bus());
+    one.register_event_handler(|_: Arc<Unheard>, _| std::future::ready(()));
+    other.shutdown().await;
+    one.publish(Noted2(1)).and_wait().await.unwrap();
+    one.publish(Unheard).and_wait().await.unwrap();
+    assert_eq!((first.lines(), second.lines()), (vec!["1".to_owned()], vec![]));
+    assert_eq!((one.stats().processed, other.stats().processed), (2, 0));
+    assert_eq!(one.stats().handlers, other.stats().handlers + 1);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use bus::{Bus, CommandResultEvent, CommandStartedEvent, Context, Res, command, handler};
+use bus::{
+    Bus, CommandResultEvent, CommandStartedEvent, Context, EventHandlerFailedEvent, Res, command,
+    event, handler,
+};
 
 #[derive(Default)]
 struct Log(Mutex<Vec<String>>);
@@ -95,4 +98,72 @@ async fn a_failure_is_announced_with_its_text_where_it_has_one() {
     assert!(results[0].contains("an error occurred when formatting an argument"), "{results:?}");
     // The type's name stands for an error that cannot be written.
     assert!(results[1].contains("lifecycle::Unwritable"), "{results:?}");
+}
+
+/// Commands that are executed before there is a runtime are announced when there is one.
+#[test]
+fn what_was_announced_before_there_was_a_runtime_is_heard() {
+    let bus = Bus::from_registered().unwrap();
+    let log = bus.resource::<Log>().unwrap().into_arc();
+    let call = std::pin::pin!(bus.execute(Fails));
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(std::future::Future::poll(call, &mut task).is_ready(), "its handler is a plain fn");
+    assert!(log.0.lock().unwrap().is_empty(), "nobody runs the listeners yet");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(bus.idle());
+    let lines = log.0.lock().unwrap().clone();
+    assert!(lines[0].starts_with("started lifecycle::Fails"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("lifecycle::Fails false")), "{lines:?}");
+}
+
+/// The announcements of many commands neither push out nor outnumber the user's events, and what
+/// listeners cannot follow is bounded.
+#[tokio::test(start_paused = true)]
+async fn announcements_never_displace_the_users_events() {
+    #[event]
+    struct Mine(usize);
+    let strategy = bus::BackpressureStrategy::DropOldest;
+    let builder = Bus::builder().event_queue_size(10).backpressure_strategy(strategy);
+    let bus = builder.build().unwrap();
+    let mine = std::sync::Arc::new(Mutex::new(Vec::new()));
+    bus.register_event_handler({
+        let mine = std::sync::Arc::clone(&mine);
+        move |event: std::sync::Arc<Mine>, _| {
+            mine.lock().unwrap().push(event.0);
+            std::future::ready(())
+        }
+    });
+    for n in 0..10 {
+        bus.publish(Mine(n)).await.unwrap();
+    }
+    // A plain handler never yields, so neither do a thousand commands of one.
+    for _ in 0..1_000 {
+        let _ = bus.execute(Fails).await;
+    }
+    let stats = bus.event_queue().stats();
+    assert_eq!((stats.queued, stats.dropped, stats.accepted), (10, 0, 10));
+    assert_eq!(stats.lifecycle_dropped, 1_990, "two a command, of which ten are kept");
+    bus.idle().await;
+    assert_eq!(*mine.lock().unwrap(), (0..10).collect::<Vec<_>>());
+}
+
+/// A handler of failures that fails is a failure of which nobody is told, else there were no end.
+#[tokio::test(start_paused = true)]
+async fn a_failing_listener_of_failures_is_not_announced() {
+    #[event]
+    struct Fragile;
+    let bus = Bus::from_registered().unwrap();
+    let heard = std::sync::Arc::new(Mutex::new(Vec::new()));
+    bus.register_event_handler(|_: std::sync::Arc<Fragile>, _| async { Err(std::fmt::Error) });
+    bus.register_event_handler({
+        let heard = std::sync::Arc::clone(&heard);
+        move |event: std::sync::Arc<EventHandlerFailedEvent>, _| {
+            heard.lock().unwrap().push(event.event);
+            std::future::ready(Err(std::fmt::Error))
+        }
+    });
+    bus.publish(Fragile).await.unwrap();
+    bus.idle().await;
+    assert_eq!(*heard.lock().unwrap(), ["lifecycle::Fragile"]);
+    assert_eq!(bus.stats().failed, 1, "and it is not counted as the user's");
 }

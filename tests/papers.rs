@@ -1,0 +1,24 @@
+//! What the papers name is there.
+
+use std::fs;
+use std::path::Path;
+
+/// Every test that `tests/README.md` names exists.
+#[test]
+fn the_table_of_faults_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join("tests/README.md")).expect("it is in the repository");
+    let mut sources = fs::read_to_string(root.join("bus/src/event/queue/models.rs")).expect("too");
+    for file in fs::read_dir(root.join("tests")).expect("this directory") {
+        let path = file.expect("readable").path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            sources += &fs::read_to_string(path).expect("readable");
+        }
+    }
+    let named = table.split('`').skip(1).step_by(2);
+    let tests: Vec<_> = named.filter(|name| !name.contains(['.', '/', ' '])).collect();
+    assert!(tests.len() > 20, "the table names few tests: {tests:?}");
+    for test in tests {
+        assert!(sources.contains(&format!("fn {test}(")), "there is no test `{test}`");
+    }
+}
