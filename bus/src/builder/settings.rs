@@ -94,7 +94,7 @@ impl Builder {
         self
     }
 
-    /// How long [`Bus::shutdown`] drains before it cancels what is left (30 s by default), and how
+    /// How long [`Bus::shutdown`](crate::Bus::shutdown) drains before it cancels what is left (30 s by default), and how
     /// long that may then take (5 s by default).
     pub fn shutdown_timeout(mut self, drain: Duration, cancel: Duration) -> Self {
         self.settings.drain = drain;

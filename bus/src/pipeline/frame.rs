@@ -14,8 +14,9 @@
 //!    it lies beside the `Arc<Core>` that it points into, which is dropped after it.
 //! 2. **A handler's future points at its context** ([`Handle`]). A frame is pinned before it makes
 //!    a handle, and does not move its context or lend it mutably afterwards (`Frame` is `!Unpin`,
-//!    no method takes `&mut` of the context). The future lies in the same frame and is dropped
-//!    before the context: at its end, in [`Frame::stop`], or as the first field. A pinned value's
+//!    no method takes `&mut` of the context). The future is owned by the same frame, through
+//!    [`Running`], whose drop drops it, though the memory it lay in is kept for another; and so it
+//!    is dropped before the context: at its end, in [`Frame::stop`], or as the first field. A pinned value's
 //!    memory is not reused before its `Drop`, and a frame that is leaked keeps its context. The
 //!    future never hands the handle on: generated code alone names it, and only calls
 //!    [`Handle::get`], whose borrow ends with the future.

@@ -25,6 +25,13 @@ pub(super) struct Call<'a> {
     pub(super) completion: Option<Arc<Completion>>,
 }
 
+/// What became of an event that may wait.
+pub(super) enum Pushed {
+    Accepted(Published),
+    Waits(Envelope),
+    Refused(Envelope, Refused),
+}
+
 impl Call<'_> {
     pub(super) fn envelope<E: Send + Sync + 'static>(&mut self, event: E) -> Envelope {
         let (event, head) = (Arc::new(event), self.head.take());
@@ -66,23 +73,23 @@ impl Call<'_> {
         Ok(Published { id, outcome })
     }
 
-    /// As `push`; gives the event back without an error if it may wait for its turn. Only calls from
-    /// outside any handler wait, and only where the strategy says so.
-    pub(super) fn push_or_wait(
-        &self,
-        event: Envelope,
-    ) -> Result<Published, (Envelope, Option<PublishErrorKind>)> {
+    /// As `push`, or the event may wait for its turn. Only calls from outside any handler wait, and
+    /// only where the strategy says so.
+    pub(super) fn push_or_wait(&self, event: Envelope) -> Pushed {
         let strategy = match self.origin {
             None => self.core.queue.config.strategy,
             Some(_) => BackpressureStrategy::RejectNew,
         };
         if strategy == BackpressureStrategy::AdaptiveRateLimit {
-            return Err((event, None));
+            return Pushed::Waits(event);
         }
-        self.push(event).map_err(|(event, why)| match (why, strategy) {
-            (Refused::Full { .. }, BackpressureStrategy::Block { .. }) => (event, None),
-            _ => (event, Some(self.kind(why))),
-        })
+        match (self.push(event), strategy) {
+            (Ok(published), _) => Pushed::Accepted(published),
+            (Err((event, Refused::Full { .. })), BackpressureStrategy::Block { .. }) => {
+                Pushed::Waits(event)
+            }
+            (Err((event, why)), _) => Pushed::Refused(event, why),
+        }
     }
 
     /// A filter has said no.

@@ -14,7 +14,7 @@ use std::task::{self, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use self::call::Call;
+use self::call::{Call, Pushed};
 use self::waiting::Waiting;
 use super::and_wait::AndWait;
 use super::completion::Completion;
@@ -149,9 +149,11 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
                 return Poll::Ready(call.keep_out(envelope, kept_out));
             }
             match call.push_or_wait(envelope) {
-                Ok(published) => return Poll::Ready(Ok(published)),
-                Err((event, Some(why))) => return Poll::Ready(Err(call.refuse(event, why))),
-                Err((event, None)) => {
+                Pushed::Accepted(published) => return Poll::Ready(Ok(published)),
+                Pushed::Refused(event, why) => {
+                    return Poll::Ready(Err(call.refuse(event, call.kind(why))));
+                }
+                Pushed::Waits(event) => {
                     *this.waiting = Some(Box::pin(Waiting::new(call.core, event)));
                 }
             }
