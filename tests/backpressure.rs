@@ -311,6 +311,28 @@ async fn the_adaptive_rate_goes_down_under_delay_and_recovers_by_itself() {
     assert_eq!(bus.stats().rejected, 0, "it delays, and refuses only when full");
 }
 
+/// Events that wait for a slot of their handler wait in the queue, as far as a publisher can tell.
+#[tokio::test(start_paused = true)]
+async fn the_adaptive_rate_sees_what_waits_for_a_slot_of_a_handler() {
+    #[event]
+    struct Parked;
+    let builder = Bus::builder().event_queue_size(10_000);
+    let builder = builder.backpressure_strategy(BackpressureStrategy::AdaptiveRateLimit);
+    let bus = builder.build().expect("the wiring of this file is right");
+    let one = bus::HandlerOptions::new().concurrency(std::num::NonZeroU32::MIN);
+    bus.register_event_handler_with(one, |_: Arc<Parked>, _| tokio::time::sleep(MS));
+    for _ in 0..300 {
+        bus.publish(Parked).await.unwrap();
+        bus.publish(Parked).await.unwrap();
+        tokio::time::sleep(MS).await;
+    }
+    let stats = bus.event_queue().stats();
+    assert!(
+        stats.rate_limit.is_some(),
+        "two a millisecond came, and one can be handled: {stats:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_empty_queue_holds_nobody_back_and_a_full_one_refuses() {
     let bus = adaptive(500);

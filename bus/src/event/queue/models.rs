@@ -270,3 +270,20 @@ fn a_debtor_is_told_when_the_debt_is_paid() {
         debtor.join().expect("no panic");
     });
 }
+
+#[test]
+fn who_waits_for_room_is_told_of_the_end() {
+    model(3, || {
+        let queue = queue(1, BLOCK);
+        assert_eq!(publish(&queue, 0), Ok(()));
+        let publisher = {
+            let queue = Shared::clone(&queue);
+            thread::spawn(move || publish(&queue, 1))
+        };
+        // Nobody will ever make room.
+        let shutting_down = queue.limit_intake(Intake::HandlersOnly);
+        assert!(shutting_down.is_empty(), "what is queued may still be handled");
+        assert_eq!(publisher.join().expect("no panic"), Err(Refused::ShuttingDown));
+        assert_eq!(queue.limit_intake(Intake::Closed).len(), 1);
+    });
+}

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::claims::InBatch;
 use super::{BoundedEventQueue, Intake, Sleeper, State, Then};
@@ -60,6 +60,8 @@ impl BoundedEventQueue {
 
     fn take_events(&self, state: &mut State, batch: &mut Batch) {
         let n = state.events.len().min(self.config.batch_size);
+        // What waits for a slot of a handler has waited for longer than what lies here.
+        let waited_longest = self.oldest(state);
         let oldest = state.ages.oldest();
         batch.events.extend(state.events.drain(..n));
         state.ages.left(n);
@@ -70,8 +72,8 @@ impl BoundedEventQueue {
         if !state.events.is_empty() || self.is_adaptive() {
             let now = self.clock.now();
             state.ages.read(now);
-            let delay = oldest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-            state.rate.observe(now, delay);
+            let delay = waited_longest.map(|since| now.saturating_duration_since(since));
+            state.rate.observe(now, delay.unwrap_or_default());
         }
     }
 
