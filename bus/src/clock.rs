@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 /// `#[tokio::test(start_paused = true)]`; one of your own is set with
 /// [`Builder::clock`](crate::Builder::clock).
 pub trait Clock: Send + Sync + 'static {
-    /// Now. Never goes back.
+    /// Now. Never goes back. May be asked under a lock of the bus: must not use the bus.
     fn now(&self) -> Instant;
 
     /// Resolves when `now()` has reached `deadline`.

@@ -1,7 +1,8 @@
 //! Those who wait for something that is handed out one by one, first come first served.
 //!
 //! Lies inside the state that its owner locks, and locks nothing itself. It hands wakers out, to be
-//! woken when the lock is released: a waker is foreign code.
+//! woken, or dropped, when the lock is released: a waker is foreign code, and its drop may be that of
+//! a task, with whatever the task holds.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -33,11 +34,12 @@ impl Waiters {
         ticket
     }
 
-    /// Whom to wake may change from poll to poll.
-    pub(crate) fn wake_me_by(&mut self, ticket: Ticket, waker: &Waker) {
-        if let Some(at) = self.find(ticket) {
-            self.line[at].waker.clone_from(waker);
-        }
+    /// Whom to wake may change from poll to poll. The former one, if it has.
+    #[must_use = "dropped outside the lock"]
+    pub(crate) fn wake_me_by(&mut self, ticket: Ticket, waker: &Waker) -> Option<Waker> {
+        let at = self.find(ticket)?;
+        let mine = &mut self.line[at].waker;
+        (!mine.will_wake(waker)).then(|| std::mem::replace(mine, waker.clone()))
     }
 
     /// Grants the next in line their turn. The grant is kept for them until they leave.
@@ -63,12 +65,11 @@ impl Waiters {
     }
 
     /// Leaves the line, served or not.
-    pub(crate) fn leave(&mut self, ticket: Ticket) {
-        if let Some(waiter) = self.find(ticket).and_then(|at| self.line.remove(at))
-            && waiter.granted
-        {
-            self.granted -= 1;
-        }
+    #[must_use = "dropped outside the lock"]
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Waker> {
+        let waiter = self.line.remove(self.find(ticket)?)?;
+        self.granted -= usize::from(waiter.granted);
+        Some(waiter.waker)
     }
 
     /// How many turns are granted and not used yet.
@@ -106,12 +107,11 @@ mod tests {
         let [a, b, c] = [(); 3].map(|()| waiters.join(Waker::noop()));
         assert!(waiters.grant().is_some());
         assert!(waiters.is_granted(a) && !waiters.is_granted(b));
-        waiters.leave(b);
+        assert!(waiters.leave(b).is_some() && waiters.leave(b).is_none());
         assert!(waiters.grant().is_some());
         assert!(waiters.is_granted(c), "the turn of one who left goes to the next");
         assert_eq!(waiters.granted(), 2);
-        waiters.leave(a);
-        waiters.leave(c);
+        assert!(waiters.leave(a).is_some() && waiters.leave(c).is_some());
         assert!(waiters.is_empty() && waiters.granted() == 0 && waiters.grant().is_none());
     }
 }

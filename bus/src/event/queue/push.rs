@@ -137,14 +137,14 @@ impl BoundedEventQueue {
         if place.ticket.is_none() && !state.waiters.any_ungranted() && !self.is_full(state) {
             return Push::Accepted;
         }
-        let ticket = place.stand(state, waker);
+        let ticket = place.stand(state, then, waker);
         // A dispatcher that waits for a larger batch would wait for those who wait for it.
         then.dispatcher = state.wake_dispatcher();
         self.room_was_made(state, then);
         if !state.waiters.is_granted(ticket) {
             return Push::Waiting;
         }
-        place.leave(state);
+        place.leave(state, then);
         Push::Accepted
     }
 
@@ -161,14 +161,14 @@ impl BoundedEventQueue {
         state.rate.observe(now, delay.unwrap_or_default());
         let not_before = delay.and_then(|_| state.rate.not_before(now));
         if place.ticket.is_some() || !state.waiters.is_empty() || not_before.is_some() {
-            let ticket = place.stand(state, waker);
+            let ticket = place.stand(state, then, waker);
             if !state.waiters.is_first(ticket) {
                 return Push::Waiting;
             }
             if let Some(at) = not_before {
                 return Push::Until(at);
             }
-            place.leave(state);
+            place.leave(state, then);
             then.wake(state.waiters.first());
         }
         if self.is_full(state) {
@@ -227,16 +227,16 @@ impl BoundedEventQueue {
 
 impl Place<'_> {
     /// At the end of the line at first, then where one stands.
-    fn stand(&mut self, state: &mut State, waker: &Waker) -> Ticket {
+    fn stand(&mut self, state: &mut State, then: &mut Then, waker: &Waker) -> Ticket {
         if let Some(ticket) = self.ticket {
-            state.waiters.wake_me_by(ticket, waker);
+            then.let_go(state.waiters.wake_me_by(ticket, waker));
         }
         *self.ticket.get_or_insert_with(|| state.waiters.join(waker))
     }
 
-    fn leave(&mut self, state: &mut State) {
+    fn leave(&mut self, state: &mut State, then: &mut Then) {
         if let Some(ticket) = self.ticket.take() {
-            state.waiters.leave(ticket);
+            then.let_go(state.waiters.leave(ticket));
         }
     }
 }
@@ -246,7 +246,7 @@ impl Drop for Place<'_> {
         if self.ticket.is_some() {
             let mut then = Then::default();
             let mut state = self.queue.lock();
-            self.leave(&mut state);
+            self.leave(&mut state, &mut then);
             self.queue.room_was_made(&mut state, &mut then);
             if self.queue.is_adaptive() {
                 then.wake(state.waiters.first());

@@ -49,7 +49,8 @@ impl BoundedEventQueue {
             Take::Closed
         } else {
             let wants = if lingers.is_some() { self.full_batch() } else { 1 };
-            state.dispatcher = Some(Sleeper { waker: waker.clone(), wants });
+            let former = state.dispatcher.replace(Sleeper { waker: waker.clone(), wants });
+            then.let_go(former.map(|sleeper| sleeper.waker));
             Take::Wait(lingers)
         };
         self.room_was_made(&mut state, &mut then);
@@ -133,14 +134,14 @@ impl BoundedEventQueue {
         let mut then = Then::default();
         let mut state = self.lock();
         match debtor.ticket {
-            Some(ticket) => state.debtors.wake_me_by(ticket, task.waker()),
+            Some(ticket) => then.let_go(state.debtors.wake_me_by(ticket, task.waker())),
             None => debtor.ticket = Some(state.debtors.join(task.waker())),
         }
         // Asked first and looked at then: a step after this look finds the question.
         let occupied = self.occupied_with(&state, self.claims.ask());
         let paid = occupied <= self.config.capacity || state.intake == Intake::Closed;
         if paid && let Some(ticket) = debtor.ticket.take() {
-            state.debtors.leave(ticket);
+            then.let_go(state.debtors.leave(ticket));
         }
         then.dispatcher = state.wake_dispatcher();
         self.release(state, then);
@@ -161,7 +162,8 @@ pub(crate) struct Debtor<'q> {
 impl Drop for Debtor<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.queue.lock().debtors.leave(ticket);
+            let left = self.queue.lock().debtors.leave(ticket);
+            drop(left);
         }
     }
 }

@@ -31,11 +31,16 @@ enum Effect {
     Dropped(Envelope),
     /// An event was dropped while it waited for a slot.
     GiveUp(Arc<Cancel>),
+    LetGo(#[allow(dead_code, reason = "is dropped")] Waker),
 }
 
 impl Then {
     pub(super) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
         self.rest.extend(wakers.into_iter().map(Effect::Wake));
+    }
+    /// A waker that is not needed any more.
+    pub(super) fn let_go(&mut self, waker: Option<Waker>) {
+        self.rest.extend(waker.map(Effect::LetGo));
     }
     pub(super) fn crossed(&mut self, crossing: Option<Crossing>) {
         self.rest.extend(crossing.map(Effect::Crossed));
@@ -61,6 +66,7 @@ impl BoundedEventQueue {
                 Effect::Crossed(crossing) => self.witness.crossed(crossing),
                 Effect::Dropped(event) => self.witness.dropped(event),
                 Effect::GiveUp(event) => event.fire(),
+                Effect::LetGo(waker) => drop(waker),
             }
         }
     }
