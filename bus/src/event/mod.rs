@@ -6,7 +6,6 @@
 //! ([`completion`] tells who waits for that), or its loss ([`losses`]). [`idle`] is the moment when
 //! nothing is on its way, [`shutdown`] the end of it all.
 
-pub(crate) mod and_wait;
 pub(crate) mod completion;
 pub(crate) mod delivery;
 pub(crate) mod dispatcher;
@@ -21,10 +20,9 @@ pub(crate) mod runtime;
 pub(crate) mod shutdown;
 mod slots;
 
-pub use and_wait::{AndWait, Settled};
 pub use completion::EventFailure;
 pub use filter::{EventFilter, FilterView};
 pub use losses::DropReason;
-pub use publish::{Outcome, Publish, Published};
+pub use publish::{AndWait, Outcome, Publish, Published, Settled};
 pub use queue::{BackpressureStrategy, BoundedEventQueue, QueueMark, QueueStats};
 pub use shutdown::ShutdownReport;

@@ -1,7 +1,9 @@
 //! Publishing: from an event to the queue, waiting for room only where nothing can wait for us.
 //!
-//! [`call`] makes the envelope and pushes it, [`waiting`] waits for its turn.
+//! [`call`] makes the envelope and pushes it, [`waiting`] waits for its turn, [`and_wait`] for all that
+//! follows.
 
+mod and_wait;
 mod call;
 mod waiting;
 
@@ -14,9 +16,9 @@ use std::task::{self, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+pub use self::and_wait::{AndWait, Settled};
 use self::call::{Call, Pushed};
 use self::waiting::Waiting;
-use super::and_wait::AndWait;
 use super::completion::Completion;
 use super::{dispatcher, filter};
 use crate::core::Core;

@@ -8,10 +8,10 @@ use std::task::{self, Poll, ready};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
-use super::completion::EventFailure;
-use super::publish::{Outcome, Publish, Published};
+use super::{Outcome, Publish, Published};
 use crate::core::Core;
 use crate::error::{HandlersFailed, PublishError};
+use crate::event::completion::EventFailure;
 use crate::message::MessageId;
 use crate::pipeline::cancel::WaitsInside;
 use crate::pipeline::frame;
