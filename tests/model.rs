@@ -24,6 +24,8 @@ mod log;
 mod numbers;
 #[path = "model/oracle.rs"]
 mod oracle;
+#[path = "model/plain.rs"]
+mod plain;
 #[path = "model/play.rs"]
 mod play;
 #[path = "model/publishers.rs"]

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use bus::{Event, MessageBus, Outcome, OwnedContext, PublishError, Published, event};
+use bus::{Context, Event, MessageBus, Outcome, PublishError, Published, event};
 
 use super::log::Answer;
 use super::scenario::Kind;
@@ -77,7 +77,7 @@ pub(crate) fn try_publish(bus: &impl MessageBus, card: Card) -> Answer {
 }
 
 /// Publishes the card if the handler succeeds.
-pub(crate) fn emit(cx: &OwnedContext, card: Card) {
+pub(crate) fn emit(cx: &Context, card: Card) {
     of_kind!(card.kind, E => cx.emit(E::new(card)));
 }
 

@@ -10,15 +10,20 @@ use bus::{Bus, EventHandlerFailedEvent, HandlerOptions, MessageId, OwnedContext}
 
 use super::events::{Card, Carries, emit, of_kind, polled, publish, try_publish};
 use super::log::{Answer, By, Fact, How as Ended, RunId};
-use super::scenario::{Course, End, How, KINDS, Kind, Step};
+use super::scenario::{Course, End, Handler, How, KINDS, Kind, Step};
 use super::world::World;
 
 /// How deep handlers answer events with events.
 const DEEPEST: u8 = 2;
 
 /// The name of a handler, unique in its scenario.
-pub(crate) fn name(kind: Kind, handler: usize, priority: i32) -> String {
-    format!("{kind:?}{handler} (priority {priority})")
+pub(crate) fn name(kind: Kind, index: usize, handler: &Handler) -> String {
+    match (handler.plain, kind) {
+        (true, Kind::A) => "plain_a".to_owned(),
+        (true, Kind::B) => "plain_b".to_owned(),
+        (true, Kind::C) => "plain_c".to_owned(),
+        (false, _) => format!("{kind:?}{index} (priority {})", handler.priority),
+    }
 }
 
 /// Registers the handlers of the scenario.
@@ -26,7 +31,11 @@ pub(crate) fn register(bus: &Bus, world: &Arc<World>) {
     for kind in KINDS {
         for (index, handler) in world.scenario.handlers_of(kind).iter().enumerate() {
             let options = HandlerOptions::new().priority(handler.priority);
-            let options = options.name(name(kind, index, handler.priority));
+            if handler.plain {
+                // Part of the bus since it was built.
+                continue;
+            }
+            let options = options.name(name(kind, index, handler));
             of_kind!(kind, E => register_one::<E>(bus, options, Worker {
                 world: Arc::clone(world),
                 index,
@@ -60,7 +69,7 @@ struct Worker {
 /// What a handler of the scenario fails and panics with.
 #[derive(Debug, thiserror::Error)]
 #[error("the scenario says so")]
-struct Deliberate;
+pub(crate) struct Deliberate;
 
 impl Worker {
     async fn run(&self, card: Card, cx: OwnedContext) -> Result<(), Deliberate> {
@@ -96,12 +105,12 @@ impl Worker {
                 }
                 Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
                 Step::Publish { how, kind, events } => {
-                    for child in self.children(card, kind, events) {
+                    for child in children(&self.world, card, kind, events) {
                         self.publish(how, child, cx, run).await;
                     }
                 }
                 Step::Emit { kind, events } => {
-                    for child in self.children(card, kind, events) {
+                    for child in children(&self.world, card, kind, events) {
                         self.world.log.note(Fact::Emitted { run, card: child });
                         emit(cx, child);
                     }
@@ -111,13 +120,6 @@ impl Worker {
         if course.end == End::Hang {
             pending::<()>().await;
         }
-    }
-
-    fn children(&self, card: Card, kind: Kind, events: u8) -> impl Iterator<Item = Card> {
-        let depth = card.depth + 1;
-        let events = if depth > DEEPEST { 0 } else { events };
-        (0..events)
-            .map_while(move |_| self.world.id_for_handler().map(|id| Card { id, kind, depth }))
     }
 
     async fn publish(&self, how: How, card: Card, cx: &OwnedContext, run: RunId) {
@@ -136,20 +138,32 @@ impl Worker {
     }
 }
 
+/// The events that a handler answers an event with.
+pub(crate) fn children(
+    world: &World,
+    card: Card,
+    kind: Kind,
+    events: u8,
+) -> impl Iterator<Item = Card> {
+    let depth = card.depth + 1;
+    let events = if depth > DEEPEST { 0 } else { events };
+    (0..events).map_while(move |_| world.id_for_handler().map(|id| Card { id, kind, depth }))
+}
+
 /// A run of a handler in the log. Dropped before its end, it was cut.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     world: &'a World,
-    id: RunId,
+    pub(crate) id: RunId,
     ended: bool,
 }
 
 impl<'a> Run<'a> {
-    fn begin(world: &'a World, card: Card, handler: usize, id: MessageId) -> Self {
+    pub(crate) fn begin(world: &'a World, card: Card, handler: usize, id: MessageId) -> Self {
         let id = world.log.note(Fact::Began { card, handler, id });
         Self { world, id, ended: false }
     }
 
-    fn end(&mut self, how: Ended) {
+    pub(crate) fn end(&mut self, how: Ended) {
         self.ended = true;
         self.world.log.note(Fact::Ended { run: self.id, how });
     }

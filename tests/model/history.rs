@@ -130,7 +130,7 @@ impl<'a> History<'a> {
     }
 
     pub(crate) fn name(&self, card: Card, handler: usize) -> String {
-        handlers::name(card.kind, handler, self.handlers_of(card)[handler].priority)
+        handlers::name(card.kind, handler, &self.handlers_of(card)[handler])
     }
 
     pub(crate) fn name_of(&self, run: &Run) -> String {

@@ -9,6 +9,7 @@ use bus::Bus;
 use super::handlers;
 use super::log::{Entry, Fact};
 use super::numbers::{Farewell, Numbers};
+use super::plain;
 use super::publishers::Publisher;
 use super::scenario::{Ending, Scenario, Time};
 use super::world::World;
@@ -75,7 +76,8 @@ fn begin(world: &Arc<World>) -> Result<(Bus, Publishers), String> {
         _ => (DRAIN, Duration::from_secs(1)),
     };
     let settings = &scenario.settings;
-    let bus = Bus::builder()
+    let bus = plain::add(Bus::builder(), scenario)
+        .provide(plain::Shared(Arc::clone(world)))
         // A plain thread may be the first to publish.
         .runtime(tokio::runtime::Handle::current())
         .without_registered()

@@ -66,6 +66,8 @@ pub(crate) const KINDS: [Kind; 3] = [Kind::A, Kind::B, Kind::C];
 #[derive(Debug, Clone)]
 pub(crate) struct Handler {
     pub(crate) priority: i32,
+    /// A plain function, registered at link time: at most one for a kind, and the last.
+    pub(crate) plain: bool,
     /// At least one: the event's id picks, so that a handler does not always do the same.
     pub(crate) courses: Vec<Course>,
 }

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use proptest::collection::vec;
+use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy as Generate, any, prop_oneof};
 use proptest::sample::select;
 use proptest::strategy::BoxedStrategy;
@@ -20,7 +21,13 @@ const MOST_AT_ONCE: RangeInclusive<u8> = 1..=12;
 const LONG_MS: u64 = 20_000;
 
 pub(crate) fn scenario(time: Time) -> impl Generate<Value = Scenario> {
-    let handlers = || vec(handler(time), 0..=4);
+    let handlers = || {
+        let plain = weighted(0.4, plain_handler());
+        (vec(handler(time), 0..=4), plain).prop_map(|(mut handlers, plain)| {
+            handlers.extend(plain);
+            handlers
+        })
+    };
     let publishers = vec(vec(action(time), 0..=14), 1..=3);
     (settings(time), [handlers(), handlers(), handlers()], publishers, ending(time)).prop_map(
         |(settings, handlers, publishers, ending)| Scenario {
@@ -70,8 +77,27 @@ fn kind() -> impl Generate<Value = Kind> {
 }
 
 fn handler(time: Time) -> impl Generate<Value = Handler> {
-    (select(&PRIORITIES[..]), vec(course(time), 1..=2))
-        .prop_map(|(priority, courses)| Handler { priority, courses })
+    (select(&PRIORITIES[..]), vec(course(time), 1..=2)).prop_map(|(priority, courses)| Handler {
+        priority,
+        plain: false,
+        courses,
+    })
+}
+
+/// What a plain function can do: it never waits.
+fn plain_handler() -> impl Generate<Value = Handler> {
+    let how = select(&[How::TryPublish, How::OfTheBus][..]);
+    let step = prop_oneof![
+        (how, kind(), 1..=3_u8).prop_map(|(how, kind, events)| Step::Publish { how, kind, events }),
+        (kind(), 1..=3_u8).prop_map(|(kind, events)| Step::Emit { kind, events }),
+    ];
+    let end = prop_oneof![4 => Just(End::Succeed), 1 => Just(End::Fail), 1 => Just(End::Panic)];
+    let course = (vec(step, 0..=2), end).prop_map(|(steps, end)| Course { steps, end });
+    (select(&PRIORITIES[..]), vec(course, 1..=2)).prop_map(|(priority, courses)| Handler {
+        priority,
+        plain: true,
+        courses,
+    })
 }
 
 fn course(time: Time) -> BoxedStrategy<Course> {
