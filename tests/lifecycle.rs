@@ -147,6 +147,33 @@ async fn announcements_never_displace_the_users_events() {
     assert_eq!(*mine.lock().unwrap(), (0..10).collect::<Vec<_>>());
 }
 
+/// Listeners that never end use up slots of their own: the user's handlers have theirs.
+#[tokio::test(start_paused = true)]
+async fn slow_listeners_do_not_delay_the_users_events() {
+    #[event]
+    struct Ours;
+    let bus = Bus::builder().concurrency(2).event_timeout(None).build().unwrap();
+    let mine = std::sync::Arc::new(Mutex::new(0));
+    bus.register_event_handler(|_: std::sync::Arc<CommandStartedEvent>, _| {
+        std::future::pending::<()>()
+    });
+    bus.register_event_handler({
+        let mine = std::sync::Arc::clone(&mine);
+        move |_: std::sync::Arc<Ours>, _| {
+            let mine = std::sync::Arc::clone(&mine);
+            async move {
+                tokio::task::yield_now().await;
+                *mine.lock().unwrap() += 1;
+            }
+        }
+    });
+    for _ in 0..50 {
+        let _ = bus.execute(Fails).await;
+        bus.publish(Ours).and_wait().await.unwrap();
+    }
+    assert_eq!(*mine.lock().unwrap(), 50);
+}
+
 /// A handler of failures that fails is a failure of which nobody is told, else there were no end.
 #[tokio::test(start_paused = true)]
 async fn a_failing_listener_of_failures_is_not_announced() {

@@ -34,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) queue: BoundedEventQueue,
     /// How many handler runs of events may be pending.
     pub(crate) slots: Semaphore,
+    /// As many again, of handlers of the bus's own events.
+    pub(crate) own_slots: Semaphore,
     pub(crate) losses: Losses,
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,

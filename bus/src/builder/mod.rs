@@ -156,6 +156,7 @@ impl Builder {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             queue: queue(self.queue, &self.settings, me.clone()),
             slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
+            own_slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
             losses: Losses::default(),
             settings: self.settings,
             table: Table::new(plans),

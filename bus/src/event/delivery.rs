@@ -52,7 +52,13 @@ pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
 
 async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
     let delivery = Delivery { core, envelope, share };
-    let Some(route) = core.route(envelope.info.type_id()) else { return };
+    let Some(route) = core.route(envelope.info.type_id()) else {
+        // Its last handler was taken out just now.
+        if !envelope.lifecycle {
+            announce::unhandled(core, envelope);
+        }
+        return;
+    };
     let parking = Parking::new(&core.queue, envelope.lifecycle);
     let mut groups = pin!(async {
         for group in route.groups() {

@@ -72,19 +72,21 @@ async fn dispatch(core: &Arc<Core>) {
 /// Waits for events, and meanwhile lets go of deliveries that have ended. `false`: nothing comes
 /// any more.
 async fn next_batch(core: &Core, batch: &mut Batch, pending: &mut JoinSet<()>) -> bool {
-    let mut linger = pin!(Linger::default());
+    let mut linger = Linger::default();
     poll_fn(|task| {
         while let Poll::Ready(Some(ended)) = pending.poll_join_next(task) {
             note(core, Some(ended));
         }
         let mut patient = true;
         loop {
-            match core.queue.take(batch, task.waker(), patient) {
+            // The bus's own events are taken when there are slots for them: they wait for no other.
+            let own = core.own_slots.available_permits();
+            match core.queue.take(batch, task.waker(), own, patient) {
                 Take::Taken => return Poll::Ready(true),
                 Take::Closed => return Poll::Ready(false),
                 Take::Wait(None) => return Poll::Pending,
                 Take::Wait(Some(until)) => {
-                    task::ready!(linger.as_mut().poll(core, task, until));
+                    task::ready!(linger.poll(core, task, until));
                     patient = false;
                 }
             }
@@ -101,12 +103,7 @@ struct Linger {
 }
 
 impl Linger {
-    fn poll(
-        mut self: Pin<&mut Self>,
-        core: &Core,
-        task: &mut task::Context<'_>,
-        until: Instant,
-    ) -> Poll<()> {
+    fn poll(&mut self, core: &Core, task: &mut task::Context<'_>, until: Instant) -> Poll<()> {
         if self.until != Some(until) {
             self.until = Some(until);
             self.timer = Some(Box::pin(Timer::Unarmed));
@@ -126,6 +123,10 @@ async fn next_event(core: &Core, batch: &mut Batch) -> Option<Envelope> {
         core.queue.put_down();
     }
     coop::consume_budget().await;
+    if let Some(own) = batch.own.pop_front() {
+        core.queue.put_down();
+        return Some(own);
+    }
     while core.slots.available_permits() == 0 && !core.work.abort.is_fired() {
         core.queue.put_down();
         // In line with those who wait for a slot; what is free after that is nobody's.
@@ -136,9 +137,6 @@ async fn next_event(core: &Core, batch: &mut Batch) -> Option<Envelope> {
             Poll::Pending => abort.as_mut().poll(task),
         })
         .await;
-    }
-    if let Some(own) = batch.own.pop_front() {
-        return Some(own);
     }
     core.queue.start_next(batch)
 }

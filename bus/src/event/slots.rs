@@ -1,5 +1,7 @@
 //! Slots: how many handler runs may be pending at once, on the bus and for a handler.
 //!
+//! The bus's own events have slots of their own, so that they never delay the user's.
+//!
 //! A plain function is never pending and needs a slot only where its handler is limited. An event
 //! whose handler has to wait counts as queued again, see [`Parking`]; it holds up no other handler.
 
@@ -32,7 +34,8 @@ impl<'a> Slot<'a> {
         plan: &'a Plan,
         parking: &'a Parking<'a>,
     ) -> Result<Self, GivenUp> {
-        let of_bus = if plan.is_plain { None } else { Some(&core.slots) };
+        let of_bus = if parking.is_own() { &core.own_slots } else { &core.slots };
+        let of_bus = if plan.is_plain { None } else { Some(of_bus) };
         let needs = Needs([plan.slots.as_ref(), of_bus]);
         if let Some(held) = needs.now() {
             return Ok(Self { needs, held });

@@ -108,7 +108,7 @@ fn dispatch(queue: &BoundedEventQueue, enough: usize) -> Vec<u32> {
     let mut started = Vec::new();
     let mut batch = Batch::default();
     while started.len() < enough {
-        let open = block_on(poll_fn(|task| match queue.take(&mut batch, task.waker(), true) {
+        let open = block_on(poll_fn(|task| match queue.take(&mut batch, task.waker(), 1, true) {
             Take::Taken => Poll::Ready(true),
             Take::Closed => Poll::Ready(false),
             Take::Wait(_) => Poll::Pending,

@@ -54,6 +54,11 @@ impl<'q> Parking<'q> {
         }
     }
 
+    /// Is it an event of the bus's own?
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
+    }
+
     /// The dispatcher has started it, and turns to the next.
     pub(crate) fn leave_hand(&self) {
         self.in_hand.store(false, Ordering::Relaxed);

@@ -32,12 +32,12 @@ pub(crate) enum Take {
 
 impl BoundedEventQueue {
     /// Takes what is there, up to `batch_size`, into a batch that has been started to the last; and
-    /// groups it by type. `patient`: may wait for more.
-    pub(crate) fn take(&self, batch: &mut Batch, waker: &Waker, patient: bool) -> Take {
+    /// groups it by type. `own`: at most so many of the bus's own. `patient`: may wait for more.
+    pub(crate) fn take(&self, batch: &mut Batch, waker: &Waker, own: usize, patient: bool) -> Take {
         let mut then = Then::default();
         let mut state = self.lock();
         state.counts.visits += 1;
-        let own = state.own.len().min(self.config.batch_size);
+        let own = own.min(state.own.len()).min(self.config.batch_size);
         batch.own.extend(state.own.drain(..own));
         let lingers = if patient { self.lingers_until(&state) } else { None };
         if lingers.is_none() {
