@@ -357,3 +357,31 @@ fn idle_is_exact_on_many_threads() {
         }
     });
 }
+
+/// As above, with one event at a time on its way: each publishes the next as the last thing it does,
+/// so that there is no moment without one, and a count that is read carelessly would see none.
+#[test]
+fn idle_is_exact_between_an_event_and_the_next() {
+    #[event]
+    struct Link(u32);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let last = Arc::new(AtomicUsize::new(0));
+    let bus = Bus::builder().without_registered().build().unwrap();
+    let ends = Arc::clone(&last);
+    bus.register_event_handler(move |event: Arc<Link>, cx: bus::OwnedContext| {
+        match event.0 {
+            0 => {
+                ends.fetch_add(1, Ordering::SeqCst);
+            }
+            n => cx.emit(Link(n - 1)),
+        }
+        std::future::ready(())
+    });
+    runtime.block_on(async {
+        for round in 1..=3_000 {
+            bus.publish(Link(50)).await.unwrap();
+            bus.idle().await;
+            assert_eq!(last.load(Ordering::SeqCst), round, "idle in the middle of a chain");
+        }
+    });
+}
