@@ -14,8 +14,8 @@ use loom::sync::Arc as Shared;
 use loom::thread;
 
 use super::{
-    BackpressureStrategy, Batch, BoundedEventQueue, Crossing, Intake, Push, QueueConfig, Refused,
-    Take, Witness,
+    BackpressureStrategy, Batch, BoundedEventQueue, Crossing, Intake, Parking, Push, QueueConfig,
+    Refused, Take, Witness,
 };
 use crate::clock::{Clock, Sleep};
 use crate::envelope::Envelope;
@@ -285,5 +285,25 @@ fn who_waits_for_room_is_told_of_the_end() {
         assert!(shutting_down.is_empty(), "what is queued may still be handled");
         assert_eq!(publisher.join().expect("no panic"), Err(Refused::ShuttingDown));
         assert_eq!(queue.limit_intake(Intake::Closed).len(), 1);
+    });
+}
+
+#[test]
+fn an_event_that_waits_for_a_slot_begins_or_is_dropped_and_never_both() {
+    model(3, || {
+        let queue = queue(1, BackpressureStrategy::DropOldest);
+        let parking = Parking::new(&queue, false);
+        parking.leave_hand();
+        let waits = parking.wait().expect("the queue is open");
+        assert_eq!(queue.len(), 1, "it is queued while it waits");
+        let dropper = {
+            let queue = Shared::clone(&queue);
+            thread::spawn(move || queue.push(event(1)).map_err(|(_, why)| why))
+        };
+        let begins = waits.end().is_ok();
+        let dropped = dropper.join().expect("no panic").expect("there is always room");
+        assert_eq!(begins, dropped == 0, "{dropped} were dropped, and it begins: {begins}");
+        assert_eq!(parking.is_given_up(), !begins);
+        assert_eq!(queue.len(), 1);
     });
 }
