@@ -2,9 +2,12 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Lines};
+#[cfg(unix)]
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 fn lines(program: &Path) -> Vec<String> {
     let output = Command::new(program).output().expect("cargo builds the examples with the tests");
@@ -57,68 +60,175 @@ fn backpressure_accounts_for_every_reading() {
     let printed = lines(&common::example("backpressure"));
     let row = |name: &str| -> Vec<usize> {
         let row = printed.iter().find(|line| line.starts_with(name));
-        let numbers = row.expect("a row for each strategy").split_whitespace().skip(1).take(5);
+        let numbers = row.expect("a row for each strategy").split_whitespace().skip(1).take(6);
         numbers.map(|number| number.parse().expect("a number")).collect()
     };
-    // Accepted, refused, dropped, stored, the largest queue.
-    assert_eq!(row("Block"), [1200, 0, 0, 1200, 200]);
+    // Published, refused, dropped, handled, the largest queue, waited.
+    let block = row("Block");
+    assert_eq!(block[..5], [1200, 0, 0, 1200, 200]);
     let reject = row("RejectNew");
     assert!(reject[1] > 500 && reject[0] == reject[3] && reject[2] == 0, "{reject:?}");
     let drop = row("DropOldest");
     assert!(drop[1] == 0 && drop[2] > 500 && drop[3] + drop[2] == 1200, "{drop:?}");
     let adaptive = row("AdaptiveRateLimit");
     assert!(adaptive[0] == adaptive[3] && adaptive[1] < reject[1] / 10, "{adaptive:?}");
-    for row in [reject, drop, adaptive] {
+    assert!(reject[5] == 0 && drop[5] == 0 && block[5] > 0 && adaptive[5] > 0, "who waits");
+    for row in [block, reject, drop, adaptive] {
         assert_eq!((row[0] + row[1], row[4]), (1200, 200));
+        assert_eq!(row[3] + row[2], row[0], "handled and dropped is what was published");
     }
 }
 
-/// Ctrl-C, as a terminal sends it.
-#[cfg(unix)]
 #[test]
-fn shutdown_hears_ctrl_c_and_says_what_it_left() {
-    let mut service = Command::new(common::example("shutdown"))
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("cargo builds the examples with the tests");
-    let mut output = BufReader::new(service.stdout.take().expect("piped")).lines();
-    let mut until = |end: &str| -> Vec<String> {
+fn backpressure_prints_what_its_source_shows() {
+    let source = include_str!("../examples/backpressure/main.rs");
+    let (_, sample) = source.split_once("--example backpressure\n").expect("it shows a run");
+    let sample = sample.lines().take_while(|line| *line != "//! ```");
+    let sample = sample.map(|line| line.trim_start_matches("//!").trim_start());
+    assert_eq!(lines(&common::example("backpressure")), sample.collect::<Vec<_>>());
+}
+
+#[test]
+fn backpressure_refuses_arguments() {
+    assert_eq!(ended("backpressure", &["--help"]).0, Some(0));
+    let (code, error) = ended("backpressure", &["--fast"]);
+    assert!(code == Some(2) && error.contains("`--fast` is not understood"), "{code:?} {error}");
+}
+
+/// The exit code of an example, and what it printed as error.
+fn ended<A: AsRef<OsStr>>(example: &str, args: &[A]) -> (Option<i32>, String) {
+    let output = Command::new(common::example(example)).args(args).output();
+    let output = output.expect("cargo builds the examples with the tests");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// The example `shutdown` at work. Does not outlive its test.
+struct Service {
+    child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Service {
+    fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(common::example("shutdown"));
+        let child = command.args(args).stdout(Stdio::piped()).spawn();
+        let mut child = child.expect("cargo builds the examples with the tests");
+        let output = BufReader::new(child.stdout.take().expect("piped")).lines();
+        Self { child, output }
+    }
+
+    /// The lines up to one that begins so.
+    fn until(&mut self, start: &str) -> Vec<String> {
         let mut seen = Vec::new();
-        for line in output.by_ref().map(|line| line.expect("text")) {
+        for line in self.output.by_ref().map(|line| line.expect("text")) {
             seen.push(line);
-            if seen.last().is_some_and(|line| line.starts_with(end)) {
+            if seen.last().is_some_and(|line| line.starts_with(start)) {
                 return seen;
             }
         }
-        panic!("no {end:?} in {seen:#?}");
-    };
-    until("upload 1");
-    let pid = service.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status().expect("there is `kill`");
-    assert!(sent.success());
-    until("shutting down");
-    let end = until("shut down: ");
-    assert!(end.iter().any(|line| line.contains("the intake is closed")), "{end:#?}");
-    assert!(end.iter().any(|line| line.starts_with("watch: asked to stop")), "{end:#?}");
-    let report = end.last().expect("the line that was waited for");
+        panic!("no {start:?} in {seen:#?}");
+    }
+
+    /// Ctrl-C, as a terminal sends it.
+    #[cfg(unix)]
+    fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status().expect("there is `kill`");
+        assert!(sent.success());
+    }
+
+    /// What else it prints, and the exit code.
+    fn end(mut self) -> (Vec<String>, Option<i32>) {
+        let rest = self.output.by_ref().map(|line| line.expect("text")).collect();
+        (rest, self.child.wait().expect("it has ended").code())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Where it has ended, there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Accepted, completed, failed, dropped, cut off: every job is in the report.
+fn account(line: &str) -> [u64; 5] {
+    let words = line.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
+    let numbers: Vec<u64> = words.map(|word| word.parse().expect("digits")).collect();
+    let numbers: [u64; 5] = numbers.try_into().expect("five numbers");
+    let [accepted, ends @ ..] = numbers;
+    assert_eq!(ends.iter().sum::<u64>(), accepted, "{line}");
+    numbers
+}
+
+#[cfg(unix)]
+#[test]
+fn shutdown_hears_ctrl_c_and_says_what_it_left() {
+    let mut service = Service::start(&[]);
+    service.until("upload 1");
+    service.interrupt();
+    service.until("shutting down");
+    let drain = service.until("shut down: ");
+    assert!(drain.iter().any(|line| line.contains("the bus is shutting down")), "{drain:#?}");
+    assert!(drain.iter().any(|line| line.starts_with("watch: asked to stop")), "{drain:#?}");
+    let report = drain.last().expect("the line that was waited for");
     assert!(report.ends_with(" 0 failed, cut off: stuck"), "{report}");
-    assert_eq!(service.wait().expect("it has ended").code(), Some(3));
+    let (rest, code) = service.end();
+    let [_, completed, failed, dropped, cut_off] = account(&rest[0]);
+    assert!(completed >= 3 && (failed, dropped, cut_off) == (0, 0, 1), "{rest:?}");
+    assert_eq!(rest[1..], ["`stuck` did not stop when it was asked to"]);
+    assert_eq!(code, Some(3));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_ends_shutdown_at_once() {
+    // `--seconds` does not take Ctrl-C away.
+    let mut service = Service::start(&["--seconds", "3600"]);
+    service.until("at work");
+    service.interrupt();
+    service.until("shutting down");
+    service.interrupt();
+    let (rest, code) = service.end();
+    assert_eq!(code, Some(130), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.starts_with("shut down")), "no report: {rest:?}");
+}
+
+#[test]
+fn shutdown_ends_by_itself_and_its_exit_code_says_how() {
+    let run = |args: &[&str]| {
+        let (lines, code) = Service::start(args).end();
+        let jobs = lines.iter().find(|line| line.contains(" jobs accepted: "));
+        (code, account(jobs.unwrap_or_else(|| panic!("no account in {lines:#?}"))))
+    };
+    let (code, [.., cut_off]) = run(&["--seconds", "1"]);
+    assert_eq!((code, cut_off), (Some(3), 1));
+    let (code, [accepted, completed, ..]) = run(&["--seconds", "1", "--no-stuck"]);
+    assert_eq!((code, completed), (Some(0), accepted), "nothing is left");
 }
 
 #[test]
 fn shutdown_refuses_arguments_that_it_does_not_know() {
-    let run = |args: &[&str]| {
-        let output = Command::new(common::example("shutdown")).args(args).output();
-        let output = output.expect("cargo builds the examples with the tests");
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
     for (args, text) in [
         (&["--seconds"][..], "needs a number"),
         (&["--seconds", "soon"], "`soon` is not a number"),
+        (&["--seconds", "-1"], "`-1` is not a number"),
         (&["now"], "`now` is not understood"),
+        (&["now", "--help"], "`now` is not understood"),
     ] {
-        let (code, error) = run(args);
+        let (code, error) = ended("shutdown", args);
         assert!(code == Some(2) && error.contains(text), "{args:?}: {code:?} {error}");
     }
-    assert_eq!(run(&["--help"]).0, Some(0));
+    assert_eq!(ended("shutdown", &["--help"]).0, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_no_text_are_refused_too() {
+    let no_text = OsStr::from_bytes(b"\xff");
+    for example in ["backpressure", "shutdown"] {
+        let (code, error) = ended(example, &[no_text]);
+        assert!(code == Some(2) && error.contains("is not understood"), "{code:?} {error}");
+    }
 }
