@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bus::{Bus, CommandErrorKind, Context, PublishErrorKind, Res, command, event, handler};
+use bus::{
+    Bus, CommandErrorKind, Context, OwnedContext, PublishErrorKind, Res, command, event, handler,
+};
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -192,4 +194,35 @@ fn the_runtime_given_to_the_builder_is_used() {
 async fn a_bus_that_was_never_used_shuts_down() {
     let (bus, _) = bus();
     assert!(bus.shutdown().await.is_clean());
+}
+
+/// A handler that blocks its thread cannot be cut off, and the report does not pretend that it was.
+#[test]
+fn a_handler_that_blocks_its_thread_is_counted_as_left() {
+    #[event]
+    struct Blocks;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let ended = Arc::new(std::sync::Mutex::new(ended));
+    let milli = Duration::from_millis(1);
+    let bus = Bus::builder().shutdown_timeout(milli, 20 * milli).build().unwrap();
+    let (begin, begun) = std::sync::mpsc::channel();
+    bus.register_event_handler(move |_: Arc<Blocks>, _: OwnedContext| {
+        let (ended, begin) = (Arc::clone(&ended), begin.clone());
+        async move {
+            tokio::task::yield_now().await;
+            begin.send(()).expect("the test waits for it");
+            // Until the test is over.
+            let _ = ended.lock().unwrap().recv();
+        }
+    });
+    runtime.block_on(async {
+        bus.publish(Blocks).await.unwrap();
+    });
+    begun.recv().unwrap();
+    let report = runtime.block_on(bus.shutdown());
+    drop(end);
+    assert_eq!((report.events_left, report.is_clean()), (1, false), "{report}");
+    assert!(report.to_string().ends_with("1 events left running"), "{report}");
 }

@@ -25,6 +25,8 @@ pub struct ShutdownReport {
     pub dropped: u64,
     /// Handlers of events that were cut off, by name.
     pub abandoned: Vec<String>,
+    /// Events whose handlers were still at work at the end, since they block their thread.
+    pub events_left: u64,
     /// Commands that were still at work at the end.
     pub commands_left: u64,
 }
@@ -33,19 +35,23 @@ impl ShutdownReport {
     /// Was nothing left behind?
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.dropped == 0 && self.abandoned.is_empty() && self.commands_left == 0
+        let Self { dropped, abandoned, events_left, commands_left, .. } = self;
+        *dropped == 0 && abandoned.is_empty() && *events_left == 0 && *commands_left == 0
     }
 }
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { completed, failed, dropped, abandoned, commands_left } = self;
+        let Self { completed, failed, dropped, abandoned, events_left, commands_left } = self;
         write!(f, "shut down: {completed} handler runs completed, {failed} failed")?;
         if *dropped > 0 {
             write!(f, ", {dropped} events dropped")?;
         }
         if !abandoned.is_empty() {
             write!(f, ", cut off: {}", abandoned.join(", "))?;
+        }
+        if *events_left > 0 {
+            write!(f, ", {events_left} events left running")?;
         }
         if *commands_left > 0 {
             write!(f, ", {commands_left} commands left running")?;
@@ -80,6 +86,7 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
         failed: core.counters.failed.sum(),
         dropped: core.queue.stats().dropped - dropped,
         abandoned: lock(&core.work.abandoned).clone(),
+        events_left: core.in_flight(),
         commands_left: core.work.commands(),
     }
 }
