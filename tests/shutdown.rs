@@ -196,6 +196,26 @@ async fn a_bus_that_was_never_used_shuts_down() {
     assert!(bus.shutdown().await.is_clean());
 }
 
+/// A handler that goes on for long hears that the end has begun, and the drain need not wait for
+/// its time to be over.
+#[tokio::test(start_paused = true)]
+async fn a_handler_hears_that_the_shutdown_has_begun() {
+    #[event]
+    struct Consume;
+    let (bus, _) = bus();
+    bus.register_event_handler(|_: Arc<Consume>, cx: OwnedContext| async move {
+        assert!(!cx.is_shutting_down());
+        cx.shutting_down().await;
+        assert!(cx.is_shutting_down() && !cx.is_cancelled());
+    });
+    bus.publish(Consume).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let start = tokio::time::Instant::now();
+    let report = bus.shutdown().await;
+    assert!(report.is_clean() && report.failed == 0, "{report}");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
 /// A handler that blocks its thread cannot be cut off, and the report does not pretend that it was.
 #[test]
 fn a_handler_that_blocks_its_thread_is_counted_as_left() {

@@ -77,6 +77,8 @@ pub(crate) struct Work {
     pub(crate) commands_ended: Sharded,
     pub(crate) deliveries_ended: Sharded,
     closing: AtomicBool,
+    /// Tells handlers of it.
+    pub(crate) shutting_down: Cancel,
     /// Past the end: what still runs is cut off.
     pub(crate) abort: Cancel,
     pub(crate) dispatching: AtomicBool,
@@ -169,6 +171,7 @@ impl Work {
 
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
+        self.shutting_down.fire();
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -132,6 +132,19 @@ impl Context {
         .await;
     }
 
+    /// Is the bus shutting down? Handlers may finish, publish and execute meanwhile; one that would go
+    /// on for long should come to its end now, and is [cancelled](Self::is_cancelled) when the drain
+    /// is over.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.core().work.shutting_down.is_fired()
+    }
+
+    /// Resolves when [`is_shutting_down`](Self::is_shutting_down) is true. Cancel-safe.
+    pub async fn shutting_down(&self) {
+        self.core().work.shutting_down.fired().await;
+    }
+
     /// Keeps a value for the rest of this call, one of each type; returns the former one.
     pub fn insert<T: Send + Sync + 'static>(&self, value: T) -> Option<Arc<T>> {
         let mut extensions = lock(&self.scratch().extensions);
