@@ -9,7 +9,7 @@ use std::time::Duration;
 use bus::{BackpressureStrategy, Bus, Outcome, WeakBus, event};
 
 #[event]
-struct Plain(usize);
+struct Plain;
 #[event]
 struct Slow;
 
@@ -24,7 +24,7 @@ fn build(configure: impl FnOnce(bus::Builder, Arc<OnceLock<WeakBus>>) -> bus::Bu
 fn publish_into(this: &OnceLock<WeakBus>) {
     let bus = this.get().and_then(WeakBus::upgrade);
     if let Some(bus) = bus {
-        let _ = bus.try_publish(Plain(0));
+        let _ = bus.try_publish(Plain);
     }
 }
 
@@ -89,7 +89,7 @@ async fn destructors_of_events_may_publish() {
 }
 
 /// A waker that holds a future of the same queue, and drops it with itself.
-struct Holder(Mutex<Option<Held>>);
+struct Holder(#[allow(dead_code, reason = "is dropped")] Mutex<Held>);
 type Held = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 impl Wake for Holder {
     fn wake(self: Arc<Self>) {}
@@ -114,7 +114,7 @@ async fn dropping_a_waker_may_drop_what_waits_in_the_same_line() {
     // The outer future waits with a waker that holds the inner one, and then with another: the
     // former waker is dropped, the inner future with it, which leaves the line.
     let mut outer = waits(bus.clone());
-    let holder = Waker::from(Arc::new(Holder(Mutex::new(Some(inner)))));
+    let holder = Waker::from(Arc::new(Holder(Mutex::new(inner))));
     assert!(outer.as_mut().poll(&mut std::task::Context::from_waker(&holder)).is_pending());
     drop(holder);
     assert!(outer.as_mut().poll(noop).is_pending());
