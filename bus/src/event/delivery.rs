@@ -87,6 +87,7 @@ struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     /// Runs a handler that is a plain function, without a future.
+    #[inline]
     fn handle_at_once(&self, plan: &Plan) {
         let Some(deliver) = plan.deliver else { return };
         let mut run = pin!(Run::new(self.core, self.seed(plan)));
@@ -112,6 +113,7 @@ impl<'a> Delivery<'a> {
         self.conclude(plan, run.context(), answer);
     }
 
+    #[inline]
     fn seed(&self, plan: &Plan) -> Seed {
         let Self { core, envelope, share } = self;
         let parent = envelope.origin.as_ref();
@@ -133,6 +135,7 @@ impl<'a> Delivery<'a> {
         seed
     }
 
+    #[inline]
     fn conclude(&self, plan: &Plan, context: &Context, answer: Result<EventOutcome, Failure>) {
         let Self { core, envelope, share } = self;
         let failure = match answer {

@@ -24,6 +24,7 @@ use crate::pipeline::run::panic_text;
 use crate::resilience::timer::Timer;
 
 /// Starts the dispatcher if it does not run and there is a runtime to run on; else events wait.
+#[inline]
 pub(crate) fn start(core: &Core) {
     if core.work.dispatching.load(Ordering::Acquire) {
         return;

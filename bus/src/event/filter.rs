@@ -109,6 +109,7 @@ pub(crate) enum KeptOut {
 }
 
 /// Asks the filters, in the order in which they were given; the first that says no decides.
+#[inline]
 pub(crate) fn ask(core: &Core, envelope: &Envelope) -> Result<(), KeptOut> {
     let view = FilterView(envelope);
     for filter in &core.settings.filters {

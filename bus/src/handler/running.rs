@@ -29,14 +29,12 @@ pub struct Running<T> {
 
 /// A place for a future whose type only the place knows.
 trait Place: Send {
-    /// Which futures fit.
-    fn holds(&self) -> TypeId;
     /// `future`: an `Option` of such a future, which is taken.
     fn fill(self: Pin<&mut Self>, future: &mut dyn Any);
     /// `answer`: an `Option` of what the future gives, which is set.
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>, answer: &mut dyn Any) -> Poll<()>;
-    fn clear(self: Pin<&mut Self>);
-    fn is_small(&self) -> bool;
+    /// Drops the future. Says for which futures the place may be kept, if it may.
+    fn clear(self: Pin<&mut Self>) -> Option<TypeId>;
 }
 
 pin_project! {
@@ -50,10 +48,6 @@ impl<F> Place for Cell<F>
 where
     F: Future<Output: 'static> + Send + 'static,
 {
-    fn holds(&self) -> TypeId {
-        TypeId::of::<F>()
-    }
-
     fn fill(self: Pin<&mut Self>, future: &mut dyn Any) {
         match future.downcast_mut::<Option<F>>() {
             Some(future) => self.project().future.set(future.take()),
@@ -71,22 +65,20 @@ where
         Poll::Ready(())
     }
 
-    fn clear(self: Pin<&mut Self>) {
+    fn clear(self: Pin<&mut Self>) -> Option<TypeId> {
         self.project().future.set(None);
-    }
-
-    fn is_small(&self) -> bool {
-        size_of::<F>() <= LARGE
+        (size_of::<F>() <= LARGE).then(TypeId::of::<F>)
     }
 }
 
-type Places = [Option<Pin<Box<dyn Place>>>; KEPT];
+type Places = [Option<(TypeId, Pin<Box<dyn Place>>)>; KEPT];
 
 thread_local! {
     static PLACES: RefCell<Places> = const { RefCell::new([const { None }; KEPT]) };
 }
 
 /// Where a thread keeps the place for such futures.
+#[inline]
 fn index(holds: TypeId) -> usize {
     let hash = BuildHasherDefault::<TypeIdHasher>::default().hash_one(holds);
     // The remainder is below `KEPT`.
@@ -101,10 +93,10 @@ where
     let holds = TypeId::of::<F>();
     let kept = PLACES.try_with(|places| {
         let kept = &mut places.borrow_mut()[index(holds)];
-        if kept.as_ref().is_some_and(|place| place.holds() == holds) { kept.take() } else { None }
+        if kept.as_ref().is_some_and(|(other, _)| *other == holds) { kept.take() } else { None }
     });
     let place = match kept.ok().flatten() {
-        Some(mut place) => {
+        Some((_, mut place)) => {
             place.as_mut().fill(&mut Some(future));
             place
         }
@@ -131,13 +123,10 @@ impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         let Some(mut place) = self.place.take() else { return };
         // A destructor of the user's: if it panics, the place goes with it.
-        place.as_mut().clear();
-        if place.is_small() {
+        if let Some(holds) = place.as_mut().clear() {
             // What is replaced is empty, and is dropped here. A thread that ends keeps nothing.
-            let _ = PLACES.try_with(|places| {
-                let at = index(place.holds());
-                places.borrow_mut()[at].replace(place)
-            });
+            let _ =
+                PLACES.try_with(|places| places.borrow_mut()[index(holds)].replace((holds, place)));
         }
     }
 }

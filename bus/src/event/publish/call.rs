@@ -51,6 +51,7 @@ impl Call<'_> {
     }
 
     /// Pushes the event, without waiting; gives it back if it is refused.
+    #[inline]
     pub(super) fn push(&self, event: Envelope) -> Result<Published, (Envelope, Refused)> {
         let (core, id) = (self.core, event.id);
         let outcome = match &self.origin {
@@ -75,6 +76,7 @@ impl Call<'_> {
 
     /// As `push`, or the event may wait for its turn. Only calls from outside any handler wait, and
     /// only where the strategy says so.
+    #[inline]
     pub(super) fn push_or_wait(&self, event: Envelope) -> Pushed {
         let strategy = match self.origin {
             None => self.core.queue.config.strategy,

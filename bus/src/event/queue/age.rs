@@ -18,6 +18,7 @@ pub(super) struct Ages {
 }
 
 impl Ages {
+    #[inline]
     pub(super) fn pushed(&mut self, now: impl FnOnce() -> Instant) {
         if self.first == self.next {
             self.readings.clear();

@@ -31,11 +31,13 @@ pub(crate) struct InBatch(usize);
 
 impl InBatch {
     /// How many have a place.
+    #[inline]
     pub(crate) fn places(self) -> usize {
         self.0 & COUNT
     }
 
     /// How many of them are not even being started.
+    #[inline]
     pub(crate) fn untouched(self) -> usize {
         self.places() - usize::from(self.0 & IN_HAND != 0)
     }
@@ -57,6 +59,7 @@ impl Claims {
         self.0.store(if asked { events | ASKED } else { events }, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn look(&self) -> InBatch {
         InBatch(self.0.load(Ordering::Acquire))
     }
@@ -77,6 +80,7 @@ impl Claims {
 
     /// The dispatcher is done with what was in its hand, and takes the next. What there was to take
     /// from is returned.
+    #[inline]
     pub(crate) fn next(&self) -> InBatch {
         self.step(|left| if left > 0 { left | IN_HAND } else { 0 })
     }
@@ -86,6 +90,7 @@ impl Claims {
         self.step(|left| left)
     }
 
+    #[inline]
     fn step(&self, to: impl Fn(usize) -> usize) -> InBatch {
         let stepped = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
             Some(to(InBatch(word).untouched()))

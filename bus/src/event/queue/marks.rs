@@ -40,6 +40,7 @@ impl Marks {
     }
 
     /// Looks at the fill: a crossing is told once.
+    #[inline]
     pub(super) fn look(&mut self, queued: usize) -> Option<Crossing> {
         let mark = if !self.is_high && queued >= self.high {
             QueueMark::High

@@ -195,17 +195,20 @@ impl BoundedEventQueue {
         self.lock().counts.dropped += n as u64;
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
     /// Queued, and places kept for those who were granted one.
+    #[inline]
     fn occupied(&self, state: &State) -> usize {
         self.occupied_with(state, self.claims.look())
     }
 
     /// What is in the dispatcher's hand keeps its place, in case it has to wait for a slot. But it
     /// cannot be dropped, so it counts for nothing where the oldest are.
+    #[inline]
     fn occupied_with(&self, state: &State, in_batch: InBatch) -> usize {
         let in_batch = match self.config.strategy {
             BackpressureStrategy::DropOldest => in_batch.untouched(),
@@ -236,6 +239,7 @@ impl BoundedEventQueue {
 }
 
 impl State {
+    #[inline]
     fn admits(&self, who: Intake) -> Result<(), Refused> {
         match self.intake {
             Intake::Closed => Err(Refused::Closed),

@@ -28,6 +28,7 @@ pub(crate) enum Push {
 impl BoundedEventQueue {
     /// Pushes an event from outside any handler, if there is room and nobody waits for it; else
     /// gives it back. Under `DropOldest` there is always room: so many were dropped for it.
+    #[inline]
     pub(crate) fn push(&self, event: Envelope) -> Result<usize, (Envelope, Refused)> {
         let mut then = Then::default();
         let mut state = self.lock();
@@ -178,6 +179,7 @@ impl BoundedEventQueue {
         Push::Accepted
     }
 
+    #[inline]
     fn accept(&self, state: &mut State, event: Envelope, then: &mut Then) {
         state.ages.pushed(|| self.clock.now());
         state.events.push_back(event);
@@ -212,6 +214,7 @@ impl BoundedEventQueue {
         dropped
     }
 
+    #[inline]
     fn is_full(&self, state: &State) -> bool {
         self.occupied(state) >= self.config.capacity
     }

@@ -42,6 +42,7 @@ impl Then {
     pub(super) fn let_go(&mut self, waker: Option<Waker>) {
         self.rest.extend(waker.map(Effect::LetGo));
     }
+    #[inline]
     pub(super) fn crossed(&mut self, crossing: Option<Crossing>) {
         self.rest.extend(crossing.map(Effect::Crossed));
     }
@@ -55,6 +56,7 @@ impl Then {
 
 impl BoundedEventQueue {
     /// Lets go of the lock, then wakes and tells whom it concerns.
+    #[inline]
     pub(super) fn release(&self, state: MutexGuard<'_, State>, then: Then) {
         drop(state);
         if let Some(dispatcher) = then.dispatcher {
