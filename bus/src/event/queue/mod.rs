@@ -9,7 +9,8 @@
 //! * What is **queued** is at most the capacity: what lies here, what the dispatcher has taken and
 //!   not started, and what has started but waits for a slot of a handler. But for **debt**: what
 //!   handlers publish and emit is pushed at once, since a handler that waited for the queue would
-//!   wait for itself. Debt has a ceiling of [`DEBT_CEILING`] capacities.
+//!   wait for itself; and what has to wait for a slot when it has been through a group of handlers
+//!   already has left its place. What handlers push has a ceiling of [`DEBT_CEILING`] capacities.
 //! * Room is handed out in the order in which it was asked for. A place that was granted is kept for
 //!   whom it was granted to, and goes on to the next if that one is gone.
 //! * Every wake-up is decided under the lock, or by [`Claims`], which are one word.
