@@ -320,7 +320,7 @@ async fn the_adaptive_rate_sees_what_waits_for_a_slot_of_a_handler() {
     let builder = builder.backpressure_strategy(BackpressureStrategy::AdaptiveRateLimit);
     let bus = builder.build().expect("the wiring of this file is right");
     let one = bus::HandlerOptions::new().concurrency(std::num::NonZeroU32::MIN);
-    bus.register_event_handler_with(one, |_: Arc<Parked>, _| tokio::time::sleep(MS));
+    bus.register_event_handler_with(one, |_: Arc<Parked>, _| tokio::time::sleep(MS)).unwrap();
     for _ in 0..300 {
         bus.publish(Parked).await.unwrap();
         bus.publish(Parked).await.unwrap();

@@ -319,7 +319,7 @@ struct WhoAmI;
 async fn who_am_i(_: WhoAmI, cx: &Context) -> bus::Result<Vec<String>> {
     cx.insert(5_u8);
     Ok(vec![
-        cx.session().to_string(),
+        cx.session_id().to_string(),
         cx.principal().map_or_else(String::new, |p| p.id().to_owned()),
         cx.header("k").unwrap_or("none").to_owned(),
         format!("{:?}", cx.get::<u8>()),
@@ -340,6 +340,7 @@ async fn ask(_: Ask, cx: &Context, bus: Bus) -> bus::Result<(Vec<String>, bool)>
 #[tokio::test]
 async fn options_reach_the_handler_and_children_inherit_what_they_should() {
     let bus = bus();
+    let _job = bus.session("job").open().await.unwrap();
     let principal = Principal::new("ada").with_role("admin");
     let root =
         bus.execute(WhoAmI).header("k", "v").session("job").principal(principal.clone()).await;

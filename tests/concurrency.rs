@@ -125,7 +125,8 @@ async fn the_options_limit_a_closure_of_an_event() {
     bus.register_event_handler_with(options.clone(), move |_: Arc<Heard>, _: OwnedContext| {
         let runs = Arc::clone(&seen);
         async move { runs.one().await }
-    });
+    })
+    .unwrap();
     for _ in 0..3 {
         bus.publish(Heard).await.unwrap();
     }
@@ -253,7 +254,8 @@ async fn the_bus_limits_the_runs_of_all_handlers_together() {
         bus.register_event_handler_with(options, move |_: Arc<Busy>, _: OwnedContext| {
             let runs = Arc::clone(&runs);
             async move { runs.one().await }
-        });
+        })
+        .unwrap();
     }
     for _ in 0..50 {
         bus.publish(Busy).await.unwrap();

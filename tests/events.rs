@@ -424,6 +424,7 @@ async fn an_event_that_nobody_handles_is_counted_announced_and_told() {
         listener.lock().unwrap().push(event.event_id);
         panic!("a listener that panics is only its own problem");
     }));
+    let _session = bus.session("s1").open().await.unwrap();
     let published = bus.publish(Unheard).session("s1").await.unwrap();
     bus.idle().await;
     assert_eq!(bus.stats().unhandled, 1);
@@ -435,7 +436,7 @@ async fn an_event_that_nobody_handles_is_counted_announced_and_told() {
 #[tokio::test(start_paused = true)]
 async fn buses_share_nothing() {
     let ((one, first), (other, second)) = (bus(), bus());
-    one.register_event_handler(|_: Arc<Unheard>, _| std::future::ready(()));
+    one.register_event_handler(|_: Arc<Unheard>, _| std::future::ready(())).unwrap();
     other.shutdown().await;
     one.publish(Noted2(1)).and_wait().await.unwrap();
     one.publish(Unheard).and_wait().await.unwrap();
@@ -465,6 +466,7 @@ fn noted2(event: &Noted2, log: &Res<Log>) {
 #[tokio::test]
 async fn publish_carries_its_options() {
     let (bus, log) = bus();
+    let _job = bus.session("job").open().await.unwrap();
     bus.publish(Tagged).header("k", "v").session("job").await.unwrap();
     bus.shutdown().await;
     assert_eq!(log.lines(), ["v job"]);
@@ -473,5 +475,5 @@ async fn publish_carries_its_options() {
 struct Tagged;
 #[handler]
 fn tagged(_: &Tagged, cx: &Context, log: &Res<Log>) {
-    log.add(format!("{} {}", cx.header("k").unwrap_or("none"), cx.session()));
+    log.add(format!("{} {}", cx.header("k").unwrap_or("none"), cx.session_id()));
 }

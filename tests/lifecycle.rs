@@ -73,6 +73,7 @@ async fn lines_after(run: impl AsyncFnOnce(&Bus)) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_command_is_announced_before_and_after() {
     let lines = lines_after(async |bus| {
+        let _job = bus.session("job").open().await.unwrap();
         bus.execute(Work { fails: false }).session("job").header("k", "v").await.unwrap();
     });
     let lines = lines.await;
@@ -132,7 +133,8 @@ async fn announcements_never_displace_the_users_events() {
             mine.lock().unwrap().push(event.0);
             std::future::ready(())
         }
-    });
+    })
+    .unwrap();
     for n in 0..10 {
         bus.publish(Mine(n)).await.unwrap();
     }
@@ -156,7 +158,8 @@ async fn slow_listeners_do_not_delay_the_users_events() {
     let mine = std::sync::Arc::new(Mutex::new(0));
     bus.register_event_handler(|_: std::sync::Arc<CommandStartedEvent>, _| {
         std::future::pending::<()>()
-    });
+    })
+    .unwrap();
     bus.register_event_handler({
         let mine = std::sync::Arc::clone(&mine);
         move |_: std::sync::Arc<Ours>, _| {
@@ -166,7 +169,8 @@ async fn slow_listeners_do_not_delay_the_users_events() {
                 *mine.lock().unwrap() += 1;
             }
         }
-    });
+    })
+    .unwrap();
     for _ in 0..50 {
         let _ = bus.execute(Fails).await;
         bus.publish(Ours).and_wait().await.unwrap();
@@ -181,14 +185,16 @@ async fn a_failing_listener_of_failures_is_not_announced() {
     struct Fragile;
     let bus = Bus::from_registered().unwrap();
     let heard = std::sync::Arc::new(Mutex::new(Vec::new()));
-    bus.register_event_handler(|_: std::sync::Arc<Fragile>, _| async { Err(std::fmt::Error) });
+    bus.register_event_handler(|_: std::sync::Arc<Fragile>, _| async { Err(std::fmt::Error) })
+        .unwrap();
     bus.register_event_handler({
         let heard = std::sync::Arc::clone(&heard);
         move |event: std::sync::Arc<EventHandlerFailedEvent>, _| {
             heard.lock().unwrap().push(event.event);
             std::future::ready(Err(std::fmt::Error))
         }
-    });
+    })
+    .unwrap();
     bus.publish(Fragile).await.unwrap();
     bus.idle().await;
     assert_eq!(*heard.lock().unwrap(), ["lifecycle::Fragile"]);

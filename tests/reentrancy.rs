@@ -43,7 +43,7 @@ async fn listeners_may_publish() {
             .on_unhandled(move |_| publish_into(&other))
     });
     // Nobody handles `Slow`, whose listener publishes `Plain`.
-    bus.register_event_handler(|_: Arc<Plain>, _| std::future::ready(()));
+    bus.register_event_handler(|_: Arc<Plain>, _| std::future::ready(())).unwrap();
     for _ in 0..8 {
         bus.try_publish(Slow).unwrap();
     }
@@ -74,7 +74,8 @@ async fn destructors_of_events_may_publish() {
     bus.register_event_handler(move |_: Arc<Plain>, _| {
         count.fetch_add(1, Ordering::SeqCst);
         std::future::ready(())
-    });
+    })
+    .unwrap();
     for n in 0..6 {
         let outcome = bus.try_publish(Testament(Arc::clone(&heirs))).unwrap().outcome;
         assert_eq!(outcome != Outcome::Queued, n >= 2, "{outcome:?}");
@@ -101,7 +102,8 @@ async fn dropping_a_waker_may_drop_what_waits_in_the_same_line() {
         let timeout = Duration::from_secs(1000);
         builder.event_queue_size(1).backpressure_strategy(BackpressureStrategy::Block { timeout })
     });
-    bus.register_event_handler(|_: Arc<Slow>, _| tokio::time::sleep(Duration::from_secs(1)));
+    bus.register_event_handler(|_: Arc<Slow>, _| tokio::time::sleep(Duration::from_secs(1)))
+        .unwrap();
     bus.try_publish(Slow).unwrap();
     let waits = |bus: Bus| -> Held {
         Box::pin(async move {
@@ -126,7 +128,8 @@ async fn dropping_a_waker_may_drop_what_waits_in_the_same_line() {
 #[tokio::test(start_paused = true)]
 async fn the_end_may_come_from_several_sides_at_once() {
     let bus = build(|builder, _| builder.event_queue_size(1).concurrency(1));
-    bus.register_event_handler(|_: Arc<Slow>, _| tokio::time::sleep(Duration::from_secs(1)));
+    bus.register_event_handler(|_: Arc<Slow>, _| tokio::time::sleep(Duration::from_secs(1)))
+        .unwrap();
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..5 {
         let bus = bus.clone();

@@ -64,9 +64,11 @@ async fn event_handlers_join_by_priority_and_leave() {
             async move { heard.lock().unwrap().push(format!("{name} {}", event.0)) }
         }
     };
-    let low = bus.register_event_handler_with(HandlerOptions::new().priority(-1), listen("low"));
-    let _high = bus.register_event_handler_with(HandlerOptions::new().priority(1), listen("high"));
-    let scoped = bus.register_event_handler(listen("scoped")).scoped();
+    let low =
+        bus.register_event_handler_with(HandlerOptions::new().priority(-1), listen("low")).unwrap();
+    let _high =
+        bus.register_event_handler_with(HandlerOptions::new().priority(1), listen("high")).unwrap();
+    let scoped = bus.register_event_handler(listen("scoped")).unwrap().scoped();
     assert_eq!(low.handler().priority, -1);
     bus.publish(Said("one")).await.unwrap();
     while bus.stats().processed < 3 {

@@ -182,7 +182,8 @@ async fn play(settings: &Settings) -> Result<(), TestCaseError> {
         let runs = Arc::clone(&runs);
         bus.register_event_handler_with(options, move |event: Arc<Node>, cx: OwnedContext| {
             handle(event, cx, index == 0, Arc::clone(&runs))
-        });
+        })
+        .unwrap();
     }
     let mut waits = tokio::task::JoinSet::new();
     for (root, tree) in settings.roots.iter().cloned().enumerate() {

@@ -207,7 +207,8 @@ async fn a_handler_hears_that_the_shutdown_has_begun() {
         assert!(!cx.is_shutting_down());
         cx.shutting_down().await;
         assert!(cx.is_shutting_down() && !cx.is_cancelled());
-    });
+    })
+    .unwrap();
     bus.publish(Consume).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let start = tokio::time::Instant::now();
@@ -236,7 +237,8 @@ fn a_handler_that_blocks_its_thread_is_counted_as_left() {
             // Until the test is over.
             let _ = ended.lock().unwrap().recv();
         }
-    });
+    })
+    .unwrap();
     runtime.block_on(async {
         bus.publish(Blocks).await.unwrap();
     });

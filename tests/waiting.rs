@@ -179,10 +179,11 @@ async fn a_handler_that_waits_for_its_slot_again_still_has_its_timeout() {
     bus.register_event_handler(|_: Arc<Waits>, cx: bus::OwnedContext| async move {
         // Is over after 20 ms; then the handler needs its slot again.
         let _ = tokio::time::timeout(20 * MS, cx.publish(Inner).and_wait()).await;
-    });
+    })
+    .unwrap();
     // The second stands in line for the slot of the first, before anybody else.
     for _ in 0..2 {
-        bus.register_event_handler(|_: Arc<Blocks>, _| tokio::time::sleep(4_900 * MS));
+        bus.register_event_handler(|_: Arc<Blocks>, _| tokio::time::sleep(4_900 * MS)).unwrap();
     }
     let failed = Arc::new(Mutex::new(Vec::new()));
     bus.register_event_handler({
@@ -191,7 +192,8 @@ async fn a_handler_that_waits_for_its_slot_again_still_has_its_timeout() {
             failed.lock().unwrap().push(event.error.clone());
             std::future::ready(())
         }
-    });
+    })
+    .unwrap();
     let start = Instant::now();
     bus.try_publish(Waits).unwrap();
     bus.try_publish(Blocks).unwrap();
@@ -270,7 +272,8 @@ async fn what_a_handler_has_spawned_is_not_waited_for() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             cx.publish(Inner).await.map(drop)
         });
-    });
+    })
+    .unwrap();
     let start = Instant::now();
     bus.publish(Spawns).and_wait().await.unwrap();
     assert_eq!(start.elapsed(), Duration::ZERO);
@@ -346,7 +349,8 @@ fn idle_is_exact_on_many_threads() {
                 }
                 hits.0.fetch_add(1, Ordering::SeqCst);
             }
-        });
+        })
+        .unwrap();
     }
     runtime.block_on(async {
         for round in 1..=300 {
@@ -376,7 +380,8 @@ fn idle_is_exact_between_an_event_and_the_next() {
             n => cx.emit(Link(n - 1)),
         }
         std::future::ready(())
-    });
+    })
+    .unwrap();
     runtime.block_on(async {
         for round in 1..=3_000 {
             bus.publish(Link(50)).await.unwrap();

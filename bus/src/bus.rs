@@ -17,7 +17,7 @@ use std::task::{self, Poll};
 use crate::builder::Builder;
 use crate::context::Context;
 use crate::core::Core;
-use crate::error::{Error, PublishError};
+use crate::error::{Error, PublishError, SessionError};
 use crate::event::idle;
 use crate::event::publish::{self, Publish, Published};
 use crate::event::queue::BoundedEventQueue;
@@ -27,11 +27,11 @@ use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::carrier::Moved;
 use crate::message::{Command, Event};
 use crate::pipeline::execute::{Execute, Reply, Stage, StageProj};
-use crate::pipeline::frame;
 use crate::pipeline::origin::Inherited;
 use crate::pipeline::run::Run;
-use crate::pipeline::{admission, announce, conclusion};
+use crate::pipeline::{admission, ambient, announce, conclusion};
 use crate::registry::{BuildError, WiringReport};
+use crate::session::{Session, SessionBuilder, SessionId, SessionInfo, SessionName};
 use crate::stats::Stats;
 
 /// A message bus. Cheap to clone; many may live in one process.
@@ -95,7 +95,7 @@ impl Bus {
     /// # Cancel safety
     /// If the future is dropped before it is ready, the event was not queued.
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.core(), event, self.inherited().origin)
+        Publish::new(self.core(), event, self.inherited())
     }
 
     /// Publishes an event without waiting. Needs no runtime: without one, the event waits in the
@@ -104,7 +104,7 @@ impl Bus {
     /// # Errors
     /// [`PublishError`], which gives the event back; also when there is no room now.
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited().origin)
+        publish::try_publish(self.core(), event, self.inherited())
     }
 
     /// Stops the intake, lets the handlers finish (they may still publish and execute), cancels
@@ -123,6 +123,88 @@ impl Bus {
     /// Dropping the future changes nothing.
     pub async fn idle(&self) {
         idle::idle(self.core()).await;
+    }
+
+    /// A session to be opened: a scope with handlers of its own, which leaves nothing behind. Named
+    /// by text or a [`SessionId`]; `None` makes an id. Inside a handler that runs in a session, the
+    /// new one is inside that.
+    ///
+    /// ```
+    /// # use bus::{Bus, OwnedContext, event};
+    /// # use std::sync::Arc;
+    /// #[event]
+    /// struct Progress { percent: u8 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = Bus::from_registered()?;
+    /// let show = |progress: Arc<Progress>, cx: OwnedContext| async move {
+    ///     println!("{}: {} %", cx.session_id(), progress.percent);
+    /// };
+    /// let session = bus.session("job-123").on_event(show).open().await?;
+    /// session.publish(Progress { percent: 50 }).await?;
+    /// let report = session.close().await;
+    /// assert!(report.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn session(&self, name: impl SessionName) -> SessionBuilder {
+        SessionBuilder::new(self.clone(), name.into_session_id(), None)
+    }
+
+    /// Opens a session, runs `work` with it, and ends it whatever happens: `work` returns, fails,
+    /// panics, or this future is dropped. The same with handlers:
+    /// [`bus.session(..).on_event(..).run(..)`](SessionBuilder::run).
+    ///
+    /// # Errors
+    /// Those of `work`; and a [`SessionError`] when the session cannot be opened.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops `work` at its next await, and the session ends in the background.
+    ///
+    /// ```
+    /// # use bus::{Bus, command, handler};
+    /// #[command(output = usize)]
+    /// struct Import { row: String }
+    ///
+    /// #[handler]
+    /// fn import(command: Import) -> bus::Result<usize> {
+    ///     Ok(command.row.len())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> bus::Result<()> {
+    /// let bus = Bus::from_registered()?;
+    /// let bytes = bus
+    ///     .with_session("job-123", async |session| {
+    ///         let bytes = session.execute(Import { row: "a;b".to_owned() }).await?;
+    ///         bus::Result::Ok(bytes)
+    ///     })
+    ///     .await?;
+    /// assert_eq!(bytes, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn with_session<T, E, F, Fut>(&self, name: impl SessionName, work: F) -> Result<T, E>
+    where
+        F: FnOnce(Session) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: From<SessionError> + fmt::Display,
+    {
+        self.session(name).run(work).await
+    }
+
+    /// The sessions that are open, in the order in which they were opened.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.core().sessions.list(self.core())
+    }
+
+    /// The open session of this id.
+    #[must_use]
+    pub fn find_session(&self, id: impl Into<SessionId>) -> Option<Session> {
+        let scope = self.core().sessions.find(&id.into())?;
+        Some(Session::new(self.clone(), scope))
     }
 
     /// The event queue, to be looked at.
@@ -189,8 +271,9 @@ where
         loop {
             match this.stage.as_mut().project() {
                 StageProj::New => match admission::look_up(core, this.call) {
-                    Ok((found, seed)) => {
-                        this.stage.set(Stage::Running { run: Run::new(core, seed), found });
+                    Ok((found, seed, owned)) => {
+                        let run = Run::new(core, seed, owned);
+                        this.stage.set(Stage::Running { run, found });
                     }
                     Err(refused) => {
                         this.stage.set(Stage::Done);
@@ -247,10 +330,9 @@ impl Bus {
     }
 
     /// What a message inherits from the handler that this thread is running, if it is one of ours.
-    fn inherited(&self) -> Inherited {
-        frame::with_current(|current| match current {
-            Some(context) if std::ptr::eq(context.core(), self.core()) => context.inherited(),
-            _ => Inherited::default(),
+    pub(crate) fn inherited(&self) -> Inherited {
+        ambient::current_of(self.core(), |current| {
+            current.map_or_else(Inherited::default, Context::inherited)
         })
     }
 }

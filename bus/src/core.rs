@@ -2,7 +2,7 @@
 //! functions over `&Core`.
 
 use std::any::TypeId;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -17,10 +17,12 @@ use crate::event::{DropReason, EventFilter};
 use crate::handler::resource::ResourceSet;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::pipeline::cancel::Cancel;
-use crate::registry::additions::Additions;
+use crate::registry::contract::{HandlerId, Registry};
 use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
 use crate::registry::table::{Found, Listens, Route, Table};
+use crate::registry::wired::Wired;
+use crate::session::{Scope, Sessions};
 use crate::sync::{Mutex, Sharded};
 
 pub(crate) struct Core {
@@ -28,7 +30,10 @@ pub(crate) struct Core {
     pub(crate) number: u32,
     pub(crate) settings: Settings,
     pub(crate) table: Table,
-    pub(crate) additions: Additions,
+    pub(crate) registry: Box<dyn Registry>,
+    pub(crate) wired: Wired,
+    pub(crate) handlers: AtomicU64,
+    pub(crate) sessions: Sessions,
     pub(crate) resources: ResourceSet,
     pub(crate) wiring: WiringReport,
     pub(crate) queue: BoundedEventQueue,
@@ -53,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) event_timeout: Option<Duration>,
     pub(crate) drain: Duration,
     pub(crate) grace: Duration,
+    pub(crate) session_close: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) filters: Vec<Box<dyn EventFilter>>,
     pub(crate) on_unhandled: Option<Listener<UnhandledEvent>>,
@@ -76,6 +82,9 @@ pub(crate) struct Work {
     pub(crate) commands_begun: Sharded,
     pub(crate) commands_ended: Sharded,
     pub(crate) deliveries_ended: Sharded,
+    /// Sessions that have begun to end.
+    pub(crate) closes_begun: Sharded,
+    pub(crate) closes_ended: Sharded,
     closing: AtomicBool,
     /// Tells handlers of it.
     pub(crate) shutting_down: Cancel,
@@ -93,27 +102,66 @@ pub(crate) struct Work {
 }
 
 impl Core {
-    /// The handler of a command.
+    /// The handler of a command: of the session it is in, else of the bus.
     #[inline]
-    pub(crate) fn command(&self, type_id: TypeId) -> Option<Found<'_, Plan>> {
-        match self.additions.table() {
+    pub(crate) fn command(
+        &self,
+        type_id: TypeId,
+        session: Option<&Arc<Scope>>,
+    ) -> Option<Found<'_, Plan>> {
+        if let Some(plan) = session.and_then(|scope| scope.command(type_id)) {
+            return Some(Found::Added(plan));
+        }
+        match self.wired.table() {
             None => self.table.commands.get(&type_id).map(|plan| Found::Built(&**plan)),
             Some(table) => table.commands.get(&type_id).cloned().map(Found::Added),
         }
     }
 
-    /// The handlers of an event.
-    pub(crate) fn route(&self, type_id: TypeId) -> Option<Found<'_, Route>> {
-        match self.additions.table() {
+    /// The handlers of an event: of the session it is in, and of the bus.
+    #[inline]
+    pub(crate) fn route(
+        &self,
+        type_id: TypeId,
+        session: Option<&Arc<Scope>>,
+    ) -> Option<Found<'_, Route>> {
+        match session {
+            None => self.route_of_bus(type_id),
+            Some(scope) => self.route_in(type_id, scope),
+        }
+    }
+
+    fn route_of_bus(&self, type_id: TypeId) -> Option<Found<'_, Route>> {
+        match self.wired.table() {
             None => self.table.events.get(&type_id).map(|route| Found::Built(&**route)),
             Some(table) => table.events.get(&type_id).cloned().map(Found::Added),
         }
     }
 
+    fn route_in(&self, type_id: TypeId, scope: &Arc<Scope>) -> Option<Found<'_, Route>> {
+        let mut routes: Vec<_> = scope.routes(type_id).collect();
+        if routes.is_empty() {
+            return self.route_of_bus(type_id);
+        }
+        let table = self.wired.table();
+        let of_bus = table.as_deref().unwrap_or(&self.table).events.get(&type_id);
+        routes.extend(of_bus.cloned());
+        if routes.len() == 1 {
+            return routes.pop().map(Found::Added);
+        }
+        Some(Found::Added(Arc::new(Route::merged(routes.into_iter()))))
+    }
+
     /// Which of the bus's own events somebody handles.
     #[inline]
-    pub(crate) fn listens(&self) -> Listens {
-        self.additions.table().map_or(self.table.listens, |table| table.listens)
+    pub(crate) fn listens(&self, session: Option<&Arc<Scope>>) -> Listens {
+        let of_bus = self.wired.table().map_or(self.table.listens, |table| table.listens);
+        session.map_or(of_bus, |scope| of_bus.or(scope.listens()))
+    }
+
+    /// A handler's number, not used twice.
+    pub(crate) fn next_handler(&self) -> HandlerId {
+        HandlerId::next(&self.handlers)
     }
 
     /// Says that events are lost which nobody can be given back.
@@ -156,13 +204,21 @@ impl Work {
         AtWork { work: self, ended: &self.deliveries_ended }
     }
 
+    pub(crate) fn session_ends(&self) {
+        self.closes_begun.add(1);
+    }
+
+    pub(crate) fn session_ended(&self) {
+        drop(AtWork { work: self, ended: &self.closes_ended });
+    }
+
     pub(crate) fn commands(&self) -> u64 {
         let ended = self.commands_ended.sum();
         self.commands_begun.sum().saturating_sub(ended)
     }
 
     pub(crate) fn ended_sum(&self) -> u64 {
-        self.commands_ended.sum() + self.deliveries_ended.sum()
+        self.commands_ended.sum() + self.deliveries_ended.sum() + self.closes_ended.sum()
     }
 
     pub(crate) fn is_dispatching(&self) -> bool {

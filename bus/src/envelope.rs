@@ -7,7 +7,7 @@ use crate::message::kind::AnyEvent;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
-use crate::session::SessionId;
+use crate::session::{Member, Scope, SessionId};
 
 /// All that the dispatcher needs to deliver an event.
 pub(crate) struct Envelope {
@@ -17,6 +17,8 @@ pub(crate) struct Envelope {
     /// The message whose handler sent it.
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) head: Option<Arc<Head>>,
+    /// The session that it is in flight in.
+    pub(crate) session: Option<Member>,
     /// If somebody waits for all that follows from it.
     pub(crate) share: Option<Share>,
     /// The bus's own, not the user's traffic.
@@ -31,16 +33,21 @@ impl Envelope {
         info: &'static MessageInfo,
         event: AnyEvent,
         head: Option<Arc<Head>>,
+        session: Option<Member>,
     ) -> Self {
         let id = MessageId::next(origin.id.bus());
         let share = origin.completion.upgrade().map(|whole| Share::new(whole, id, info));
-        Self { id, info, event, origin: Some(Arc::clone(origin)), head, share, lifecycle: false }
+        let origin = Some(Arc::clone(origin));
+        Self { id, info, event, origin, head, session, share, lifecycle: false }
     }
 
-    /// The publisher's word, else what was inherited.
-    pub(crate) fn session(&self) -> Option<&SessionId> {
-        let own = self.head.as_ref().and_then(|head| head.session.as_ref());
-        own.or_else(|| self.origin.as_ref().and_then(|origin| origin.session.as_ref()))
+    pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
+        self.session.as_ref().map(Member::scope)
+    }
+
+    /// The id of its session; [`SessionId::BUS`] outside sessions.
+    pub(crate) fn session_id(&self) -> SessionId {
+        self.scope().map_or(SessionId::BUS, |scope| scope.id.clone())
     }
 
     /// It was never queued, and whoever sent it knows.

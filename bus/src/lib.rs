@@ -32,7 +32,7 @@ pub use crate::clock::{Clock, Sleep, TokioClock};
 pub use crate::context::{Context, OwnedContext};
 pub use crate::error::{
     CancelledBy, CommandError, CommandErrorKind, CommandResult, Error, HandlersFailed,
-    PublishError, PublishErrorKind, Result,
+    PublishError, PublishErrorKind, Result, SessionError,
 };
 pub use crate::event::{
     AndWait, BackpressureStrategy, BoundedEventQueue, DropReason, EventFailure, EventFilter,
@@ -42,14 +42,17 @@ pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
 pub use crate::message::{
     Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent, Event,
     EventHandlerFailedEvent, EventsDroppedEvent, Message, MessageId, MessageInfo, QueueMarkEvent,
-    UnhandledEvent,
+    SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::pipeline::{CommandReport, Detailed, Execute, Headers, Principal};
 pub use crate::registry::{
-    BuildError, HandlerInfo, HandlerOptions, RegisterError, Registration, ScopedRegistration,
+    BuildError, HandlerId, HandlerInfo, HandlerOptions, RegisterError, RegisteredHandler,
+    Registration, Registry, RegistryChanges, RegistryRefusal, ScopedRegistration, SimpleRegistry,
     WiringProblem, WiringReport,
 };
-pub use crate::session::SessionId;
+pub use crate::session::{
+    Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,
+};
 pub use crate::stats::Stats;
 pub use bus_macros::{command, event, handler, handlers, resource};

@@ -9,8 +9,9 @@ use crate::error::PublishError;
 use crate::event::publish::{self, Publish, Published};
 use crate::message::{Command, Event};
 use crate::pipeline::execute::Execute;
+use crate::session::Session;
 
-/// Executes commands and publishes events: a [`Bus`], or the [`Context`] of a handler.
+/// Executes commands and publishes events: a [`Bus`], a [`Session`], or the [`Context`] of a handler.
 ///
 /// ```
 /// use bus::{MessageBus, PublishError};
@@ -65,7 +66,7 @@ impl MessageBus for Context {
         Context::publish(self, event)
     }
     fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited().origin)
+        publish::try_publish(self.core(), event, self.inherited())
     }
 }
 
@@ -92,6 +93,12 @@ impl Context {
         Bus::of(self.core())
     }
 
+    /// The session this runs in: `None` outside sessions. The handle does not own.
+    #[must_use]
+    pub fn session(&self) -> Option<Session> {
+        Some(Session::new(self.bus(), Arc::clone(self.scope()?)))
+    }
+
     /// Queues the event when this handler has succeeded; see [`Emit`](crate::Emit). Never waits.
     pub fn emit<E: Event>(&self, event: E) {
         let scratch = self.scratch();
@@ -110,6 +117,6 @@ impl Context {
     /// Publishes an event now, whatever becomes of this handler. It is queued at once, over the
     /// capacity of the queue if need be, so that a handler never waits for itself.
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.core(), event, self.inherited().origin)
+        Publish::new(self.core(), event, self.inherited())
     }
 }

@@ -2,6 +2,6 @@
 
 pub use crate::{
     Bus, Command, CommandError, CommandErrorKind, CommandResult, Context, Emit, Event, Message,
-    MessageBus, OwnedContext, PublishError, Res, SessionId, WeakBus,
+    MessageBus, OwnedContext, PublishError, Res, Session, SessionError, SessionId, WeakBus,
 };
 pub use crate::{command, event, handler, handlers, resource};

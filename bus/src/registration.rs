@@ -1,6 +1,6 @@
-//! Registering handlers while the bus runs: closures, functions, and `#[handler(manual)]` functions.
+//! Registering handlers at run time, on a bus or a session: closures, functions, and
+//! `#[handler(manual)]` functions.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::future::Future;
 use std::panic::Location;
@@ -8,143 +8,195 @@ use std::sync::Arc;
 
 use crate::bus::Bus;
 use crate::context::OwnedContext;
+use crate::core::Core;
 use crate::handler::closure;
 use crate::handler::param::Requirements;
 use crate::handler::reply::IntoOutcome;
 use crate::message::carrier::{MessageOf, TakeFrom};
 use crate::message::kind::{Carrier, Kind, Outcome};
 use crate::message::{Command, Event, Message};
-use crate::registry::additions::{HandlerOptions, RegisterError, Registration};
-use crate::registry::entry::HandlerType;
+use crate::registry::entry::{HandlerEntry, HandlerType};
 use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
+use crate::registry::registration::register;
+use crate::registry::{HandlerOptions, RegisterError, Registration};
+use crate::session::{Scope, Session};
 
-/// Registration at run time.
+/// The same methods, with the same bounds, for each that has handlers.
+macro_rules! registers {
+    ($(#[$doc:meta])* $on:ty) => {
+        $(#[$doc])*
+        impl $on {
+            /// Registers a `#[handler]` function: one that is `manual`, or was left out.
+            ///
+            /// # Errors
+            /// When the command is handled already, something the function takes was not provided,
+            /// the session is closed, or the registry refuses.
+            pub fn register<H: HandlerType>(&self) -> Result<Registration, RegisterError> {
+                let (core, scope) = self.place();
+                register(core, scope, linked_plan(core, scope, H::ENTRY)?)
+            }
+
+            /// Registers a closure for a command: `|command: SignUp, cx: OwnedContext| async move { .. }`.
+            ///
+            /// # Errors
+            /// When the command has a handler of this priority or a higher one here, the session is
+            /// closed, or the registry refuses.
+            #[track_caller]
+            pub fn register_command_handler<A, F, Fut>(
+                &self,
+                handler: F,
+            ) -> Result<Registration, RegisterError>
+            where
+                A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+                A::Message: Command,
+                Carrier<A::Message>: Send,
+                F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+                Fut: Future + Send + 'static,
+                Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+            {
+                self.register_command_handler_with(HandlerOptions::new(), handler)
+            }
+
+            /// As [`register_command_handler`](Self::register_command_handler), with a priority or a
+            /// name. Of several handlers of a command, the one with the highest priority answers.
+            ///
+            /// # Errors
+            /// As there, and when the options limit the runs: only those of an event's handler can be.
+            #[track_caller]
+            pub fn register_command_handler_with<A, F, Fut>(
+                &self,
+                options: HandlerOptions,
+                handler: F,
+            ) -> Result<Registration, RegisterError>
+            where
+                A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+                A::Message: Command,
+                Carrier<A::Message>: Send,
+                F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+                Fut: Future + Send + 'static,
+                Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+            {
+                let plan = closure_plan(options, handler, Location::caller());
+                let (core, scope) = self.place();
+                register(core, scope, plan)
+            }
+
+            /// Registers a closure for an event: `|event: Arc<SignedUp>, cx: OwnedContext| async move { .. }`.
+            ///
+            /// # Errors
+            /// When the session is closed, or the registry refuses.
+            #[track_caller]
+            pub fn register_event_handler<A, F, Fut>(
+                &self,
+                handler: F,
+            ) -> Result<Registration, RegisterError>
+            where
+                A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+                A::Message: Event,
+                F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+                Fut: Future + Send + 'static,
+                Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+            {
+                self.register_event_handler_with(HandlerOptions::new(), handler)
+            }
+
+            /// As [`register_event_handler`](Self::register_event_handler), with a priority, a name or
+            /// a limit of its runs.
+            ///
+            /// # Errors
+            /// As there.
+            #[track_caller]
+            pub fn register_event_handler_with<A, F, Fut>(
+                &self,
+                options: HandlerOptions,
+                handler: F,
+            ) -> Result<Registration, RegisterError>
+            where
+                A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+                A::Message: Event,
+                F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+                Fut: Future + Send + 'static,
+                Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+            {
+                let plan = closure_plan(options, handler, Location::caller());
+                let (core, scope) = self.place();
+                register(core, scope, plan)
+            }
+        }
+    };
+}
+
+registers!(
+    /// Registration at run time. The handle that is returned may be ignored: the handler stays.
+    Bus
+);
+registers!(
+    /// Registration at run time. The handler stays until it is unregistered, or the session ends. A
+    /// command's handler answers in place of the bus's; one of an event joins them, by priority.
+    Session
+);
+
 impl Bus {
-    /// Registers a `#[handler]` function: one that is `manual`, or was left out.
-    ///
-    /// # Errors
-    /// When the command is handled already, or something the function takes was not provided.
-    pub fn register<H: HandlerType>(&self) -> Result<Registration, RegisterError> {
-        let plan = Plan { handler: at_run_time(Plan::of(H::ENTRY).handler), ..Plan::of(H::ENTRY) };
-        let mut takes = Requirements::default();
-        (H::ENTRY.require)(&mut takes);
-        let missing = takes.0.iter().find(|r| !self.core().resources.contains(r.type_id));
-        if let Some(requirement) = missing {
-            return Err(RegisterError::MissingResource {
-                handler: plan.handler,
-                resource: requirement.type_name,
-            });
-        }
-        self.core().additions.add(self.core(), plan)
-    }
-
-    /// Registers a closure for a command: `|command: SignUp, cx: OwnedContext| async move { .. }`.
-    ///
-    /// # Errors
-    /// When the command has a handler of this priority or a higher one.
-    #[track_caller]
-    pub fn register_command_handler<A, F, Fut>(
-        &self,
-        handler: F,
-    ) -> Result<Registration, RegisterError>
-    where
-        A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
-        A::Message: Command,
-        Carrier<A::Message>: Send,
-        F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
-    {
-        self.register_command_handler_with(HandlerOptions::new(), handler)
-    }
-
-    /// As [`register_command_handler`](Self::register_command_handler), with a priority or a name.
-    /// Of several handlers of a command, the one with the highest priority answers.
-    ///
-    /// # Errors
-    /// As there, and when the options limit the runs: only those of an event's handler can be.
-    #[track_caller]
-    pub fn register_command_handler_with<A, F, Fut>(
-        &self,
-        options: HandlerOptions,
-        handler: F,
-    ) -> Result<Registration, RegisterError>
-    where
-        A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
-        A::Message: Command,
-        Carrier<A::Message>: Send,
-        F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
-    {
-        let plan =
-            plan::<A::Message>(options, Arc::new(closure::slot(handler)), Location::caller());
-        self.core().additions.add(self.core(), plan)
-    }
-
-    /// Registers a closure for an event: `|event: Arc<SignedUp>, cx: OwnedContext| async move { .. }`.
-    #[track_caller]
-    pub fn register_event_handler<A, F, Fut>(&self, handler: F) -> Registration
-    where
-        A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
-        A::Message: Event,
-        F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
-    {
-        self.register_event_handler_with(HandlerOptions::new(), handler)
-    }
-
-    /// As [`register_event_handler`](Self::register_event_handler), with a priority, a name or a
-    /// limit of its runs.
-    #[track_caller]
-    pub fn register_event_handler_with<A, F, Fut>(
-        &self,
-        options: HandlerOptions,
-        handler: F,
-    ) -> Registration
-    where
-        A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
-        A::Message: Event,
-        F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
-    {
-        let plan =
-            plan::<A::Message>(options, Arc::new(closure::slot(handler)), Location::caller());
-        match self.core().additions.add(self.core(), plan) {
-            Ok(registration) => registration,
-            // An event has any number of handlers.
-            Err(refused) => unreachable!("{refused}"),
-        }
+    fn place(&self) -> (&Core, Option<&Arc<Scope>>) {
+        (self.core(), None)
     }
 }
 
-fn plan<M: Message>(
+impl Session {
+    fn place(&self) -> (&Core, Option<&Arc<Scope>>) {
+        (self.bus().core(), Some(self.scope()))
+    }
+}
+
+/// The plan of a `#[handler]` function, if what it takes is there.
+pub(crate) fn linked_plan(
+    core: &Core,
+    scope: Option<&Arc<Scope>>,
+    entry: &'static HandlerEntry,
+) -> Result<Plan, RegisterError> {
+    let plan = Plan::of(entry);
+    let handler = HandlerInfo { at_run_time: true, ..plan.handler };
+    let mut takes = Requirements::default();
+    (entry.require)(&mut takes);
+    let is_there =
+        |id| core.resources.contains(id) || scope.is_some_and(|scope| scope.provides(id));
+    match takes.0.iter().find(|needed| !is_there(needed.type_id)) {
+        Some(missing) => {
+            Err(RegisterError::MissingResource { handler, resource: missing.type_name })
+        }
+        None => Ok(Plan { handler, ..plan }),
+    }
+}
+
+/// The plan of a closure, or of a function that is given like one.
+pub(crate) fn closure_plan<A, F, Fut>(
     options: HandlerOptions,
-    slot: Arc<dyn Any + Send + Sync>,
+    handler: F,
     place: &'static Location<'static>,
-) -> Plan {
-    let name = options.name.unwrap_or(Cow::Borrowed("closure"));
-    let handler = HandlerInfo {
-        name,
-        module: "",
-        file: place.file(),
-        line: place.line(),
-        priority: options.priority,
-        at_run_time: true,
-    };
+) -> Plan
+where
+    A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+    Carrier<A::Message>: Send,
+    F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+{
+    let message = <A::Message as Message>::INFO;
     Plan {
-        handler,
-        message: M::INFO,
-        timeout: M::INFO.timeout(),
-        deliver: <M::Kind as Kind<M>>::DELIVER,
+        handler: HandlerInfo {
+            name: options.name.unwrap_or(Cow::Borrowed("closure")),
+            module: "",
+            file: place.file(),
+            line: place.line(),
+            priority: options.priority,
+            at_run_time: true,
+        },
+        message,
+        timeout: message.timeout(),
+        deliver: <<A::Message as Message>::Kind as Kind<A::Message>>::DELIVER,
         slots: slots(options.concurrency),
         is_plain: false,
-        slot: SlotRef::Added(slot),
+        slot: SlotRef::Added(Arc::new(closure::slot(handler))),
+        owner: None,
     }
-}
-
-fn at_run_time(handler: HandlerInfo) -> HandlerInfo {
-    HandlerInfo { at_run_time: true, ..handler }
 }

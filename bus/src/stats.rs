@@ -31,15 +31,20 @@ pub struct Stats {
     pub events_in_flight: u64,
     /// Commands at work now.
     pub commands_in_flight: u64,
-    /// Handlers, those registered at run time included.
+    /// Handlers of the bus, those registered at run time included.
     pub handlers: usize,
+    /// Sessions that are open now.
+    pub sessions_open: usize,
+    /// Sessions that were opened.
+    pub sessions_opened: u64,
+    /// Sessions that have ended where no runtime was there to let them finish: in disorder.
+    pub sessions_cut: u64,
 }
 
 impl Stats {
     pub(crate) fn of(core: &Core) -> Self {
         let queue = core.queue.stats();
-        let handlers =
-            core.additions.table().map_or_else(|| core.table.handlers(), |t| t.handlers());
+        let handlers = core.wired.table().map_or_else(|| core.table.handlers(), |t| t.handlers());
         Self {
             published: queue.accepted,
             rejected: queue.rejected,
@@ -54,6 +59,9 @@ impl Stats {
             events_in_flight: core.in_flight(),
             commands_in_flight: core.work.commands(),
             handlers,
+            sessions_open: core.sessions.len(),
+            sessions_opened: core.sessions.opened.sum(),
+            sessions_cut: core.sessions.cut.sum(),
         }
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn register(bus: &Bus, world: &Arc<World>) {
             let (id, handler) = (failed.event_id, failed.handler.clone());
             world.log.note(Fact::Announced { id, handler });
             async {}
-        });
+        })
+        .unwrap();
     }
 }
 
@@ -57,7 +58,8 @@ fn register_one<E: Carries>(bus: &Bus, options: HandlerOptions, worker: Worker) 
     bus.register_event_handler_with(options, move |event: Arc<E>, cx: OwnedContext| {
         let worker = Arc::clone(&worker);
         async move { worker.run(event.card(), cx).await }
-    });
+    })
+    .unwrap();
 }
 
 /// A handler.

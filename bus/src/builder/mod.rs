@@ -5,7 +5,7 @@ mod settings;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -21,13 +21,15 @@ use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::pipeline::cancel::Cancel;
-use crate::registry::additions::Additions;
+use crate::registry::contract::{Registry, RegistryChanges};
 use crate::registry::entry::{HandlerEntry, HandlerType, RegisteredResource, ResourceEntry};
 use crate::registry::plan::Plan;
 use crate::registry::problem::{BuildError, WiringProblem};
-use crate::registry::provide;
 use crate::registry::table::Table;
+use crate::registry::wired::Wired;
 use crate::registry::wiring::{self, Planned};
+use crate::registry::{SimpleRegistry, provide};
+use crate::session::Sessions;
 
 /// Configures a [`Bus`]. What is registered at link time is included unless it is left out.
 #[must_use = "a builder does nothing until `.build()`"]
@@ -42,6 +44,7 @@ pub struct Builder {
     runtime: Option<tokio::runtime::Handle>,
     queue: QueueConfig,
     settings: Settings,
+    registry: Box<dyn Registry>,
 }
 
 impl Default for Builder {
@@ -68,11 +71,13 @@ impl Default for Builder {
                 event_timeout: Some(Duration::from_secs(60)),
                 drain: Duration::from_secs(30),
                 grace: Duration::from_secs(5),
+                session_close: Duration::from_secs(30),
                 clock: Arc::new(TokioClock),
                 filters: Vec::new(),
                 on_unhandled: None,
                 on_queue_mark: None,
             },
+            registry: Box::new(SimpleRegistry::default()),
         }
     }
 }
@@ -114,6 +119,12 @@ impl Builder {
         self
     }
 
+    /// Keeps the handlers in a registry of one's own, in place of a [`SimpleRegistry`].
+    pub fn registry(mut self, registry: impl Registry) -> Self {
+        self.registry = Box::new(registry);
+        self
+    }
+
     /// Refuses to build a bus in which a linked command has no handler; otherwise that is a warning
     /// in the [`WiringReport`](crate::WiringReport).
     pub fn strict(mut self) -> Self {
@@ -147,11 +158,12 @@ impl Builder {
         let promised: HashSet<_> = functions.iter().map(|entry| entry.type_id).collect();
         provide::provide(functions, &mut resources, &mut problems);
         wiring::check_handlers(&plans, &resources, &promised, &mut problems);
-        let report = wiring::report(self.registered, self.strict, &plans, &mut problems);
+        let mut report = wiring::report(self.registered, self.strict, &plans, &mut problems);
         if !problems.is_empty() {
             return Err(BuildError::new(problems));
         }
-        let plans = plans.into_iter().map(|(_, plan)| Arc::new(plan)).collect();
+        let handlers = AtomicU64::new(0);
+        let listed = wiring::keep(&*self.registry, &handlers, plans, &mut report)?;
         let core = Arc::new_cyclic(|me| Core {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             queue: queue(self.queue, &self.settings, me.clone()),
@@ -159,8 +171,11 @@ impl Builder {
             own_slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
             losses: Losses::default(),
             settings: self.settings,
-            table: Table::new(plans),
-            additions: Additions::default(),
+            table: Table::compile(listed),
+            registry: self.registry,
+            wired: Wired::default(),
+            handlers,
+            sessions: Sessions::default(),
             resources,
             wiring: report,
             runtime: Runtime::new(self.runtime),
@@ -169,6 +184,7 @@ impl Builder {
             work: Work::default(),
             me: me.clone(),
         });
+        core.registry.watch(RegistryChanges::of(&core));
         Ok(Bus::new(core))
     }
 

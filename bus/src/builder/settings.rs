@@ -102,6 +102,14 @@ impl Builder {
         self
     }
 
+    /// How long the end of a session waits for what is in flight in it, for its callbacks, and for those
+    /// who hear of it, each: 30 s by default. What is left then is cancelled, which may take as long
+    /// as [`shutdown_timeout`](Self::shutdown_timeout) says.
+    pub fn session_close_timeout(mut self, limit: Duration) -> Self {
+        self.settings.session_close = limit;
+        self
+    }
+
     /// The runtime for the dispatcher, instead of the one that is current at the first use.
     pub fn runtime(mut self, runtime: tokio::runtime::Handle) -> Self {
         self.runtime = Some(runtime);

@@ -9,6 +9,7 @@ mod seed;
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 pub use owned::OwnedContext;
@@ -21,7 +22,7 @@ use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::frame::CoreRef;
 use crate::pipeline::options::{Headers, Principal};
 use crate::pipeline::origin::Inherited;
-use crate::session::SessionId;
+use crate::session::{Scope, SessionId};
 use crate::sync::lock;
 
 /// What a handler sees of one dispatch: ids, session, principal, headers, deadline, cancellation,
@@ -60,10 +61,10 @@ impl Context {
         self.seed.origin.as_ref().map(|origin| origin.id)
     }
 
-    /// The session this runs in; [`SessionId::BUS`] outside sessions.
+    /// The id of the session this runs in; [`SessionId::BUS`] outside sessions.
     #[must_use]
-    pub fn session(&self) -> SessionId {
-        self.seed.session().cloned().unwrap_or(SessionId::BUS)
+    pub fn session_id(&self) -> SessionId {
+        self.scope().map_or(SessionId::BUS, |scope| scope.id.clone())
     }
 
     /// On whose behalf this runs.
@@ -111,23 +112,27 @@ impl Context {
         })
     }
 
-    /// Has the call ended early (dropped, timed out, cancelled), or is the bus shutting down and
-    /// past its time to drain? For work that outlives its handler's future: blocking handlers and
+    /// Has the call ended early (dropped, timed out, cancelled), or is its session or the bus ending
+    /// and past its time to finish? For work that outlives its handler's future: blocking handlers and
     /// spawned tasks.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.scratch().cancel.is_fired() || self.core().cancel.is_fired()
+        self.scratch().cancel.is_fired()
+            || self.core().cancel.is_fired()
+            || self.scope().is_some_and(|scope| scope.is_cancelled(self.is_lifecycle()))
     }
 
     /// Resolves when [`is_cancelled`](Self::is_cancelled) is true. Cancel-safe.
     pub async fn cancelled(&self) {
         let mut call = std::pin::pin!(self.scratch().cancel.fired());
         let mut bus = std::pin::pin!(self.core().cancel.fired());
+        let session = self.scope().map(|scope| scope.cancel(self.is_lifecycle()));
+        let mut session = session.map(|cancel| Box::pin(cancel.fired()));
         std::future::poll_fn(|task| {
-            if call.as_mut().poll(task).is_ready() {
-                return std::task::Poll::Ready(());
-            }
-            bus.as_mut().poll(task)
+            let ended = call.as_mut().poll(task).is_ready()
+                || bus.as_mut().poll(task).is_ready()
+                || session.as_mut().is_some_and(|session| session.as_mut().poll(task).is_ready());
+            if ended { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -165,12 +170,12 @@ impl Context {
         Arc::clone(value).downcast().ok()
     }
 
-    /// The resource of type `T`.
+    /// The resource of type `T`: of the session, if it was provided there, else of the bus.
     ///
     /// # Errors
     /// When none was provided.
     pub fn resource<T: Resource>(&self) -> Result<Res<T>, ParamError> {
-        self.core().resources.get().cloned().ok_or_else(ParamError::missing::<T>)
+        self.find_resource().cloned()
     }
 
     /// A context that may outlive the handler.
@@ -183,6 +188,18 @@ impl Context {
 impl Context {
     pub(crate) fn core(&self) -> &Core {
         self.core.get()
+    }
+
+    #[inline]
+    pub(crate) fn find_resource<T: Resource>(&self) -> Result<&Res<T>, ParamError> {
+        let of_session = self.scope().and_then(|scope| scope.resource());
+        of_session.or_else(|| self.core().resources.get()).ok_or_else(ParamError::missing::<T>)
+    }
+
+    /// The session this runs in.
+    #[inline]
+    pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
+        self.seed.session.as_ref()
     }
 
     pub(crate) fn seed(&self) -> Seed {
@@ -228,6 +245,7 @@ impl Context {
             origin: Some(Arc::clone(&scratch.origin)),
             deadline: self.deadline.get().copied().flatten().or(self.seed.deadline),
             cancel: Some(Arc::clone(&scratch.cancel)),
+            session: self.seed.session.clone(),
         }
     }
 
@@ -242,7 +260,7 @@ impl fmt::Debug for Context {
             .field("message", &self.seed.info.name())
             .field("id", &self.id())
             .field("correlation_id", &self.correlation_id())
-            .field("session", &self.session())
+            .field("session", &self.session_id())
             .field("attempt", &self.attempt())
             .finish_non_exhaustive()
     }

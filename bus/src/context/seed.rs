@@ -10,7 +10,7 @@ use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::options::{Head, Principal};
 use crate::pipeline::origin::Origin;
-use crate::session::SessionId;
+use crate::session::Scope;
 use crate::sync::Mutex;
 
 /// What a context is made of, but for the core.
@@ -25,6 +25,7 @@ pub(crate) struct Seed {
     pub(crate) deadline: Option<Instant>,
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) head: Option<Arc<Head>>,
+    pub(crate) session: Option<Arc<Scope>>,
     pub(crate) cancel: Option<Arc<Cancel>>,
     /// Shared with the children and with owned copies; made when first needed.
     pub(crate) shared: OnceLock<Arc<Scratch>>,
@@ -42,12 +43,6 @@ pub(crate) struct Scratch {
 impl Seed {
     pub(super) fn correlation_id(&self) -> MessageId {
         self.origin.as_ref().map_or(self.id, |origin| origin.correlation)
-    }
-
-    /// The caller's word, else what was inherited.
-    pub(super) fn session(&self) -> Option<&SessionId> {
-        let own = self.head.as_ref().and_then(|head| head.session.as_ref());
-        own.or_else(|| self.origin.as_ref().and_then(|origin| origin.session.as_ref()))
     }
 
     /// The caller's word, else what was inherited.
@@ -78,7 +73,7 @@ impl Seed {
                 info: self.info,
                 depth: self.origin.as_ref().map_or(0, |parent| parent.depth + 1),
                 lifecycle: self.lifecycle,
-                session: self.session().cloned(),
+                session: self.session.clone(),
                 principal: self.principal().cloned(),
                 parent: self.origin.clone(),
                 completion,

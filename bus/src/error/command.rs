@@ -59,6 +59,12 @@ pub enum CommandErrorKind<E> {
         /// How many events it had emitted.
         emitted: usize,
     },
+    /// The session it names, or was sent through, is not open: only what is at work in it may still
+    /// execute.
+    SessionClosed {
+        /// The session.
+        session_id: SessionId,
+    },
     /// The bus is shutting down: only handlers that are at work may still execute.
     ShuttingDown,
     /// Commands execute commands without end.
@@ -188,6 +194,9 @@ impl<E> CommandError<E> {
                 "command {command} succeeded, but the {emitted} events that it emitted could not be queued: \
                  the dispatcher is too far behind"
             ),
+            CommandErrorKind::SessionClosed { session_id } => {
+                write!(f, "command {command} was not executed: session {session_id} is not open")
+            }
             CommandErrorKind::ShuttingDown => {
                 write!(f, "command {command} was not executed: the bus is shutting down")
             }

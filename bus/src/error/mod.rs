@@ -3,7 +3,9 @@
 pub(crate) mod any;
 pub(crate) mod command;
 pub(crate) mod publish;
+pub(crate) mod session;
 
 pub use any::{Error, Result};
 pub use command::{CancelledBy, CommandError, CommandErrorKind, CommandResult};
 pub use publish::{HandlersFailed, PublishError, PublishErrorKind};
+pub use session::SessionError;

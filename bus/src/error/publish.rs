@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::event::EventFailure;
 use crate::pipeline::origin::Chain;
+use crate::session::SessionId;
 
 /// Why an event was not queued. Gives the event back.
 #[derive(thiserror::Error)]
@@ -54,6 +55,13 @@ pub enum PublishErrorKind {
     TooDeep {
         /// From the root to this event.
         chain: Vec<&'static str>,
+    },
+    /// The session it names, or was sent through, is not open: only what is at work in it may still
+    /// publish.
+    #[error("session {session_id} is not open")]
+    SessionClosed {
+        /// The session.
+        session_id: SessionId,
     },
     /// The bus is shutting down: only handlers that are at work may still publish.
     #[error("the bus is shutting down")]

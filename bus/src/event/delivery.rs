@@ -18,12 +18,13 @@ use crate::message::kind::EventOutcome;
 use crate::pipeline::announce;
 use crate::pipeline::run::{Failure, Run, text_of_users};
 use crate::registry::plan::Plan;
+use crate::session::Owned;
 use crate::sync::lock;
 
 /// Delivers the event here and now if all its handlers are plain functions, or if there is none; else
 /// gives it back.
 pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(), Envelope> {
-    let route = core.route(envelope.info.type_id());
+    let route = core.route(envelope.info.type_id(), envelope.scope());
     if route.as_ref().is_some_and(|route| !route.runs_at_once) {
         return Err(envelope);
     }
@@ -52,7 +53,7 @@ pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
 
 async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
     let delivery = Delivery { core, envelope, share };
-    let Some(route) = core.route(envelope.info.type_id()) else {
+    let Some(route) = core.route(envelope.info.type_id(), envelope.scope()) else {
         // Its last handler was taken out just now.
         if !envelope.lifecycle {
             announce::unhandled(core, envelope);
@@ -90,7 +91,7 @@ impl<'a> Delivery<'a> {
     #[inline]
     fn handle_at_once(&self, plan: &Plan) {
         let Some(deliver) = plan.deliver else { return };
-        let mut run = pin!(Run::new(self.core, self.seed(plan)));
+        let mut run = pin!(Run::new(self.core, self.seed(plan), self.owned(plan)));
         let event = &self.envelope.event;
         if let Some(answer) = run.as_mut().begin(|lender| deliver(plan.slot.get(), event, lender)) {
             self.conclude(plan, run.context(), answer);
@@ -101,7 +102,7 @@ impl<'a> Delivery<'a> {
     async fn handle(self, plan: &'a Plan, parking: &'a Parking<'a>) {
         let Some(deliver) = plan.deliver else { return };
         let Ok(mut slot) = Slot::acquire(self.core, plan, parking).await else { return };
-        let mut run = pin!(Run::new(self.core, self.seed(plan)));
+        let mut run = pin!(Run::new(self.core, self.seed(plan), self.owned(plan)));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
         let answer =
             run.as_mut().begin(|lender| deliver(plan.slot.get(), &self.envelope.event, lender));
@@ -126,6 +127,7 @@ impl<'a> Delivery<'a> {
             deadline: None,
             origin: envelope.origin.clone(),
             head: envelope.head.clone(),
+            session: envelope.scope().cloned(),
             cancel: None,
             shared: OnceLock::new(),
         };
@@ -133,6 +135,12 @@ impl<'a> Delivery<'a> {
             seed.track(share.weak());
         }
         seed
+    }
+
+    /// The handler of a session ends with it.
+    #[inline]
+    fn owned(&self, plan: &Plan) -> Option<Box<Owned>> {
+        plan.owner().map(|owner| Box::new(Owned::by(&owner, self.envelope.lifecycle)))
     }
 
     #[inline]
@@ -202,7 +210,7 @@ async fn drive(
         let mut taken = pin!(slot.take_again());
         let late = poll_fn(|task| match taken.as_mut().poll(task) {
             Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => run.as_mut().poll_deadline(task).map(Some),
+            Poll::Pending => run.as_mut().poll_end(task).map(Some),
         });
         if let Some(failure) = late.await {
             return Err(failure);

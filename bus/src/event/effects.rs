@@ -13,6 +13,7 @@ use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::message::kind::AnyEvent;
 use crate::pipeline::origin::{Chain, Origin};
+use crate::session::Member;
 use crate::sync::{Mutex, lock};
 
 /// The events that one call has emitted.
@@ -37,7 +38,8 @@ impl Default for State {
 impl Outbox {
     pub(crate) fn send(&self, origin: &Arc<Origin>, info: &'static MessageInfo, event: AnyEvent) {
         // What is emitted belongs to the session of the call; headers are a message's own.
-        let mut envelope = Envelope::child(origin, info, event, None);
+        let session = origin.session.as_ref().map(Member::follow);
+        let mut envelope = Envelope::child(origin, info, event, None, session);
         let (core, succeeded) = match &mut *lock(&self.0) {
             State::Kept(events) => return events.push(envelope),
             State::Sent(core) => (core.upgrade(), true),

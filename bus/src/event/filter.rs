@@ -81,10 +81,10 @@ impl FilterView<'_> {
         self.0.head.as_ref().map_or(Headers::NONE, |head| &head.headers)
     }
 
-    /// The session that it is published in; [`SessionId::BUS`] outside sessions.
+    /// The id of the session that it is published in; [`SessionId::BUS`] outside sessions.
     #[must_use]
-    pub fn session(&self) -> SessionId {
-        self.0.session().cloned().unwrap_or(SessionId::BUS)
+    pub fn session_id(&self) -> SessionId {
+        self.0.session_id()
     }
 
     /// On whose behalf it is published.

@@ -1,16 +1,12 @@
 //! The end: stop the intake, drain, cancel, cut off, and say what was left.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
 
 use super::dispatcher;
 use super::losses::DropReason;
 use super::queue::Intake;
 use crate::core::Core;
-use crate::resilience::timer::Timer;
+use crate::resilience::timer::within;
 use crate::sync::lock;
 
 /// What a bus has done in its life, and what was left when it was shut down.
@@ -29,20 +25,23 @@ pub struct ShutdownReport {
     pub events_left: u64,
     /// Commands that were still at work at the end.
     pub commands_left: u64,
+    /// Sessions that had not ended at the end.
+    pub sessions_left: u64,
 }
 
 impl ShutdownReport {
     /// Was nothing left behind?
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let Self { dropped, abandoned, events_left, commands_left, .. } = self;
-        *dropped == 0 && abandoned.is_empty() && *events_left == 0 && *commands_left == 0
+        let Self { dropped, abandoned, events_left, commands_left, sessions_left, .. } = self;
+        let left = dropped + events_left + commands_left + sessions_left;
+        left == 0 && abandoned.is_empty()
     }
 }
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { completed, failed, dropped, abandoned, events_left, commands_left } = self;
+        let Self { completed, failed, dropped, abandoned, .. } = self;
         write!(f, "shut down: {completed} handler runs completed, {failed} failed")?;
         if *dropped > 0 {
             write!(f, ", {dropped} events dropped")?;
@@ -50,13 +49,13 @@ impl fmt::Display for ShutdownReport {
         if !abandoned.is_empty() {
             write!(f, ", cut off: {}", abandoned.join(", "))?;
         }
-        if *events_left > 0 {
-            write!(f, ", {events_left} events left running")?;
-        }
-        if *commands_left > 0 {
-            write!(f, ", {commands_left} commands left running")?;
-        }
-        Ok(())
+        let left = [
+            (self.events_left, "events left running"),
+            (self.commands_left, "commands left running"),
+            (self.sessions_left, "sessions left open"),
+        ];
+        let left = left.iter().filter(|(count, _)| *count > 0);
+        left.into_iter().try_for_each(|(count, what)| write!(f, ", {count} {what}"))
     }
 }
 
@@ -65,6 +64,7 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
     let dropped = core.queue.stats().dropped;
     core.work.close();
     core.queue.limit_intake(Intake::HandlersOnly);
+    core.sessions.end_all();
     if !core.was_idle() {
         // Events that waited for a runtime have one now.
         dispatcher::start(core);
@@ -88,6 +88,7 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
         abandoned: lock(&core.work.abandoned).clone(),
         events_left: core.in_flight(),
         commands_left: core.work.commands(),
+        sessions_left: core.sessions.len() as u64,
     }
 }
 
@@ -97,21 +98,13 @@ async fn drained(core: &Core) {
         let nobody = !core.work.is_dispatching() && core.work.commands() == 0;
         core.was_idle() || nobody
     };
-    core.until(is_drained).await;
-}
-
-/// `false` when the time is over. Without a timer, the time is never over.
-async fn within(core: &Core, limit: Duration, work: impl Future<Output = ()>) -> bool {
-    let mut work = pin!(work);
-    let mut timer = pin!(Timer::Unarmed);
-    poll_fn(|task| {
-        if work.as_mut().poll(task).is_ready() {
-            return Poll::Ready(true);
+    loop {
+        core.until(is_drained).await;
+        // Handlers may have opened sessions meanwhile, and left them open.
+        if !core.sessions.end_all() {
+            return;
         }
-        let deadline = || core.settings.clock.now().checked_add(limit);
-        timer.as_mut().poll(core, task, deadline).map(|()| false)
-    })
-    .await
+    }
 }
 
 /// The last user handle is gone: nobody will await a shutdown.
@@ -122,6 +115,7 @@ pub(crate) fn abandon(core: &Core) {
     let before = core.queue.stats().dropped;
     drop(core.queue.limit_intake(Intake::Closed));
     core.work.abort.fire();
+    core.sessions.end_all();
     let queued = core.queue.stats().dropped - before;
     if was_open && (queued > 0 || running > 0) {
         tracing::warn!(

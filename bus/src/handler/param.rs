@@ -7,7 +7,8 @@ use crate::context::Context;
 
 /// A handler parameter after the message.
 ///
-/// The bus provides `&Context`, `Bus`, `WeakBus`, `&Res<T>`, `Res<T>` and `Emit<E>`. A type of your own
+/// The bus provides `&Context`, `Bus`, `WeakBus`, `Session`, `Option<Session>`, `&Res<T>`, `Res<T>` and
+/// `Emit<E>`. A type of your own
 /// becomes a parameter by implementing this trait:
 ///
 /// ```
@@ -28,7 +29,7 @@ use crate::context::Context;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a handler parameter",
     label = "the bus does not know how to provide this",
-    note = "after the message a handler may take `&Context`, `Bus`, `&Res<T>`, `Res<T>`, `Emit<E>`, or a type of yours that implements `bus::Param`",
+    note = "after the message a handler may take `&Context`, `Bus`, `Session`, `Option<Session>`, `&Res<T>`, `Res<T>`, `Emit<E>`, or a type of yours that implements `bus::Param`",
     note = "a value of your own is injected as `&Res<T>`: provide it with `#[bus::resource]` or `Bus::builder().provide(value)`"
 )]
 pub trait Param<'cx>: Sized {

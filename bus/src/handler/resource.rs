@@ -50,7 +50,7 @@ impl<'cx, T: Resource> Param<'cx> for &'cx Res<T> {
         requirements.resource::<T>();
     }
     fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
-        cx.core().resources.get::<T>().ok_or_else(ParamError::missing::<T>)
+        cx.find_resource()
     }
 }
 impl<'cx, T: Resource> Param<'cx> for Res<T> {

@@ -61,6 +61,32 @@ pub struct EventHandlerFailedEvent {
     pub attempts: u32,
 }
 
+/// A session has been opened. Its own handlers hear it too, those that it was opened with.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionStartEvent {
+    /// The session.
+    pub session_id: SessionId,
+    /// The session around it.
+    pub parent: Option<SessionId>,
+}
+
+/// A session has ended: nothing is in flight in it any more, or its time to finish is over. Its own
+/// handlers hear it too; they are unregistered when they have.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionEndEvent {
+    /// The session.
+    pub session_id: SessionId,
+    /// From its opening to this.
+    pub duration: Duration,
+    /// Why it ended, if for an error: that of its closure, or the one given to
+    /// [`Session::fail`](crate::Session::fail).
+    pub error: Option<String>,
+}
+
 /// An event that nobody handles.
 #[bus_macros::event(kind = system, crate = crate)]
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ pub use id::MessageId;
 pub use info::{Capabilities, Category, MessageInfo};
 pub use lifecycle::{
     CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent,
-    QueueMarkEvent, UnhandledEvent,
+    QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
 
 use kind::Kind;

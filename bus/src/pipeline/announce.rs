@@ -11,21 +11,22 @@ use super::run::panic_text;
 use crate::context::Context;
 use crate::core::{Core, Listener};
 use crate::envelope::Envelope;
+use crate::event::completion::Share;
 use crate::event::queue::Crossing;
 use crate::event::{DropReason, QueueMark, dispatcher};
 use crate::message::{
     CommandResultEvent, CommandStartedEvent, Event, EventHandlerFailedEvent, EventsDroppedEvent,
     MessageId, QueueMarkEvent, UnhandledEvent,
 };
-use crate::session::SessionId;
+use crate::session::{Member, Scope};
 
 /// A command's handler is about to run.
 pub(crate) fn started(core: &Core, context: &Context, call: &Call<'_>) {
-    if core.listens().command_started && !context.is_lifecycle() {
+    if core.listens(context.scope()).command_started && !context.is_lifecycle() {
         let event = CommandStartedEvent {
             command_id: context.id(),
             command: call.info.name(),
-            session_id: context.session(),
+            session_id: context.session_id(),
         };
         announce(core, context, event);
     }
@@ -38,7 +39,7 @@ pub(crate) fn result(
     call: &Call<'_>,
     error: impl FnOnce() -> Option<String>,
 ) {
-    if !core.listens().command_result || context.is_lifecycle() {
+    if !core.listens(context.scope()).command_result || context.is_lifecycle() {
         return;
     }
     let now = core.settings.clock.now();
@@ -46,7 +47,7 @@ pub(crate) fn result(
     let event = CommandResultEvent {
         command_id: context.id(),
         command: call.info.name(),
-        session_id: context.session(),
+        session_id: context.session_id(),
         success: error.is_none(),
         error,
         attempts: context.attempt(),
@@ -58,7 +59,7 @@ pub(crate) fn result(
 
 /// A handler of an event has failed for good.
 pub(crate) fn handler_failed(core: &Core, context: &Context, handler: &str, error: &str) {
-    if core.listens().handler_failed && !context.is_lifecycle() {
+    if core.listens(context.scope()).handler_failed && !context.is_lifecycle() {
         let event = EventHandlerFailedEvent {
             event_id: context.id(),
             event: context.message().name(),
@@ -74,18 +75,18 @@ pub(crate) fn handler_failed(core: &Core, context: &Context, handler: &str, erro
 pub(crate) fn unhandled(core: &Core, envelope: &Envelope) {
     core.counters.unhandled.add(1);
     tracing::debug!(event = envelope.info.name(), id = %envelope.id, "nobody handles this event");
-    let heard = core.listens().unhandled;
+    let heard = core.listens(envelope.scope()).unhandled;
     if core.settings.on_unhandled.is_none() && !heard {
         return;
     }
     let event = UnhandledEvent {
         event_id: envelope.id,
         event: envelope.info.name(),
-        session_id: envelope.session().cloned().unwrap_or(SessionId::BUS),
+        session_id: envelope.session_id(),
     };
     tell(core.settings.on_unhandled.as_ref(), &event);
     if heard && !envelope.origin.as_ref().is_some_and(|origin| origin.lifecycle) {
-        send(core, envelope.origin.clone(), event);
+        send(core, envelope.origin.clone(), envelope.scope(), event, |_| None);
     }
 }
 
@@ -99,15 +100,15 @@ pub(crate) fn mark(core: &Core, crossing: Crossing) {
     }
     let event = QueueMarkEvent { mark, queued, capacity, number };
     tell(core.settings.on_queue_mark.as_ref(), &event);
-    if core.listens().queue_mark {
-        send(core, None, event);
+    if core.listens(None).queue_mark {
+        send(core, None, None, event, |_| None);
     }
 }
 
 /// Events were lost.
 pub(crate) fn dropped(core: &Core, event: &'static str, reason: DropReason, count: u64) {
-    if core.listens().dropped {
-        send(core, None, EventsDroppedEvent { event, reason, count });
+    if core.listens(None).dropped {
+        send(core, None, None, EventsDroppedEvent { event, reason, count }, |_| None);
     }
 }
 
@@ -127,18 +128,36 @@ fn tell<E>(listener: Option<&Listener<E>>, event: &E) {
 }
 
 fn announce<E: Event>(core: &Core, about: &Context, event: E) {
-    send(core, about.inherited().origin, event);
+    send(core, about.inherited().origin, about.scope(), event, |_| None);
 }
 
-fn send<E: Event>(core: &Core, origin: Option<Arc<Origin>>, event: E) {
+/// A session has begun, or ends. `share`: of whoever waits until that has been heard.
+pub(crate) fn of_session<E: Event>(
+    core: &Core,
+    session: &Arc<Scope>,
+    event: E,
+    share: impl FnOnce(MessageId) -> Option<Share>,
+) {
+    send(core, None, Some(session), event, share);
+}
+
+fn send<E: Event>(
+    core: &Core,
+    origin: Option<Arc<Origin>>,
+    session: Option<&Arc<Scope>>,
+    event: E,
+    share: impl FnOnce(MessageId) -> Option<Share>,
+) {
     dispatcher::start(core);
+    let id = MessageId::next(core.number);
     core.queue.push_own(Envelope {
-        id: MessageId::next(core.number),
+        id,
         info: E::INFO,
         event: Arc::new(event),
         origin,
         head: None,
-        share: None,
+        session: session.map(Member::follow),
+        share: share(id),
         lifecycle: true,
     });
 }

@@ -91,7 +91,8 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
         self
     }
 
-    /// Executes on behalf of a session: its id is on this command and on all that follows from it.
+    /// Executes in the session of this id, which must be open, instead of in the one that the handler
+    /// around this runs in. [`SessionId::BUS`] is outside all sessions.
     pub fn session(mut self, session: impl Into<SessionId>) -> Self {
         self.call.head().session = Some(session.into());
         self

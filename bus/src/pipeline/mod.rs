@@ -5,6 +5,7 @@
 //! event's; both go through the one [`run`].
 
 pub(crate) mod admission;
+pub(crate) mod ambient;
 pub(crate) mod announce;
 pub(crate) mod blocking;
 pub(crate) mod cancel;

@@ -8,7 +8,7 @@ use super::cancel::Cancel;
 use super::options::Principal;
 use crate::event::completion::Completion;
 use crate::message::{MessageId, MessageInfo};
-use crate::session::SessionId;
+use crate::session::Scope;
 
 /// How deep messages may cause messages. A cycle of commands that execute each other, or of events
 /// that feed each other, ends here, with its chain in the error.
@@ -23,7 +23,7 @@ pub(crate) struct Origin {
     /// Is this the bus's own event, or what its handlers did? Then it announces nothing, else a
     /// handler that logs every command would be logged for ever.
     pub(crate) lifecycle: bool,
-    pub(crate) session: Option<SessionId>,
+    pub(crate) session: Option<Arc<Scope>>,
     pub(crate) principal: Option<Principal>,
     pub(crate) parent: Option<Arc<Origin>>,
     /// If somebody waits for all that follows from this. Weak: who merely may send something, later,
@@ -60,10 +60,12 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// What a command inherits from the handler that executes it.
+/// What a message inherits from the handler that sends it, or from the session it is sent through.
 #[derive(Default)]
 pub(crate) struct Inherited {
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) cancel: Option<Arc<Cancel>>,
+    /// The session that it runs in, unless it names another.
+    pub(crate) session: Option<Arc<Scope>>,
 }

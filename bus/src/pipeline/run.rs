@@ -19,6 +19,7 @@ use crate::error::CancelledBy;
 use crate::handler::param::ParamError;
 use crate::handler::slot::{Begun, Called};
 use crate::resilience::timer::Timer;
+use crate::session::Owned;
 
 pin_project! {
     /// A handler's call in progress. Dropping it cancels the call.
@@ -28,6 +29,8 @@ pin_project! {
         frame: Frame<'a, O>,
         #[pin]
         timer: Timer,
+        // Of the session that the run ends with, if it does with one.
+        owned: Option<Box<Owned>>,
         ended: bool,
     }
 
@@ -52,8 +55,8 @@ pub(crate) enum Failure {
 }
 
 impl<'a, O> Run<'a, O> {
-    pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
-        Self { core, frame: Frame::new(core, seed), timer: Timer::Unarmed, ended: false }
+    pub(crate) fn new(core: &'a Core, seed: Seed, owned: Option<Box<Owned>>) -> Self {
+        Self { core, frame: Frame::new(core, seed), timer: Timer::Unarmed, owned, ended: false }
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -69,6 +72,10 @@ impl<'a, O> Run<'a, O> {
         if is_late(this.core, this.frame.context()) {
             *this.ended = true;
             return Some(Err(Failure::TimedOut(None)));
+        }
+        if let Some(owned) = this.owned.as_ref().filter(|owned| owned.is_over()) {
+            *this.ended = true;
+            return Some(Err(owned.failure()));
         }
         let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));
         let answer = match answer {
@@ -94,7 +101,7 @@ impl<'a, O> Run<'a, O> {
             Ok(Poll::Ready(Called::Ok(answer))) => Ok(answer),
             Ok(Poll::Ready(Err(refused))) => Err(Failure::Refused(refused)),
             Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
-            Ok(Poll::Pending) => return self.poll_deadline(task).map(Err),
+            Ok(Poll::Pending) => return self.poll_end(task).map(Err),
         };
         *this.ended = true;
         if answer.is_err() {
@@ -103,12 +110,16 @@ impl<'a, O> Run<'a, O> {
         Poll::Ready(answer)
     }
 
-    /// Ends the call when its deadline has passed. The handler is not polled.
-    pub(crate) fn poll_deadline(
-        self: Pin<&mut Self>,
-        task: &mut task::Context<'_>,
-    ) -> Poll<Failure> {
+    /// Ends the call when its deadline has passed, or its session ends. The handler is not polled.
+    pub(crate) fn poll_end(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Failure> {
         let this = self.project();
+        if let Some(owned) = this.owned
+            && owned.poll_over(task).is_ready()
+        {
+            *this.ended = true;
+            stop(this.core, this.frame);
+            return Poll::Ready(owned.failure());
+        }
         let context = this.frame.context();
         task::ready!(this.timer.poll(this.core, task, || context.deadline()));
         let callers = context.callers_deadline();
@@ -123,6 +134,12 @@ impl<'a, O> Run<'a, O> {
         let this = self.project();
         *this.ended = true;
         stop(this.core, this.frame);
+    }
+}
+
+impl Owned {
+    fn failure(&self) -> Failure {
+        Failure::Cancelled(CancelledBy::Session(self.scope().id.clone()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::entry::HandlerEntry;
 use crate::message::MessageInfo;
 use crate::message::kind::Deliver;
+use crate::session::Scope;
 
 /// How one handler runs: the dispatch follows it, and the wiring report reads it.
 pub(crate) struct Plan {
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     /// A plain function: never pending.
     pub(crate) is_plain: bool,
     pub(crate) slot: SlotRef,
+    /// The session whose handler it is, and whose end ends it.
+    pub(crate) owner: Option<Weak<Scope>>,
 }
 
 /// A typed slot whose type only the message knows.
@@ -81,6 +84,11 @@ impl fmt::Debug for HandlerInfo {
 }
 
 impl Plan {
+    /// The session whose handler it is.
+    pub(crate) fn owner(&self) -> Option<Arc<Scope>> {
+        self.owner.as_ref()?.upgrade()
+    }
+
     /// Is it never pending, and is there always a slot?
     pub(crate) fn runs_at_once(&self) -> bool {
         self.is_plain && self.slots.is_none()
@@ -104,6 +112,7 @@ impl Plan {
             slots: slots(meta.concurrency),
             is_plain: entry.is_plain,
             slot: SlotRef::Linked(entry.slot),
+            owner: None,
         }
     }
 }

@@ -117,6 +117,14 @@ pub enum WiringProblem {
         /// What it takes.
         range: &'static str,
     },
+    /// The registry does not want a handler.
+    #[error("handler {handler} was refused by the registry: {reason}")]
+    Refused {
+        /// The handler.
+        handler: HandlerInfo,
+        /// What the registry says.
+        reason: String,
+    },
     /// Something names a handler that this bus has not.
     #[error("`{setting}` names the handler {handler}, which this bus does not have")]
     NoSuchHandler {

@@ -1,14 +1,16 @@
 //! The table that a dispatch looks into: compiled once, then only read.
 
 use std::any::TypeId;
+use std::cmp::Reverse;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::contract::RegisteredHandler;
 use super::plan::Plan;
 use super::type_map::TypeMap;
 use crate::message::{
     CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent, Message,
-    QueueMarkEvent, UnhandledEvent,
+    QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
 
 /// The handlers of every message type.
@@ -28,6 +30,19 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// The handlers of sessions, innermost first, and of the bus. Among those of one priority, that
+    /// is the order in which they run.
+    pub(crate) fn merged(routes: impl Iterator<Item = Arc<Route>>) -> Self {
+        let mut plans: Vec<_> = routes.flat_map(|route| route.plans.clone()).collect();
+        plans.sort_by_key(|plan| Reverse(plan.handler.priority));
+        Self::new(plans)
+    }
+
+    fn new(plans: Vec<Arc<Plan>>) -> Self {
+        let runs_at_once = plans.iter().all(|plan| plan.runs_at_once());
+        Self { plans, runs_at_once }
+    }
+
     /// Handlers of one priority, highest first: each group starts when the one before has ended.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &[Arc<Plan>]> {
         self.plans.chunk_by(|a, b| a.handler.priority == b.handler.priority)
@@ -43,25 +58,45 @@ pub(crate) struct Listens {
     pub(crate) unhandled: bool,
     pub(crate) queue_mark: bool,
     pub(crate) dropped: bool,
+    pub(crate) session_start: bool,
+    pub(crate) session_end: bool,
+}
+
+impl Listens {
+    /// What either of them hears.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            command_started: self.command_started || other.command_started,
+            command_result: self.command_result || other.command_result,
+            handler_failed: self.handler_failed || other.handler_failed,
+            unhandled: self.unhandled || other.unhandled,
+            queue_mark: self.queue_mark || other.queue_mark,
+            dropped: self.dropped || other.dropped,
+            session_start: self.session_start || other.session_start,
+            session_end: self.session_end || other.session_end,
+        }
+    }
 }
 
 impl Table {
-    pub(crate) fn new(plans: Vec<Arc<Plan>>) -> Self {
+    /// Of what the registry says.
+    pub(crate) fn compile(handlers: Vec<RegisteredHandler>) -> Self {
+        let mut plans: Vec<_> = handlers.into_iter().map(|handler| handler.plan).collect();
+        // Stable: equals stay in the order of registration.
+        plans.sort_by(|a, b| a.handler.order(&b.handler));
         let mut table = Self::default();
-        let mut routes: TypeMap<Route> = TypeMap::default();
+        let mut routes: TypeMap<Vec<Arc<Plan>>> = TypeMap::default();
         for plan in plans {
             let type_id = plan.message.type_id();
             if plan.message.is_command() {
                 // Sorted: the first has the highest priority.
                 table.commands.entry(type_id).or_insert(plan);
             } else {
-                routes.entry(type_id).or_default().plans.push(plan);
+                routes.entry(type_id).or_default().push(plan);
             }
         }
-        for route in routes.values_mut() {
-            route.runs_at_once = route.plans.iter().all(|plan| plan.runs_at_once());
-        }
-        table.events = routes.into_iter().map(|(id, route)| (id, Arc::new(route))).collect();
+        let routes = routes.into_iter().map(|(id, plans)| (id, Arc::new(Route::new(plans))));
+        table.events = routes.collect();
         table.listens = Listens {
             command_started: table.hears::<CommandStartedEvent>(),
             command_result: table.hears::<CommandResultEvent>(),
@@ -69,6 +104,8 @@ impl Table {
             unhandled: table.hears::<UnhandledEvent>(),
             queue_mark: table.hears::<QueueMarkEvent>(),
             dropped: table.hears::<EventsDroppedEvent>(),
+            session_start: table.hears::<SessionStartEvent>(),
+            session_end: table.hears::<SessionEndEvent>(),
         };
         table
     }

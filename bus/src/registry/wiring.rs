@@ -2,14 +2,18 @@
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
+use super::contract::{HandlerId, RegisteredHandler, Registry};
 use super::entry::{HandlerEntry, MessageEntry, Registered};
 use super::plan::Plan;
-use super::problem::WiringProblem;
+use super::problem::{BuildError, WiringProblem};
 use super::report::{WiringReport, WiringRow};
 use super::type_map::TypeMap;
 use crate::handler::param::Requirements;
 use crate::handler::resource::ResourceSet;
+use crate::session::SessionId;
 
 /// A handler with its entry.
 pub(crate) type Planned = (&'static HandlerEntry, Plan);
@@ -91,6 +95,35 @@ pub(crate) fn report(
     }
     problems.dedup_by_key(|problem| problem.to_string());
     WiringReport { rows, warnings }
+}
+
+/// Gives the handlers to the registry, and gives back those that it wants to be called.
+pub(crate) fn keep(
+    registry: &dyn Registry,
+    counter: &AtomicU64,
+    plans: Vec<Planned>,
+    report: &mut WiringReport,
+) -> Result<Vec<RegisteredHandler>, BuildError> {
+    let (mut kept, mut problems) = (Vec::new(), Vec::new());
+    for (_, plan) in plans {
+        let handler = RegisteredHandler::of_bus(HandlerId::next(counter), Arc::new(plan));
+        match registry.register(handler.clone()) {
+            Ok(()) => kept.push(handler),
+            Err(refusal) => problems.push(WiringProblem::Refused {
+                handler: handler.info().clone(),
+                reason: refusal.to_string(),
+            }),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(BuildError::new(problems));
+    }
+    let listed = registry.handlers(&SessionId::BUS);
+    kept.retain(|handler| !listed.iter().any(|other| other.id() == handler.id()));
+    report.warnings.extend(kept.iter().map(|handler| {
+        format!("handler {} is not called: the registry does not list it", handler.info())
+    }));
+    Ok(listed)
 }
 
 /// The bus's own events are listed only where somebody handles them.

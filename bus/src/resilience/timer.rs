@@ -1,10 +1,10 @@
 //! The timer of a call, armed only when its handler is pending.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{self, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
@@ -67,4 +67,18 @@ fn arm(core: &Core, deadline: Option<Instant>) -> Timer {
             Timer::Endless
         }
     }
+}
+
+/// `false` when the time is over. Without a timer, the time is never over.
+pub(crate) async fn within(core: &Core, limit: Duration, work: impl Future<Output = ()>) -> bool {
+    let mut work = pin!(work);
+    let mut timer = pin!(Timer::Unarmed);
+    poll_fn(|task| {
+        if work.as_mut().poll(task).is_ready() {
+            return Poll::Ready(true);
+        }
+        let deadline = || core.settings.clock.now().checked_add(limit);
+        timer.as_mut().poll(core, task, deadline).map(|()| false)
+    })
+    .await
 }

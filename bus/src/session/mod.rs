@@ -1,62 +1,27 @@
-//! Who is in scope: the identity of a session.
+//! Who is in scope: sessions, which have handlers of their own and leave nothing behind.
+//!
+//! In: a name and handlers ([`opening`]). Out: a [`SessionReport`] ([`end`]), when all that was in
+//! flight in it has ended. In between a session is a [`Scope`]: its messages carry it, handlers are
+//! looked up in it first, and whatever is inside is counted at its [`gate`].
 
-use std::fmt;
-use std::sync::Arc;
+mod closure;
+mod end;
+mod gate;
+mod guard;
+mod handle;
+mod id;
+mod member;
+mod opening;
+mod report;
+mod scope;
+mod sessions;
+mod task;
 
-/// Names a session. What is sent through a session, and by handlers on its behalf, carries its id.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(Repr);
-
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Repr {
-    Bus,
-    Named(Arc<str>),
-}
-
-impl SessionId {
-    /// The id of what is outside all sessions, written "BUS".
-    pub const BUS: SessionId = SessionId(Repr::Bus);
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Repr::Bus => "BUS",
-            Repr::Named(name) => name,
-        }
-    }
-}
-
-impl<S: AsRef<str>> From<S> for SessionId {
-    /// The text "BUS" is [`SessionId::BUS`].
-    fn from(name: S) -> Self {
-        match name.as_ref() {
-            "BUS" => Self::BUS,
-            name => Self(Repr::Named(name.into())),
-        }
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::SessionId;
-
-    #[test]
-    fn the_text_bus_is_the_bus_itself() {
-        assert_eq!(SessionId::from("BUS"), SessionId::BUS);
-        assert_eq!(SessionId::from("job-1").as_str(), "job-1");
-        assert_ne!(SessionId::from("bus"), SessionId::BUS);
-    }
-}
+pub use guard::SessionGuard;
+pub use handle::Session;
+pub use id::{SessionId, SessionName};
+pub(crate) use member::{Member, Owned};
+pub use opening::SessionBuilder;
+pub use report::{SessionInfo, SessionReport};
+pub(crate) use scope::Scope;
+pub(crate) use sessions::Sessions;

@@ -9,12 +9,11 @@ use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
 use super::{Outcome, Publish, Published};
-use crate::core::Core;
 use crate::error::{HandlersFailed, PublishError};
 use crate::event::completion::EventFailure;
 use crate::message::MessageId;
+use crate::pipeline::ambient;
 use crate::pipeline::cancel::WaitsInside;
-use crate::pipeline::frame;
 
 /// An event whose handlers are done, as those of all that followed from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +76,7 @@ impl<E: Send + Sync + 'static> Future for AndWait<'_, E> {
         }
         let Poll::Ready(failures) = this.done.poll(task) else {
             if this.waits.is_none() {
-                *this.waits = inside(this.publish.core());
+                *this.waits = ambient::waits_inside(this.publish.core());
             }
             return Poll::Pending;
         };
@@ -87,14 +86,6 @@ impl<E: Send + Sync + 'static> Future for AndWait<'_, E> {
         };
         Poll::Ready(Ok(Settled { id, outcome, failures: failures.unwrap_or_default() }))
     }
-}
-
-/// Says to the handler that this runs in, if it does, that it waits for others.
-fn inside(core: &Core) -> Option<WaitsInside> {
-    frame::with_current(|current| {
-        let context = current.filter(|context| std::ptr::eq(context.core(), core))?;
-        Some(WaitsInside::begin(&context.scratch().cancel))
-    })
 }
 
 impl<E> fmt::Debug for AndWait<'_, E> {

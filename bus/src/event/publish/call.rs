@@ -12,7 +12,8 @@ use crate::event::losses::DropReason;
 use crate::event::queue::{BackpressureStrategy, Refused};
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
-use crate::pipeline::origin::Origin;
+use crate::pipeline::origin::{Inherited, Origin};
+use crate::session::Scope;
 
 /// What is known of a publish but the event.
 pub(super) struct Call<'a> {
@@ -20,6 +21,8 @@ pub(super) struct Call<'a> {
     pub(super) info: &'static MessageInfo,
     /// The message whose handler publishes.
     pub(super) origin: Option<Arc<Origin>>,
+    /// The session that it inherits.
+    session: Option<Arc<Scope>>,
     pub(super) head: Option<Arc<Head>>,
     /// If the publisher waits for what follows from the event.
     pub(super) completion: Option<Arc<Completion>>,
@@ -32,14 +35,34 @@ pub(super) enum Pushed {
     Refused(Envelope, Refused),
 }
 
+impl<'a> Call<'a> {
+    pub(super) fn new(core: &'a Core, info: &'static MessageInfo, inherited: Inherited) -> Self {
+        let Inherited { origin, session, .. } = inherited;
+        Self { core, info, origin, session, head: None, completion: None }
+    }
+}
+
 impl Call<'_> {
-    pub(super) fn envelope<E: Send + Sync + 'static>(&mut self, event: E) -> Envelope {
-        let (event, head) = (Arc::new(event), self.head.take());
-        let mut envelope = match &self.origin {
-            Some(origin) => Envelope::child(origin, self.info, event, head),
+    pub(super) fn envelope<E: Send + Sync + 'static>(
+        &mut self,
+        event: E,
+    ) -> Result<Envelope, PublishError<E>> {
+        let head = self.head.take();
+        let named = head.as_ref().and_then(|head| head.session.as_ref());
+        let (inherited, origin) = (self.session.as_ref(), self.origin.as_ref());
+        let session = match self.core.sessions.admit(named, inherited, origin) {
+            Ok(session) => session,
+            Err(session_id) => {
+                return Err(self.turn_away(event, PublishErrorKind::SessionClosed { session_id }));
+            }
+        };
+        let event = Arc::new(event);
+        let mut envelope = match origin {
+            Some(origin) => Envelope::child(origin, self.info, event, head, session),
             None => {
                 let (id, info) = (MessageId::next(self.core.number), self.info);
-                Envelope { id, info, event, origin: None, head, share: None, lifecycle: false }
+                let (origin, share, lifecycle) = (None, None, false);
+                Envelope { id, info, event, origin, head, session, share, lifecycle }
             }
         };
         if let Some(whole) = self.completion.take() {
@@ -47,7 +70,7 @@ impl Call<'_> {
             envelope.withdraw();
             envelope.share = Some(Share::new(whole, envelope.id, self.info));
         }
-        envelope
+        Ok(envelope)
     }
 
     /// Pushes the event, without waiting; gives it back if it is refused.
@@ -119,9 +142,13 @@ impl Call<'_> {
         why: PublishErrorKind,
     ) -> PublishError<E> {
         envelope.withdraw();
+        self.turn_away(unwrap(envelope), why)
+    }
+
+    fn turn_away<E>(&self, event: E, why: PublishErrorKind) -> PublishError<E> {
         self.core.queue.rejected.add(1);
         self.core.losses.note(self.core, self.info, 1, DropReason::Rejected);
-        PublishError::new(self.info.name(), unwrap(envelope), why)
+        PublishError::new(self.info.name(), event, why)
     }
 
     pub(super) fn kind(&self, refused: Refused) -> PublishErrorKind {

@@ -25,7 +25,7 @@ use crate::core::Core;
 use crate::error::PublishError;
 use crate::message::{Event, MessageId};
 use crate::pipeline::options::{Head, Principal};
-use crate::pipeline::origin::Origin;
+use crate::pipeline::origin::Inherited;
 use crate::session::SessionId;
 
 /// A published event.
@@ -73,8 +73,8 @@ pin_project! {
 }
 
 impl<'a, E: Event> Publish<'a, E> {
-    pub(crate) fn new(core: &'a Core, event: E, origin: Option<Arc<Origin>>) -> Self {
-        let call = Call { core, info: E::INFO, origin, head: None, completion: None };
+    pub(crate) fn new(core: &'a Core, event: E, inherited: Inherited) -> Self {
+        let call = Call::new(core, E::INFO, inherited);
         Self { call, event: Some(event), waiting: None }
     }
 }
@@ -87,7 +87,8 @@ impl<'a, E> Publish<'a, E> {
         self
     }
 
-    /// Publishes on behalf of a session.
+    /// Publishes in the session of this id, which must be open, instead of in the one that the handler
+    /// around this runs in. [`SessionId::BUS`] is outside all sessions.
     pub fn session(mut self, session: impl Into<SessionId>) -> Self {
         self.head().session = Some(session.into());
         self
@@ -146,7 +147,10 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
         let call = this.call;
         if let Some(event) = this.event.take() {
             dispatcher::start(call.core);
-            let envelope = call.envelope(event);
+            let envelope = match call.envelope(event) {
+                Ok(envelope) => envelope,
+                Err(refused) => return Poll::Ready(Err(refused)),
+            };
             if let Err(kept_out) = filter::ask(call.core, &envelope) {
                 return Poll::Ready(call.keep_out(envelope, kept_out));
             }
@@ -173,11 +177,11 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
 pub(crate) fn try_publish<E: Event>(
     core: &Core,
     event: E,
-    origin: Option<Arc<Origin>>,
+    inherited: Inherited,
 ) -> Result<Published, PublishError<E>> {
     dispatcher::start(core);
-    let mut call = Call { core, info: E::INFO, origin, head: None, completion: None };
-    let envelope = call.envelope(event);
+    let mut call = Call::new(core, E::INFO, inherited);
+    let envelope = call.envelope(event)?;
     if let Err(kept_out) = filter::ask(core, &envelope) {
         return call.keep_out(envelope, kept_out);
     }

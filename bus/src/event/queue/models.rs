@@ -78,6 +78,7 @@ fn event(number: u32) -> Envelope {
         event: Arc::new(Numbered(number)),
         origin: None,
         head: None,
+        session: None,
         share: None,
         lifecycle: false,
     }

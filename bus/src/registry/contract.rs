@@ -1,0 +1,188 @@
+//! The registry as the bus asks it: where handlers are kept, and which of them are called.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use super::plan::{HandlerInfo, Plan};
+use crate::core::Core;
+use crate::message::MessageInfo;
+use crate::session::SessionId;
+
+/// Keeps the handlers of a bus and of its sessions, and decides which of them are called. The default
+/// is [`SimpleRegistry`](crate::SimpleRegistry); one of your own is set with
+/// [`Builder::registry`](crate::Builder::registry): to write down who registered what, or to
+/// switch handlers off.
+///
+/// It is asked when something changes, never when a message is sent: the bus compiles what
+/// [`handlers`](Self::handlers) gives into tables that a dispatch looks into, at a cost that does not
+/// depend on how many handlers there are.
+///
+/// It is called under a lock of the bus: it must not register on the bus, and may block for as long
+/// as a registration may.
+///
+/// ```
+/// use bus::{Bus, RegisteredHandler, Registry, RegistryRefusal, SessionId, SimpleRegistry};
+///
+/// /// Calls no handler whose name begins with `debug_`.
+/// #[derive(Default)]
+/// struct Quiet(SimpleRegistry);
+///
+/// impl Registry for Quiet {
+///     fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryRefusal> {
+///         self.0.register(handler)
+///     }
+///     fn unregister(&self, session: &SessionId, id: bus::HandlerId) -> bool {
+///         self.0.unregister(session, id)
+///     }
+///     fn unregister_session(&self, session: &SessionId) -> usize {
+///         self.0.unregister_session(session)
+///     }
+///     fn handlers(&self, session: &SessionId) -> Vec<RegisteredHandler> {
+///         let mut handlers = self.0.handlers(session);
+///         handlers.retain(|handler| !handler.info().name.starts_with("debug_"));
+///         handlers
+///     }
+/// }
+///
+/// let bus = Bus::builder().registry(Quiet::default()).build()?;
+/// # Ok::<(), bus::BuildError>(())
+/// ```
+pub trait Registry: Send + Sync + 'static {
+    /// Keeps a handler: of the bus ([`SessionId::BUS`]) or of a session.
+    ///
+    /// # Errors
+    /// When it does not want it: building the bus, opening the session or registering the handler
+    /// then fails with the reason.
+    fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryRefusal>;
+
+    /// Lets go of a handler. `false`: it was not there.
+    fn unregister(&self, session: &SessionId, handler: HandlerId) -> bool;
+
+    /// Lets go of all handlers of a session, which has ended. Returns how many there were.
+    fn unregister_session(&self, session: &SessionId) -> usize;
+
+    /// The handlers of the bus, or of a session, that are to be called. Their order is that of
+    /// registration; the bus sorts them by priority.
+    fn handlers(&self, session: &SessionId) -> Vec<RegisteredHandler>;
+
+    /// Called once, when the bus is built: where to say that [`handlers`](Self::handlers) would
+    /// give something else by now, for a reason that the bus does not know.
+    fn watch(&self, changes: RegistryChanges) {
+        drop(changes);
+    }
+}
+
+impl<R: Registry + ?Sized> Registry for Arc<R> {
+    fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryRefusal> {
+        (**self).register(handler)
+    }
+    fn unregister(&self, session: &SessionId, handler: HandlerId) -> bool {
+        (**self).unregister(session, handler)
+    }
+    fn unregister_session(&self, session: &SessionId) -> usize {
+        (**self).unregister_session(session)
+    }
+    fn handlers(&self, session: &SessionId) -> Vec<RegisteredHandler> {
+        (**self).handlers(session)
+    }
+    fn watch(&self, changes: RegistryChanges) {
+        (**self).watch(changes);
+    }
+}
+
+/// Names a handler that was registered, within its bus. Not used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandlerId(u64);
+
+impl HandlerId {
+    pub(crate) fn next(counter: &AtomicU64) -> Self {
+        Self(counter.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A handler as a [`Registry`] keeps it: what is known of it, and what the bus needs to call it.
+#[derive(Clone)]
+pub struct RegisteredHandler {
+    pub(super) id: HandlerId,
+    pub(super) session: SessionId,
+    pub(super) plan: Arc<Plan>,
+}
+
+impl RegisteredHandler {
+    pub(super) fn of_bus(id: HandlerId, plan: Arc<Plan>) -> Self {
+        Self { id, session: SessionId::BUS, plan }
+    }
+
+    /// Names it within its bus.
+    #[must_use]
+    pub fn id(&self) -> HandlerId {
+        self.id
+    }
+
+    /// Whose handler it is: the bus's ([`SessionId::BUS`]) or a session's.
+    #[must_use]
+    pub fn session(&self) -> &SessionId {
+        &self.session
+    }
+
+    /// Its name, its place and its priority.
+    #[must_use]
+    pub fn info(&self) -> &HandlerInfo {
+        &self.plan.handler
+    }
+
+    /// What it handles.
+    #[must_use]
+    pub fn message(&self) -> &'static MessageInfo {
+        self.plan.message
+    }
+}
+
+impl fmt::Debug for RegisteredHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RegisteredHandler({} of {})", self.info(), self.message().name())
+    }
+}
+
+/// Why a [`Registry`] does not want a handler.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RegistryRefusal(String);
+
+impl RegistryRefusal {
+    /// A refusal for this reason.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+/// Where a [`Registry`] says that its answer has changed. Does not keep the bus alive.
+#[derive(Clone)]
+pub struct RegistryChanges(Weak<Core>);
+
+impl RegistryChanges {
+    pub(crate) fn of(core: &Core) -> Self {
+        Self(core.weak())
+    }
+
+    /// Asks for the handlers of the bus ([`SessionId::BUS`]) or of a session again. When this
+    /// returns, messages go to those that it gave, unless a registration is under way: that asks for it then.
+    /// `false`: there is no such session, or the bus is gone.
+    pub fn changed(&self, session: &SessionId) -> bool {
+        let Some(core) = self.0.upgrade() else { return false };
+        if *session == SessionId::BUS {
+            core.wired.recompile(&core, session);
+            return true;
+        }
+        let Some(scope) = core.sessions.find(session) else { return false };
+        scope.wired.recompile(&core, session);
+        true
+    }
+}
+
+impl fmt::Debug for RegistryChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RegistryChanges")
+    }
+}

@@ -1,0 +1,77 @@
+//! `bus.with_session(..)`: a session for as long as a closure runs.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+
+use super::guard::SessionGuard;
+use super::handle::Session;
+use super::opening::SessionBuilder;
+use crate::error::SessionError;
+use crate::pipeline::run::{panic_text, text_of_users};
+
+impl SessionBuilder {
+    /// Opens the session, runs `work` with it, and ends it, whatever happens: when `work` has
+    /// returned, failed or panicked, after its end; when this future is dropped, in the background.
+    ///
+    /// # Errors
+    /// Those of `work`, which the [`SessionEndEvent`](crate::SessionEndEvent) tells; and those of
+    /// [`open`](Self::open), converted.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops `work` at its next await, and the session ends in the background.
+    pub async fn run<T, E, F, Fut>(self, work: F) -> Result<T, E>
+    where
+        F: FnOnce(Session) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: From<SessionError> + fmt::Display,
+    {
+        let session = self.open_now()?;
+        let handle = session.handle();
+        let unfinished = Unfinished(Some(session));
+        let mut work = pin!(async move { work(handle).await });
+        let answer = std::future::poll_fn(|task| {
+            match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(task))) {
+                Ok(polled) => polled.map(Ok),
+                Err(panic) => std::task::Poll::Ready(Err(panic)),
+            }
+        })
+        .await;
+        let session = unfinished.finish();
+        match answer {
+            Ok(Ok(output)) => {
+                session.close().await;
+                Ok(output)
+            }
+            Ok(Err(error)) => {
+                session.fail(text_of_users(|| error.to_string())).await;
+                Err(error)
+            }
+            Err(panic) => {
+                session.fail(format_args!("panicked: {}", panic_text(&*panic))).await;
+                resume_unwind(panic)
+            }
+        }
+    }
+}
+
+/// A session whose closure has not come to its end.
+struct Unfinished(Option<SessionGuard>);
+
+impl Unfinished {
+    fn finish(mut self) -> SessionGuard {
+        match self.0.take() {
+            Some(session) => session,
+            None => unreachable!("it is taken once"),
+        }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            session.give_up("it was cancelled");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The end of a session: stop the intake, let what is in flight finish, cancel what is left, run what
+//! was wished for, announce the end, unregister.
+//!
+//! There is no asynchronous clean-up on drop, so an end is a task on the bus's runtime, whoever
+//! begins it: [`Session::close`](super::Session::close), the drop of a guard, the end of the session
+//! around it, the shutdown. Where that runtime is gone, [`Ending`] does what can be done at once.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::report::SessionReport;
+use super::scope::{Callback, Scope};
+use crate::core::Core;
+use crate::event::completion::{Completion, Share};
+use crate::message::{Message, SessionEndEvent};
+use crate::pipeline::announce;
+use crate::pipeline::run::panic_text;
+use crate::resilience::timer::within;
+use crate::sync::lock;
+
+/// Begins the end. `false`: it had begun.
+pub(crate) fn begin(scope: &Arc<Scope>, error: Option<String>) -> bool {
+    if !scope.inside.close() {
+        return false;
+    }
+    let Some(core) = scope.core.upgrade() else { return true };
+    core.work.session_ends();
+    lock(&scope.state).error = error;
+    for child in children(scope) {
+        begin(&child, None);
+    }
+    let ending = Ending { scope: Arc::clone(scope), core };
+    match ending.core.runtime.handle().cloned() {
+        // A runtime that is gone drops it at once.
+        Some(runtime) => drop(runtime.spawn(async move { ending.run().await })),
+        None => drop(ending),
+    }
+    true
+}
+
+/// It could not be opened after all: nobody has heard of it.
+pub(super) fn withdraw(scope: &Arc<Scope>) {
+    scope.inside.close();
+    scope.own.close();
+    if let Some(core) = scope.core.upgrade() {
+        forget(&core, scope);
+    }
+}
+
+/// Takes everything out that names it.
+fn forget(core: &Core, scope: &Arc<Scope>) {
+    scope.wired.end(core, &scope.id);
+    core.sessions.remove(scope);
+    if let Some(parent) = &scope.parent {
+        let removed = lock(&parent.state).children.remove(&scope.number);
+        drop(removed);
+    }
+    let in_parent = lock(&scope.state).in_parent.take();
+    drop(in_parent);
+}
+
+fn children(scope: &Scope) -> Vec<Arc<Scope>> {
+    lock(&scope.state).children.values().cloned().collect()
+}
+
+/// A session on its way out. When this is dropped it is gone, in good order or not.
+struct Ending {
+    scope: Arc<Scope>,
+    core: Arc<Core>,
+}
+
+impl Ending {
+    async fn run(self) {
+        let Self { scope, core } = &self;
+        let limit = scope.close_timeout.unwrap_or(core.settings.session_close);
+        let grace = core.settings.grace;
+        let mut report = SessionReport::new(scope.id.clone(), Duration::ZERO);
+
+        let finished = within(core, limit, poll_fn(|task| scope.inside.poll_empty(task))).await;
+        if !finished {
+            report.unfinished = scope.inside.inside();
+        }
+        // No task begins from here on.
+        scope.own.close();
+        scope.cancel(false).fire();
+        within(core, grace, poll_fn(|task| scope.own.poll_empty(task))).await;
+        report.callbacks_failed = run_callbacks(core, scope, limit).await;
+        if let Some(handled) = tell_end(core, scope) {
+            within(core, limit, handled).await;
+        }
+        scope.cancel(true).fire();
+        within(core, grace, poll_fn(|task| scope.own.poll_empty(task))).await;
+        report.left = scope.own.inside();
+        if report.unfinished + report.left > 0 {
+            tracing::warn!(
+                session = %scope.id,
+                unfinished = report.unfinished,
+                left = report.left,
+                "a session has ended with work left"
+            );
+        }
+        self.tell(report);
+    }
+
+    /// What became of it, for those who wait, and for `drop`.
+    fn tell(&self, mut report: SessionReport) {
+        let now = self.core.settings.clock.now();
+        report.duration = now.saturating_duration_since(self.scope.opened);
+        let mut state = lock(&self.scope.state);
+        report.error = state.error.clone();
+        report.panicked = state.panicked;
+        state.report = Some(report);
+    }
+
+    /// No runtime lets it finish: what can be done at once, without the announcement.
+    fn cut(&self) {
+        let Self { scope, core } = self;
+        core.sessions.cut.add(1);
+        let mut report = SessionReport::new(scope.id.clone(), Duration::ZERO);
+        report.unfinished = scope.inside.inside();
+        scope.own.close();
+        scope.cancel(false).fire();
+        scope.cancel(true).fire();
+        let callbacks = lock(&scope.state).on_close.take();
+        for callback in callbacks.into_iter().rev() {
+            // One that awaits nothing is done by this.
+            let mut task = Context::from_waker(Waker::noop());
+            if !matches!(poll_guarded(&mut pin!(begun(callback)), &mut task), Poll::Ready(true)) {
+                report.callbacks_failed += 1;
+            }
+        }
+        report.left = scope.own.inside();
+        tracing::warn!(
+            session = %scope.id,
+            "a session has ended without a runtime: its end is not announced"
+        );
+        self.tell(report);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let is_told = lock(&self.scope.state).report.is_some();
+        if !is_told {
+            self.cut();
+        }
+        let Self { scope, core } = self;
+        forget(core, scope);
+        scope.ended.notify_waiters();
+        core.work.session_ended();
+    }
+}
+
+/// Resolves to what became of the session. Cancel-safe.
+pub(super) async fn ended(scope: &Scope) -> SessionReport {
+    loop {
+        let mut ended = pin!(scope.ended.notified());
+        ended.as_mut().enable();
+        // The report is there before the session is gone from the list, and this is told after.
+        if let Some(report) = over(scope) {
+            return report;
+        }
+        ended.await;
+    }
+}
+
+fn over(scope: &Scope) -> Option<SessionReport> {
+    let is_gone = scope.core.upgrade().is_none_or(|core| {
+        core.sessions.find(&scope.id).is_none_or(|found| found.number != scope.number)
+    });
+    lock(&scope.state).report.clone().filter(|_| is_gone)
+}
+
+/// Runs them, the last first. How many have failed?
+async fn run_callbacks(core: &Core, scope: &Scope, limit: Duration) -> usize {
+    let callbacks = lock(&scope.state).on_close.take();
+    let (all, mut done) = (callbacks.len(), 0);
+    within(core, limit, async {
+        for callback in callbacks.into_iter().rev() {
+            let mut running = pin!(begun(callback));
+            done += usize::from(poll_fn(|task| poll_guarded(&mut running, task)).await);
+        }
+    })
+    .await;
+    if done < all {
+        tracing::error!(session = %scope.id, failed = all - done, "`on_close` callbacks have failed");
+    }
+    all - done
+}
+
+async fn begun(callback: Callback) {
+    callback().await;
+}
+
+/// `false`: it panicked.
+fn poll_guarded<F: Future<Output = ()>>(
+    future: &mut std::pin::Pin<&mut F>,
+    task: &mut Context<'_>,
+) -> Poll<bool> {
+    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+        Ok(polled) => polled.map(|()| true),
+        Err(panic) => {
+            tracing::error!(panic = panic_text(&*panic), "an `on_close` callback panicked");
+            Poll::Ready(false)
+        }
+    }
+}
+
+/// Announces the end, if somebody listens. The future resolves when those have heard it.
+fn tell_end(core: &Core, scope: &Arc<Scope>) -> Option<impl Future<Output = ()> + use<>> {
+    if !core.listens(Some(scope)).session_end {
+        return None;
+    }
+    let (whole, heard) = Completion::new(None);
+    let event = SessionEndEvent {
+        session_id: scope.id.clone(),
+        duration: core.settings.clock.now().saturating_duration_since(scope.opened),
+        error: lock(&scope.state).error.clone(),
+    };
+    announce::of_session(core, scope, event, |id| {
+        Some(Share::new(whole, id, SessionEndEvent::INFO))
+    });
+    Some(async move { drop(heard.await) })
+}

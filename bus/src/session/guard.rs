@@ -1,0 +1,79 @@
+//! What keeps a session open.
+
+use std::fmt;
+use std::ops::Deref;
+
+use super::end;
+use super::handle::Session;
+
+/// An open session, which ends when this is dropped: in the background, or at once and without the
+/// announcement where no runtime is left. [`close`](Session::close) ends it and waits.
+///
+/// Everything a [`Session`] can, this can. Handles are made by [`handle`](Self::handle), and by
+/// taking a `Session` as a handler parameter.
+#[must_use = "the session ends when its guard is dropped: `let session = ..`"]
+pub struct SessionGuard {
+    /// `None`: it does not own any more.
+    session: Option<Session>,
+    /// The same, for as long as this lives.
+    handle: Session,
+}
+
+impl SessionGuard {
+    pub(super) fn new(session: Session) -> Self {
+        Self { handle: session.clone(), session: Some(session) }
+    }
+
+    /// A handle that does not own.
+    #[must_use]
+    pub fn handle(&self) -> Session {
+        self.handle.clone()
+    }
+
+    /// Leaves the session open, until somebody closes it: by its handle, or by its id
+    /// ([`Bus::find_session`](crate::Bus::find_session)), or with the session around it, or the bus.
+    pub fn detach(mut self) -> Session {
+        // The end of the session around it has begun, and would wait for this one.
+        let is_left_behind =
+            self.handle.scope().parent.as_ref().is_some_and(|parent| parent.inside.is_closed());
+        if !is_left_behind {
+            self.session = None;
+        }
+        self.handle.clone()
+    }
+
+    /// It could not be opened.
+    pub(super) fn never_opened(mut self) {
+        if let Some(session) = self.session.take() {
+            end::withdraw(session.scope());
+        }
+    }
+
+    /// Ends it in the background, for an error.
+    pub(super) fn give_up(mut self, error: &str) {
+        if let Some(session) = self.session.take() {
+            end::begin(session.scope(), Some(error.to_owned()));
+        }
+    }
+}
+
+impl Deref for SessionGuard {
+    type Target = Session;
+    fn deref(&self) -> &Session {
+        &self.handle
+    }
+}
+
+impl Drop for SessionGuard {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            end::begin(session.scope(), None);
+        }
+    }
+}
+
+impl fmt::Debug for SessionGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionGuard({})", self.handle.id())
+    }
+}

@@ -1,0 +1,231 @@
+//! The handle of a session.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::id::{SessionId, SessionName};
+use super::opening::SessionBuilder;
+use super::report::SessionReport;
+use super::scope::{Callback, Scope};
+use super::{end, task};
+use crate::bus::Bus;
+use crate::context::Context;
+use crate::error::{PublishError, SessionError};
+use crate::event::publish::{self, Publish, Published};
+use crate::handler::param::{Param, ParamError};
+use crate::handler::resource::{Res, Resource};
+use crate::message::{Command, Event};
+use crate::message_bus::MessageBus;
+use crate::pipeline::ambient;
+use crate::pipeline::execute::Execute;
+use crate::pipeline::origin::Inherited;
+use crate::sync::lock;
+
+/// A session: a scope with an id, handlers of its own, and guaranteed clean-up.
+///
+/// What is executed and published through it is handled by its own handlers and by those around it:
+/// of the session it was opened in, and of the bus. A command goes to the innermost handler; an event
+/// to all of them, by priority.
+///
+/// This handle does not own: the session ends with its [`SessionGuard`](crate::SessionGuard), or when
+/// it is [closed](Self::close). Handlers take it as a parameter, `Session` or `Option<Session>`.
+#[derive(Clone)]
+pub struct Session {
+    bus: Bus,
+    scope: Arc<Scope>,
+}
+
+impl Session {
+    pub(crate) fn new(bus: Bus, scope: Arc<Scope>) -> Self {
+        Self { bus, scope }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &SessionId {
+        &self.scope.id
+    }
+
+    /// The session around it.
+    #[must_use]
+    pub fn parent(&self) -> Option<Session> {
+        let parent = self.scope.parent.as_ref()?;
+        Some(Session::new(self.bus.clone(), Arc::clone(parent)))
+    }
+
+    /// The bus.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// How long it has been open, or was.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        let report = lock(&self.scope.state).report.as_ref().map(|report| report.duration);
+        let now = self.bus.core().settings.clock.now();
+        report.unwrap_or_else(|| now.saturating_duration_since(self.scope.opened))
+    }
+
+    /// Does it take no more, as it is closed or about to be?
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.scope.inside.is_closed()
+    }
+
+    /// As [`Bus::execute`], in this session.
+    pub fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
+    where
+        C: Command<Output = O, Error = E>,
+    {
+        Execute::new(self.bus.core(), command, self.inherited())
+    }
+
+    /// As [`Bus::publish`], in this session.
+    pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
+        Publish::new(self.bus.core(), event, self.inherited())
+    }
+
+    /// As [`Bus::try_publish`], in this session.
+    ///
+    /// # Errors
+    /// As there, and when the session is closed.
+    pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
+        publish::try_publish(self.bus.core(), event, self.inherited())
+    }
+
+    /// A session inside this one. What runs there is handled by its handlers, then by those of this
+    /// one, then by the bus's; it ends when this one does, if not before.
+    pub fn session(&self, name: impl SessionName) -> SessionBuilder {
+        SessionBuilder::new(self.bus.clone(), name.into_session_id(), Some(Arc::clone(&self.scope)))
+    }
+
+    /// Runs a task that ends with the session: it is dropped at its next await then. Gives its
+    /// output, or `None` if it was ended.
+    ///
+    /// # Errors
+    /// When the session is closed, or there is no runtime.
+    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<Option<F::Output>>, SessionError>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        task::spawn(self.bus.core(), &self.scope, future)
+    }
+
+    /// Runs `callback` when the session ends, after all that ran in it and before its end is
+    /// announced. The last that was registered runs first.
+    ///
+    /// # Errors
+    /// When the session ends already: gives the error, and `callback` is dropped.
+    pub fn on_close<F, Fut>(&self, callback: F) -> Result<(), SessionError>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let callback: Callback = Box::new(move || Box::pin(callback()));
+        let refused = lock(&self.scope.state).on_close.push(callback).err();
+        // With what it has captured: not under the lock.
+        refused.map_or(Ok(()), |_| Err(self.closed()))
+    }
+
+    /// Resolves when the session ends what is its own: for handlers and tasks that would like to
+    /// know. Cancel-safe.
+    pub async fn cancelled(&self) {
+        self.scope.cancel(false).fired().await;
+    }
+
+    /// Ends the session: takes no more, lets what is in flight in it finish (with a limit), ends its
+    /// tasks and what is left of its handlers, runs the [`on_close`](Self::on_close) callbacks,
+    /// announces the end ([`SessionEndEvent`](crate::SessionEndEvent)) to its own handlers too, and
+    /// unregisters them. Closing it again waits for the same end.
+    ///
+    /// Inside a handler that runs in the session it does not wait: the session ends when the handler
+    /// has. A task of the session that awaits this is ended by it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing: the session ends all the same.
+    pub async fn close(&self) -> SessionReport {
+        self.close_with(None).await
+    }
+
+    /// As [`close`](Self::close), for an error, which is told in the
+    /// [`SessionEndEvent`](crate::SessionEndEvent).
+    pub async fn fail(&self, error: impl fmt::Display) -> SessionReport {
+        self.close_with(Some(error.to_string())).await
+    }
+
+    async fn close_with(&self, error: Option<String>) -> SessionReport {
+        end::begin(&self.scope, error);
+        let core = self.bus.core();
+        if ambient::is_inside(core, &self.scope) {
+            let mut report = SessionReport::new(self.id().clone(), self.age());
+            report.is_deferred = true;
+            return report;
+        }
+        // Inside another handler, its slot is given back meanwhile.
+        let _waits = ambient::waits_inside(core);
+        end::ended(&self.scope).await
+    }
+
+    /// The resource of type `T`: of this session, of those around it, or of the bus.
+    ///
+    /// # Errors
+    /// When none was provided.
+    pub fn resource<T: Resource>(&self) -> Result<Res<T>, ParamError> {
+        match self.scope.resource::<T>() {
+            Some(found) => Ok(found.clone()),
+            None => self.bus.resource(),
+        }
+    }
+
+    pub(crate) fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    pub(super) fn closed(&self) -> SessionError {
+        SessionError::SessionClosed { session_id: self.id().clone() }
+    }
+
+    /// What a message inherits: of the handler that this thread runs, but for the session.
+    fn inherited(&self) -> Inherited {
+        Inherited { session: Some(Arc::clone(&self.scope)), ..self.bus.inherited() }
+    }
+}
+
+impl MessageBus for Session {
+    fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
+    where
+        C: Command<Output = O, Error = E>,
+    {
+        Session::execute(self, command)
+    }
+    fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
+        Session::publish(self, event)
+    }
+    fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
+        Session::try_publish(self, event)
+    }
+}
+
+impl<'cx> Param<'cx> for Session {
+    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
+        let outside = "the handler takes a `Session`, and its message was sent outside sessions: take `Option<Session>`";
+        cx.session().ok_or_else(|| ParamError::new(outside))
+    }
+}
+
+impl<'cx> Param<'cx> for Option<Session> {
+    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
+        Ok(cx.session())
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.scope.id)
+    }
+}
