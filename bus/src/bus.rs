@@ -176,9 +176,8 @@ impl Bus {
     /// # async fn main() -> bus::Result<()> {
     /// let bus = Bus::from_registered()?;
     /// let bytes = bus
-    ///     .with_session("job-123", async |session| {
-    ///         let bytes = session.execute(Import { row: "a;b".to_owned() }).await?;
-    ///         bus::Result::Ok(bytes)
+    ///     .with_session("job-123", async |session| -> bus::Result<usize> {
+    ///         Ok(session.execute(Import { row: "a;b".to_owned() }).await?)
     ///     })
     ///     .await?;
     /// assert_eq!(bytes, 3);

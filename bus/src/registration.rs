@@ -1,5 +1,4 @@
-//! Registering handlers at run time, on a bus or a session: closures, functions, and
-//! `#[handler(manual)]` functions.
+//! Registering handlers on a bus at run time: closures, functions, and `#[handler(manual)]` functions.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -19,132 +18,101 @@ use crate::registry::entry::{HandlerEntry, HandlerType};
 use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
 use crate::registry::registration::register;
 use crate::registry::{HandlerOptions, RegisterError, Registration};
-use crate::session::{Scope, Session};
+use crate::session::Scope;
 
-/// The same methods, with the same bounds, for each that has handlers.
-macro_rules! registers {
-    ($(#[$doc:meta])* $on:ty) => {
-        $(#[$doc])*
-        impl $on {
-            /// Registers a `#[handler]` function: one that is `manual`, or was left out.
-            ///
-            /// # Errors
-            /// When the command is handled already, something the function takes was not provided,
-            /// the session is closed, or the registry refuses.
-            pub fn register<H: HandlerType>(&self) -> Result<Registration, RegisterError> {
-                let (core, scope) = self.place();
-                register(core, scope, linked_plan(core, scope, H::ENTRY)?)
-            }
-
-            /// Registers a closure for a command: `|command: SignUp, cx: OwnedContext| async move { .. }`.
-            ///
-            /// # Errors
-            /// When the command has a handler of this priority or a higher one here, the session is
-            /// closed, or the registry refuses.
-            #[track_caller]
-            pub fn register_command_handler<A, F, Fut>(
-                &self,
-                handler: F,
-            ) -> Result<Registration, RegisterError>
-            where
-                A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
-                A::Message: Command,
-                Carrier<A::Message>: Send,
-                F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
-                Fut: Future + Send + 'static,
-                Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
-            {
-                self.register_command_handler_with(HandlerOptions::new(), handler)
-            }
-
-            /// As [`register_command_handler`](Self::register_command_handler), with a priority or a
-            /// name. Of several handlers of a command, the one with the highest priority answers.
-            ///
-            /// # Errors
-            /// As there, and when the options limit the runs: only those of an event's handler can be.
-            #[track_caller]
-            pub fn register_command_handler_with<A, F, Fut>(
-                &self,
-                options: HandlerOptions,
-                handler: F,
-            ) -> Result<Registration, RegisterError>
-            where
-                A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
-                A::Message: Command,
-                Carrier<A::Message>: Send,
-                F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
-                Fut: Future + Send + 'static,
-                Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
-            {
-                let plan = closure_plan(options, handler, Location::caller());
-                let (core, scope) = self.place();
-                register(core, scope, plan)
-            }
-
-            /// Registers a closure for an event: `|event: Arc<SignedUp>, cx: OwnedContext| async move { .. }`.
-            ///
-            /// # Errors
-            /// When the session is closed, or the registry refuses.
-            #[track_caller]
-            pub fn register_event_handler<A, F, Fut>(
-                &self,
-                handler: F,
-            ) -> Result<Registration, RegisterError>
-            where
-                A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
-                A::Message: Event,
-                F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
-                Fut: Future + Send + 'static,
-                Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
-            {
-                self.register_event_handler_with(HandlerOptions::new(), handler)
-            }
-
-            /// As [`register_event_handler`](Self::register_event_handler), with a priority, a name or
-            /// a limit of its runs.
-            ///
-            /// # Errors
-            /// As there.
-            #[track_caller]
-            pub fn register_event_handler_with<A, F, Fut>(
-                &self,
-                options: HandlerOptions,
-                handler: F,
-            ) -> Result<Registration, RegisterError>
-            where
-                A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
-                A::Message: Event,
-                F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
-                Fut: Future + Send + 'static,
-                Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
-            {
-                let plan = closure_plan(options, handler, Location::caller());
-                let (core, scope) = self.place();
-                register(core, scope, plan)
-            }
-        }
-    };
-}
-
-registers!(
-    /// Registration at run time. The handle that is returned may be ignored: the handler stays.
-    Bus
-);
-registers!(
-    /// Registration at run time. The handler stays until it is unregistered, or the session ends. A
-    /// command's handler answers in place of the bus's; one of an event joins them, by priority.
-    Session
-);
-
+/// Registration at run time. The handle that is returned may be ignored: the handler stays.
 impl Bus {
-    fn place(&self) -> (&Core, Option<&Arc<Scope>>) {
-        (self.core(), None)
+    /// Registers a `#[handler]` function: one that is `manual`, or was left out.
+    ///
+    /// # Errors
+    /// When the command is handled already, something the function takes was not provided, or the
+    /// registry refuses.
+    pub fn register<H: HandlerType>(&self) -> Result<Registration, RegisterError> {
+        register(self.core(), None, linked_plan(self.core(), None, H::ENTRY)?)
     }
-}
 
-impl Session {
-    fn place(&self) -> (&Core, Option<&Arc<Scope>>) {
-        (self.bus().core(), Some(self.scope()))
+    /// Registers a closure for a command: `|command: SignUp, cx: OwnedContext| async move { .. }`.
+    ///
+    /// # Errors
+    /// When the command has a handler of this priority or a higher one, or the registry refuses.
+    #[track_caller]
+    pub fn register_command_handler<A, F, Fut>(
+        &self,
+        handler: F,
+    ) -> Result<Registration, RegisterError>
+    where
+        A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+        A::Message: Command,
+        Carrier<A::Message>: Send,
+        F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+    {
+        self.register_command_handler_with(HandlerOptions::new(), handler)
+    }
+
+    /// As [`register_command_handler`](Self::register_command_handler), with a priority or a
+    /// name. Of several handlers of a command, the one with the highest priority answers.
+    ///
+    /// # Errors
+    /// As there, and when the options limit the runs: only those of an event's handler can be.
+    #[track_caller]
+    pub fn register_command_handler_with<A, F, Fut>(
+        &self,
+        options: HandlerOptions,
+        handler: F,
+    ) -> Result<Registration, RegisterError>
+    where
+        A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+        A::Message: Command,
+        Carrier<A::Message>: Send,
+        F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+    {
+        let plan = closure_plan(options, handler, Location::caller());
+        register(self.core(), None, plan)
+    }
+
+    /// Registers a closure for an event: `|event: Arc<SignedUp>, cx: OwnedContext| async move { .. }`.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    #[track_caller]
+    pub fn register_event_handler<A, F, Fut>(
+        &self,
+        handler: F,
+    ) -> Result<Registration, RegisterError>
+    where
+        A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+        A::Message: Event,
+        F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+    {
+        self.register_event_handler_with(HandlerOptions::new(), handler)
+    }
+
+    /// As [`register_event_handler`](Self::register_event_handler), with a priority, a name or
+    /// a limit of its runs.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn register_event_handler_with<A, F, Fut>(
+        &self,
+        options: HandlerOptions,
+        handler: F,
+    ) -> Result<Registration, RegisterError>
+    where
+        A: MessageOf + TakeFrom<Carrier<A::Message>> + Send + 'static,
+        A::Message: Event,
+        F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+    {
+        let plan = closure_plan(options, handler, Location::caller());
+        register(self.core(), None, plan)
     }
 }
 

@@ -12,6 +12,7 @@ mod handle;
 mod id;
 mod member;
 mod opening;
+mod registering;
 mod report;
 mod scope;
 mod sessions;
