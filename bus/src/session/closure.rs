@@ -45,11 +45,13 @@ impl SessionBuilder {
                 Ok(output)
             }
             Ok(Err(error)) => {
-                session.fail(text_of_users(|| error.to_string())).await;
+                let text = text_of_users(|| error.to_string());
+                session.fail(text).await;
                 Err(error)
             }
             Err(panic) => {
-                session.fail(format_args!("panicked: {}", panic_text(&*panic))).await;
+                let text = format!("panicked: {}", panic_text(&*panic));
+                session.fail(text).await;
                 resume_unwind(panic)
             }
         }

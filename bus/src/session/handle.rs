@@ -154,8 +154,11 @@ impl Session {
 
     /// As [`close`](Self::close), for an error, which is told in the
     /// [`SessionEndEvent`](crate::SessionEndEvent).
-    pub async fn fail(&self, error: impl fmt::Display) -> SessionReport {
-        self.close_with(Some(error.to_string())).await
+    pub fn fail<E: fmt::Display>(
+        &self,
+        error: E,
+    ) -> impl Future<Output = SessionReport> + Send + use<'_, E> {
+        self.close_with(Some(error.to_string()))
     }
 
     async fn close_with(&self, error: Option<String>) -> SessionReport {
