@@ -20,7 +20,7 @@ pub(crate) struct Envelope {
     /// The session that it is in flight in.
     pub(crate) session: Option<Member>,
     /// If somebody waits for all that follows from it.
-    pub(crate) share: Option<Share>,
+    pub(crate) share: Option<Box<Share>>,
     /// The bus's own, not the user's traffic.
     pub(crate) lifecycle: bool,
 }
@@ -52,6 +52,6 @@ impl Envelope {
 
     /// It was never queued, and whoever sent it knows.
     pub(crate) fn withdraw(&mut self) {
-        self.share.take().into_iter().for_each(Share::settle);
+        self.share.take().inspect(|share| share.settle());
     }
 }

@@ -72,7 +72,7 @@ impl Drop for Completion {
     }
 }
 
-/// The share of one event.
+/// The share of one event. On the heap: most events have none.
 pub(crate) struct Share {
     completion: Arc<Completion>,
     id: MessageId,
@@ -86,12 +86,12 @@ impl Share {
         completion: Arc<Completion>,
         id: MessageId,
         info: &'static MessageInfo,
-    ) -> Self {
-        Self { completion, id, info, told: AtomicBool::new(false) }
+    ) -> Box<Self> {
+        Box::new(Self { completion, id, info, told: AtomicBool::new(false) })
     }
 
     /// All its handlers are done, or it was never queued.
-    pub(crate) fn settle(self) {
+    pub(crate) fn settle(&self) {
         self.told.store(true, Ordering::Relaxed);
     }
 

@@ -30,14 +30,14 @@ pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(),
     }
     let share = envelope.share.take();
     let ending = core.work.delivering();
-    let delivery = Delivery { core, envelope: &envelope, share: share.as_ref() };
+    let delivery = Delivery { core, envelope: &envelope, share: share.as_deref() };
     match route {
         Some(route) => route.plans.iter().for_each(|plan| delivery.handle_at_once(plan)),
         None if envelope.lifecycle => {}
         None => announce::unhandled(core, &envelope),
     }
     drop(ending);
-    share.into_iter().for_each(Share::settle);
+    share.inspect(|share| share.settle());
     Ok(())
 }
 
@@ -46,9 +46,9 @@ pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
     // Dropped in this order: first it has ended, then those who wait for it are told.
     let share = envelope.share.take();
     let ending = core.work.delivering();
-    run_handlers(&core, &envelope, share.as_ref()).await;
+    run_handlers(&core, &envelope, share.as_deref()).await;
     drop(ending);
-    share.into_iter().for_each(Share::settle);
+    share.inspect(|share| share.settle());
 }
 
 async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {

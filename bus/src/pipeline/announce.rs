@@ -136,7 +136,7 @@ pub(crate) fn of_session<E: Event>(
     core: &Core,
     session: &Arc<Scope>,
     event: E,
-    share: impl FnOnce(MessageId) -> Option<Share>,
+    share: impl FnOnce(MessageId) -> Option<Box<Share>>,
 ) {
     send(core, None, Some(session), event, share);
 }
@@ -146,7 +146,7 @@ fn send<E: Event>(
     origin: Option<Arc<Origin>>,
     session: Option<&Arc<Scope>>,
     event: E,
-    share: impl FnOnce(MessageId) -> Option<Share>,
+    share: impl FnOnce(MessageId) -> Option<Box<Share>>,
 ) {
     dispatcher::start(core);
     let id = MessageId::next(core.number);
