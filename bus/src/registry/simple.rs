@@ -48,7 +48,13 @@ impl Registry for SimpleRegistry {
     }
 
     fn unregister_session(&self, session: &SessionId) -> usize {
-        let removed = self.lock().remove(session);
+        let mut of = self.lock();
+        let removed = of.remove(session);
+        // Many sessions may have been open at once: what is gone leaves its memory to be used.
+        if of.len() < of.capacity() / 4 {
+            of.shrink_to_fit();
+        }
+        drop(of);
         removed.map_or(0, |handlers| handlers.len())
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn begin(scope: &Arc<Scope>, error: Option<String>) -> bool {
     }
     let Some(core) = scope.core.upgrade() else { return true };
     core.work.session_ends();
-    lock(&scope.state).error = error;
+    lock(&scope.state).error = error.map(String::into_boxed_str);
     for child in children(scope) {
         begin(&child, None);
     }
@@ -111,9 +111,9 @@ impl Ending {
         let now = self.core.settings.clock.now();
         report.duration = now.saturating_duration_since(self.scope.opened);
         let mut state = lock(&self.scope.state);
-        report.error = state.error.clone();
+        report.error = state.error.as_deref().map(str::to_owned);
         report.panicked = state.panicked;
-        state.report = Some(report);
+        state.report = Some(Box::new(report));
     }
 
     /// No runtime lets it finish: what can be done at once, without the announcement.
@@ -172,7 +172,7 @@ fn over(scope: &Scope) -> Option<SessionReport> {
     let is_gone = scope.core.upgrade().is_none_or(|core| {
         core.sessions.find(&scope.id).is_none_or(|found| found.number != scope.number)
     });
-    lock(&scope.state).report.clone().filter(|_| is_gone)
+    lock(&scope.state).report.as_deref().filter(|_| is_gone).cloned()
 }
 
 /// Runs them, the last first. How many have failed?
@@ -219,7 +219,7 @@ fn tell_end(core: &Core, scope: &Arc<Scope>) -> Option<impl Future<Output = ()> 
     let event = SessionEndEvent {
         session_id: scope.id.clone(),
         duration: core.settings.clock.now().saturating_duration_since(scope.opened),
-        error: lock(&scope.state).error.clone(),
+        error: lock(&scope.state).error.as_deref().map(str::to_owned),
     };
     announce::of_session(core, scope, event, |id| {
         Some(Share::new(whole, id, SessionEndEvent::INFO))

@@ -13,67 +13,60 @@ use super::handle::Session;
 /// taking a `Session` as a handler parameter.
 #[must_use = "the session ends when its guard is dropped: `let session = ..`"]
 pub struct SessionGuard {
-    /// `None`: it does not own any more.
-    session: Option<Session>,
-    /// The same, for as long as this lives.
-    handle: Session,
+    session: Session,
+    owns: bool,
 }
 
 impl SessionGuard {
     pub(super) fn new(session: Session) -> Self {
-        Self { handle: session.clone(), session: Some(session) }
+        Self { session, owns: true }
     }
 
     /// A handle that does not own.
     #[must_use]
     pub fn handle(&self) -> Session {
-        self.handle.clone()
+        self.session.clone()
     }
 
     /// Leaves the session open, until somebody closes it: by its handle, or by its id
     /// ([`Bus::find_session`](crate::Bus::find_session)), or with the session around it, or the bus.
     pub fn detach(mut self) -> Session {
         // The end of the session around it has begun, and would wait for this one.
-        let is_left_behind =
-            self.handle.scope().parent.as_ref().is_some_and(|parent| parent.inside.is_closed());
-        if !is_left_behind {
-            self.session = None;
-        }
-        self.handle.clone()
+        let parent = self.session.scope().parent.as_ref();
+        self.owns = parent.is_some_and(|parent| parent.inside.is_closed());
+        self.handle()
     }
 
     /// It could not be opened.
     pub(super) fn never_opened(mut self) {
-        if let Some(session) = self.session.take() {
-            end::withdraw(session.scope());
-        }
+        self.owns = false;
+        end::withdraw(self.session.scope());
     }
 
     /// Ends it in the background, for an error.
     pub(super) fn give_up(mut self, error: &str) {
-        if let Some(session) = self.session.take() {
-            end::begin(session.scope(), Some(error.to_owned()));
-        }
+        self.owns = false;
+        end::begin(self.session.scope(), Some(error.to_owned()));
     }
 }
 
 impl Deref for SessionGuard {
     type Target = Session;
     fn deref(&self) -> &Session {
-        &self.handle
+        &self.session
     }
 }
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            end::begin(session.scope(), None);
+        if self.owns {
+            end::begin(self.session.scope(), None);
         }
     }
 }
 
 impl fmt::Debug for SessionGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionGuard({})", self.handle.id())
+        write!(f, "SessionGuard({})", self.session.id())
     }
 }

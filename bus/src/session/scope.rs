@@ -58,10 +58,10 @@ pub(crate) struct State {
     /// What is wanted at the end.
     pub(crate) on_close: OnClose,
     /// Why it ends, if for an error.
-    pub(crate) error: Option<String>,
+    pub(crate) error: Option<Box<str>>,
     /// Tasks that have panicked.
     pub(crate) panicked: usize,
-    pub(crate) report: Option<SessionReport>,
+    pub(crate) report: Option<Box<SessionReport>>,
 }
 
 /// What a user wants done at the end.
