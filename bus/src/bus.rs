@@ -95,7 +95,7 @@ impl Bus {
     /// # Cancel safety
     /// If the future is dropped before it is ready, the event was not queued.
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.core(), event, self.inherited())
+        Publish::new(self.core(), event, self.inherited().origin)
     }
 
     /// Publishes an event without waiting. Needs no runtime: without one, the event waits in the
@@ -104,7 +104,7 @@ impl Bus {
     /// # Errors
     /// [`PublishError`], which gives the event back; also when there is no room now.
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited())
+        publish::try_publish(self.core(), event, self.inherited().origin, None)
     }
 
     /// Stops the intake, lets the handlers finish (they may still publish and execute), cancels
@@ -270,8 +270,8 @@ where
         loop {
             match this.stage.as_mut().project() {
                 StageProj::New => match admission::look_up(core, this.call) {
-                    Ok((found, seed, owned)) => {
-                        let run = Run::new(core, seed, owned);
+                    Ok((found, seed, session)) => {
+                        let run = Run::new(core, seed, session);
                         this.stage.set(Stage::Running { run, found });
                     }
                     Err(refused) => {

@@ -66,7 +66,7 @@ impl MessageBus for Context {
         Context::publish(self, event)
     }
     fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited())
+        publish::try_publish(self.core(), event, self.inherited().origin, None)
     }
 }
 
@@ -117,6 +117,6 @@ impl Context {
     /// Publishes an event now, whatever becomes of this handler. It is queued at once, over the
     /// capacity of the queue if need be, so that a handler never waits for itself.
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.core(), event, self.inherited())
+        Publish::new(self.core(), event, self.inherited().origin)
     }
 }

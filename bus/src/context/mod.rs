@@ -245,7 +245,6 @@ impl Context {
             origin: Some(Arc::clone(&scratch.origin)),
             deadline: self.deadline.get().copied().flatten().or(self.seed.deadline),
             cancel: Some(Arc::clone(&scratch.cancel)),
-            session: self.seed.session.clone(),
         }
     }
 

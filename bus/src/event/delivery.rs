@@ -18,7 +18,7 @@ use crate::message::kind::EventOutcome;
 use crate::pipeline::announce;
 use crate::pipeline::run::{Failure, Run, text_of_users};
 use crate::registry::plan::Plan;
-use crate::session::Owned;
+use crate::session::{InSession, Owned};
 use crate::sync::lock;
 
 /// Delivers the event here and now if all its handlers are plain functions, or if there is none; else
@@ -91,7 +91,7 @@ impl<'a> Delivery<'a> {
     #[inline]
     fn handle_at_once(&self, plan: &Plan) {
         let Some(deliver) = plan.deliver else { return };
-        let mut run = pin!(Run::new(self.core, self.seed(plan), self.owned(plan)));
+        let mut run = pin!(Run::new(self.core, self.seed(plan), self.in_session(plan)));
         let event = &self.envelope.event;
         if let Some(answer) = run.as_mut().begin(|lender| deliver(plan.slot.get(), event, lender)) {
             self.conclude(plan, run.context(), answer);
@@ -102,7 +102,7 @@ impl<'a> Delivery<'a> {
     async fn handle(self, plan: &'a Plan, parking: &'a Parking<'a>) {
         let Some(deliver) = plan.deliver else { return };
         let Ok(mut slot) = Slot::acquire(self.core, plan, parking).await else { return };
-        let mut run = pin!(Run::new(self.core, self.seed(plan), self.owned(plan)));
+        let mut run = pin!(Run::new(self.core, self.seed(plan), self.in_session(plan)));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
         let answer =
             run.as_mut().begin(|lender| deliver(plan.slot.get(), &self.envelope.event, lender));
@@ -139,8 +139,9 @@ impl<'a> Delivery<'a> {
 
     /// The handler of a session ends with it.
     #[inline]
-    fn owned(&self, plan: &Plan) -> Option<Box<Owned>> {
-        plan.owner().map(|owner| Box::new(Owned::by(&owner, self.envelope.lifecycle)))
+    fn in_session(&self, plan: &Plan) -> Option<Box<InSession>> {
+        let owner = plan.owner()?;
+        InSession::new(None, Some(Owned::by(&owner, self.envelope.lifecycle)))
     }
 
     #[inline]

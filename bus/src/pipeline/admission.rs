@@ -1,9 +1,8 @@
 //! Admission: from a command to its handler, unless it may not be executed now.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::execute::Call;
-use super::origin::Inherited;
 use crate::context::Seed;
 use crate::core::{AtWork, Core};
 use crate::error::{CommandError, CommandErrorKind};
@@ -12,17 +11,16 @@ use crate::message::MessageId;
 use crate::message::carrier::Moved;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
-use crate::session::{Member, Owned, SessionId};
+use crate::session::{InSession, Member, Owned, Scope, SessionId};
 
 type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
-/// A command that may run, what its context is made of, and the session that it ends with.
-type Accepted<'a, C, O, E> = (Admitted<'a, C, O, E>, Seed, Option<Box<Owned>>);
+/// A command that may run, what its context is made of, and its session.
+type Accepted<'a, C, O, E> = (Admitted<'a, C, O, E>, Seed, Option<Box<InSession>>);
 
 /// A command with its handler, counted as being at work.
 pub(crate) struct Admitted<'a, C, O, E> {
     pub(super) plan: Found<'a, Plan>,
     slot: fn(&Plan) -> &CommandSlot<C, O, E>,
-    _in_session: Option<Member>,
     _at_work: AtWork<'a>,
 }
 
@@ -43,17 +41,18 @@ where
     E: Send + 'static,
 {
     let id = *call.id.insert(MessageId::next(core.number));
-    let (plan, at_work, member) = match admit(core, call) {
+    let member = match call.enter_session(core) {
+        Ok(member) => member,
+        Err(session_id) => return Err(call.error(CommandErrorKind::SessionClosed { session_id })),
+    };
+    let session = member.as_ref().map(Member::scope);
+    let (plan, at_work) = match admit(core, call, session) {
         Ok(admitted) => admitted,
         Err(Refusal::ShuttingDown) => return Err(call.error(CommandErrorKind::ShuttingDown)),
         Err(Refusal::NoHandler) => return Err(call.error(CommandErrorKind::NoHandler)),
-        Err(Refusal::SessionClosed(session_id)) => {
-            return Err(call.error(CommandErrorKind::SessionClosed { session_id }));
-        }
         Err(Refusal::TooDeep(chain)) => return Err(call.error(CommandErrorKind::TooDeep { chain })),
     };
     call.attempts = 1;
-    let session = member.as_ref().map(Member::scope);
     if call.timed || core.listens(session).command_result {
         call.started = Some(core.settings.clock.now());
     }
@@ -71,21 +70,22 @@ where
         cancel: call.inherited.cancel.take(),
         shared: OnceLock::new(),
     };
-    let owned = owned(&plan, &seed);
-    let slot = slot_of::<C, O, E>;
-    Ok((Admitted { plan, slot, _in_session: member, _at_work: at_work }, seed, owned))
+    let session = member.and_then(|member| in_session(member, &plan, &seed));
+    Ok((Admitted { plan, slot: slot_of::<C, O, E>, _at_work: at_work }, seed, session))
 }
 
 enum Refusal {
     ShuttingDown,
     NoHandler,
-    SessionClosed(SessionId),
     TooDeep(Vec<&'static str>),
 }
 
-type Counted<'a> = (Found<'a, Plan>, AtWork<'a>, Option<Member>);
-
-fn admit<'a>(core: &'a Core, call: &Call<'_>) -> Result<Counted<'a>, Refusal> {
+#[inline]
+fn admit<'a>(
+    core: &'a Core,
+    call: &Call<'_>,
+    session: Option<&Arc<Scope>>,
+) -> Result<(Found<'a, Plan>, AtWork<'a>), Refusal> {
     // Counted first: either the shutdown sees the count, or this sees the shutdown.
     let at_work = core.work.begin_command();
     if core.work.is_closing() && call.is_root() {
@@ -94,21 +94,24 @@ fn admit<'a>(core: &'a Core, call: &Call<'_>) -> Result<Counted<'a>, Refusal> {
     if let Some(chain) = call.inherited.origin.as_ref().and_then(|o| o.too_deep(call.info)) {
         return Err(Refusal::TooDeep(chain));
     }
-    let named = call.head.as_ref().and_then(|head| head.session.as_ref());
-    let Inherited { session, origin, .. } = &call.inherited;
-    let member = core.sessions.admit(named, session.as_ref(), origin.as_ref());
-    let member = member.map_err(Refusal::SessionClosed)?;
-    let session = member.as_ref().map(Member::scope);
     let plan = core.command(call.info.type_id(), session).ok_or(Refusal::NoHandler)?;
-    Ok((plan, at_work, member))
+    Ok((plan, at_work))
+}
+
+impl Call<'_> {
+    #[inline]
+    fn enter_session(&self, core: &Core) -> Result<Option<Member>, SessionId> {
+        core.sessions.admit(self.head.as_deref(), self.inherited.origin.as_deref())
+    }
 }
 
 /// A session ends the runs of its handlers, and what was executed through it.
-fn owned(plan: &Plan, seed: &Seed) -> Option<Box<Owned>> {
-    let session = seed.session.as_ref()?;
+fn in_session(member: Member, plan: &Plan, seed: &Seed) -> Option<Box<InSession>> {
     let owner = plan.owner();
-    let owner = owner.as_ref().or_else(|| seed.origin.is_none().then_some(session))?;
-    Some(Box::new(Owned::by(owner, seed.lifecycle)))
+    let is_root = seed.origin.is_none();
+    let owner = owner.as_ref().or_else(|| is_root.then_some(member.scope()));
+    let owned = owner.map(|owner| Owned::by(owner, seed.lifecycle));
+    InSession::new(Some(member), owned)
 }
 
 fn slot_of<C: 'static, O: 'static, E: 'static>(plan: &Plan) -> &CommandSlot<C, O, E> {

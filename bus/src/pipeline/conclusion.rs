@@ -23,6 +23,7 @@ pub(crate) fn cancel<O>(run: Pin<&mut Run<'_, O>>) -> Result<O, Failure> {
 }
 
 /// Sends or discards what was emitted, and announces the result.
+#[inline]
 pub(crate) fn conclude<C, O, E: 'static>(
     core: &Core,
     call: &Call<'_>,

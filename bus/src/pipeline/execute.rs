@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use super::admission::Admitted;
-use super::options::{Head, Principal};
+use super::options::{Head, InScope, Principal};
 use super::origin::Inherited;
 use super::report::Detailed;
 use super::run::Run;
@@ -77,6 +77,12 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
 
 /// Options.
 impl<'a, C, O, E> Execute<'a, C, O, E> {
+    /// What a session says of it.
+    pub(crate) fn with_head(mut self, head: Arc<Head>) -> Self {
+        self.call.head = Some(head);
+        self
+    }
+
     /// Ends the call after this long, instead of the default of the handler, the command or the bus
     /// (30 s). Counts from the handler's first `Pending`; a handler that is ready at once is never
     /// timed. A zero ends every handler that is not.
@@ -94,7 +100,7 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
     /// Executes in the session of this id, which must be open, instead of in the one that the handler
     /// around this runs in. [`SessionId::BUS`] is outside all sessions.
     pub fn session(mut self, session: impl Into<SessionId>) -> Self {
-        self.call.head().session = Some(session.into());
+        self.call.head().session = Some(InScope::Named(session.into()));
         self
     }
 

@@ -112,6 +112,7 @@ impl<'a, O> Frame<'a, O> {
     }
 
     /// Calls the handler, or makes its future and keeps it.
+    #[inline]
     pub(crate) fn begin(
         self: Pin<&mut Self>,
         start: impl FnOnce(&Lender<'_>) -> Begun<O>,

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
-use crate::session::SessionId;
+use crate::session::{Scope, SessionId};
 
 /// The string headers of a message, in the order they were set; setting one again replaces it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,6 +84,24 @@ impl Principal {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Head {
     pub(crate) headers: Headers,
-    pub(crate) session: Option<SessionId>,
+    pub(crate) session: Option<InScope>,
     pub(crate) principal: Option<Principal>,
+}
+
+/// The session of a message that does not just inherit one.
+#[derive(Clone)]
+pub(crate) enum InScope {
+    /// Named by its caller.
+    Named(SessionId),
+    /// Sent through it.
+    Of(Arc<Scope>),
+}
+
+impl fmt::Debug for InScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(id) => id.fmt(f),
+            Self::Of(scope) => scope.id.fmt(f),
+        }
+    }
 }

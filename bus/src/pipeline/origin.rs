@@ -60,12 +60,10 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// What a message inherits from the handler that sends it, or from the session it is sent through.
+/// What a message inherits from the handler that sends it.
 #[derive(Default)]
 pub(crate) struct Inherited {
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) cancel: Option<Arc<Cancel>>,
-    /// The session that it runs in, unless it names another.
-    pub(crate) session: Option<Arc<Scope>>,
 }

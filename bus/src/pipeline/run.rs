@@ -19,7 +19,7 @@ use crate::error::CancelledBy;
 use crate::handler::param::ParamError;
 use crate::handler::slot::{Begun, Called};
 use crate::resilience::timer::Timer;
-use crate::session::Owned;
+use crate::session::{InSession, Owned};
 
 pin_project! {
     /// A handler's call in progress. Dropping it cancels the call.
@@ -29,8 +29,7 @@ pin_project! {
         frame: Frame<'a, O>,
         #[pin]
         timer: Timer,
-        // Of the session that the run ends with, if it does with one.
-        owned: Option<Box<Owned>>,
+        session: Option<Box<InSession>>,
         ended: bool,
     }
 
@@ -55,8 +54,9 @@ pub(crate) enum Failure {
 }
 
 impl<'a, O> Run<'a, O> {
-    pub(crate) fn new(core: &'a Core, seed: Seed, owned: Option<Box<Owned>>) -> Self {
-        Self { core, frame: Frame::new(core, seed), timer: Timer::Unarmed, owned, ended: false }
+    #[inline]
+    pub(crate) fn new(core: &'a Core, seed: Seed, session: Option<Box<InSession>>) -> Self {
+        Self { core, frame: Frame::new(core, seed), timer: Timer::Unarmed, session, ended: false }
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -64,6 +64,7 @@ impl<'a, O> Run<'a, O> {
     }
 
     /// Calls the handler. `Some` when it has answered at once; else [`poll`](Self::poll).
+    #[inline]
     pub(crate) fn begin(
         self: Pin<&mut Self>,
         start: impl FnOnce(&Lender<'_>) -> Begun<O>,
@@ -73,9 +74,11 @@ impl<'a, O> Run<'a, O> {
             *this.ended = true;
             return Some(Err(Failure::TimedOut(None)));
         }
-        if let Some(owned) = this.owned.as_ref().filter(|owned| owned.is_over()) {
+        if let Some(session) = this.session
+            && let Some(over) = session.over()
+        {
             *this.ended = true;
-            return Some(Err(owned.failure()));
+            return Some(Err(over));
         }
         let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));
         let answer = match answer {
@@ -113,12 +116,12 @@ impl<'a, O> Run<'a, O> {
     /// Ends the call when its deadline has passed, or its session ends. The handler is not polled.
     pub(crate) fn poll_end(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Failure> {
         let this = self.project();
-        if let Some(owned) = this.owned
-            && owned.poll_over(task).is_ready()
+        if let Some(session) = this.session
+            && let Poll::Ready(over) = session.poll_over(task)
         {
             *this.ended = true;
             stop(this.core, this.frame);
-            return Poll::Ready(owned.failure());
+            return Poll::Ready(over);
         }
         let context = this.frame.context();
         task::ready!(this.timer.poll(this.core, task, || context.deadline()));
@@ -137,10 +140,22 @@ impl<'a, O> Run<'a, O> {
     }
 }
 
-impl Owned {
-    fn failure(&self) -> Failure {
-        Failure::Cancelled(CancelledBy::Session(self.scope().id.clone()))
+impl InSession {
+    /// Has the session ended what is its own?
+    #[inline(never)]
+    fn over(&mut self) -> Option<Failure> {
+        self.owned().filter(|owned| owned.is_over()).map(|owned| ended_with(owned))
     }
+
+    #[inline(never)]
+    fn poll_over(&mut self, task: &mut task::Context<'_>) -> Poll<Failure> {
+        let Some(owned) = self.owned() else { return Poll::Pending };
+        owned.poll_over(task).map(|()| ended_with(owned))
+    }
+}
+
+fn ended_with(owned: &Owned) -> Failure {
+    Failure::Cancelled(CancelledBy::Session(owned.scope().id.clone()))
 }
 
 /// Ends a call that has no answer: drops its future, then tells those it has left behind.

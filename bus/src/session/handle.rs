@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -22,7 +22,7 @@ use crate::message::{Command, Event};
 use crate::message_bus::MessageBus;
 use crate::pipeline::ambient;
 use crate::pipeline::execute::Execute;
-use crate::pipeline::origin::Inherited;
+use crate::pipeline::options::{Head, InScope};
 use crate::sync::lock;
 
 /// A session: a scope with an id, handlers of its own, and guaranteed clean-up.
@@ -37,11 +37,13 @@ use crate::sync::lock;
 pub struct Session {
     bus: Bus,
     scope: Arc<Scope>,
+    /// Of all that is sent through this handle, unless that says more. Made when first needed.
+    head: OnceLock<Arc<Head>>,
 }
 
 impl Session {
     pub(crate) fn new(bus: Bus, scope: Arc<Scope>) -> Self {
-        Self { bus, scope }
+        Self { bus, scope, head: OnceLock::new() }
     }
 
     /// Its id.
@@ -82,12 +84,12 @@ impl Session {
     where
         C: Command<Output = O, Error = E>,
     {
-        Execute::new(self.bus.core(), command, self.inherited())
+        Execute::new(self.bus.core(), command, self.bus.inherited()).with_head(self.head())
     }
 
     /// As [`Bus::publish`], in this session.
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.bus.core(), event, self.inherited())
+        Publish::new(self.bus.core(), event, self.bus.inherited().origin).with_head(self.head())
     }
 
     /// As [`Bus::try_publish`], in this session.
@@ -95,7 +97,8 @@ impl Session {
     /// # Errors
     /// As there, and when the session is closed.
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.bus.core(), event, self.inherited())
+        let origin = self.bus.inherited().origin;
+        publish::try_publish(self.bus.core(), event, origin, Some(self.head()))
     }
 
     /// A session inside this one. What runs there is handled by its handlers, then by those of this
@@ -193,9 +196,12 @@ impl Session {
         SessionError::SessionClosed { session_id: self.id().clone() }
     }
 
-    /// What a message inherits: of the handler that this thread runs, but for the session.
-    fn inherited(&self) -> Inherited {
-        Inherited { session: Some(Arc::clone(&self.scope)), ..self.bus.inherited() }
+    fn head(&self) -> Arc<Head> {
+        let head = self.head.get_or_init(|| {
+            let session = Some(InScope::Of(Arc::clone(&self.scope)));
+            Arc::new(Head { session, ..Head::default() })
+        });
+        Arc::clone(head)
     }
 }
 

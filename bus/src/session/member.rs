@@ -39,6 +39,23 @@ impl Drop for Member {
     }
 }
 
+/// What a call in a session keeps until it is over. Outside sessions there is none.
+pub(crate) struct InSession {
+    owned: Option<Owned>,
+    _member: Option<Member>,
+}
+
+impl InSession {
+    pub(crate) fn new(member: Option<Member>, owned: Option<Owned>) -> Option<Box<Self>> {
+        let is_any = member.is_some() || owned.is_some();
+        is_any.then(|| Box::new(Self { owned, _member: member }))
+    }
+
+    pub(crate) fn owned(&mut self) -> Option<&mut Owned> {
+        self.owned.as_mut()
+    }
+}
+
 /// Something that is a session's own, and ends with it: a run of one of its handlers, a command that
 /// was executed through it, a task.
 pub(crate) struct Owned {

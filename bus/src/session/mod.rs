@@ -21,7 +21,7 @@ mod task;
 pub use guard::SessionGuard;
 pub use handle::Session;
 pub use id::{SessionId, SessionName};
-pub(crate) use member::{Member, Owned};
+pub(crate) use member::{InSession, Member, Owned};
 pub use opening::SessionBuilder;
 pub use report::{SessionInfo, SessionReport};
 pub(crate) use scope::Scope;

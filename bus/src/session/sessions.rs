@@ -11,6 +11,7 @@ use super::member::Member;
 use super::report::SessionInfo;
 use super::scope::Scope;
 use crate::core::Core;
+use crate::pipeline::options::{Head, InScope};
 use crate::pipeline::origin::Origin;
 use crate::sync::{Mutex, Sharded, lock};
 
@@ -55,27 +56,37 @@ impl Sessions {
         }
     }
 
-    /// Lets a message into its session: the one it names, else the one it inherits. What follows from
-    /// a message of that session may still enter when it takes no more.
+    /// Lets a message into its session: the one that it is sent through or names, else the one that its
+    /// origin is in. What follows from a message of that session may still enter when it takes no
+    /// more.
     #[inline]
     pub(crate) fn admit(
         &self,
-        named: Option<&SessionId>,
-        inherited: Option<&Arc<Scope>>,
-        origin: Option<&Arc<Origin>>,
+        head: Option<&Head>,
+        origin: Option<&Origin>,
     ) -> Result<Option<Member>, SessionId> {
+        if head.is_none() && origin.is_none() { Ok(None) } else { self.admit_in(head, origin) }
+    }
+
+    #[inline(never)]
+    fn admit_in(
+        &self,
+        head: Option<&Head>,
+        origin: Option<&Origin>,
+    ) -> Result<Option<Member>, SessionId> {
+        let inherited = origin.and_then(|origin| origin.session.as_ref());
         let found;
-        let scope = match named {
+        let scope = match head.and_then(|head| head.session.as_ref()) {
             None => inherited,
-            Some(&SessionId::BUS) => None,
-            Some(id) => {
+            Some(InScope::Of(scope)) => Some(scope),
+            Some(InScope::Named(SessionId::BUS)) => None,
+            Some(InScope::Named(id)) => {
                 found = self.find(id).ok_or_else(|| id.clone())?;
                 Some(&found)
             }
         };
         let Some(scope) = scope else { return Ok(None) };
-        let of_parent = origin.and_then(|origin| origin.session.as_ref());
-        if of_parent.is_some_and(|of| of.is_within(scope)) {
+        if inherited.is_some_and(|inner| inner.is_within(scope)) {
             return Ok(Some(Member::follow(scope)));
         }
         Member::enter(scope).map(Some).ok_or_else(|| scope.id.clone())

@@ -12,8 +12,8 @@ use crate::event::losses::DropReason;
 use crate::event::queue::{BackpressureStrategy, Refused};
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
-use crate::pipeline::origin::{Inherited, Origin};
-use crate::session::Scope;
+use crate::pipeline::origin::Origin;
+use crate::session::Member;
 
 /// What is known of a publish but the event.
 pub(super) struct Call<'a> {
@@ -21,8 +21,6 @@ pub(super) struct Call<'a> {
     pub(super) info: &'static MessageInfo,
     /// The message whose handler publishes.
     pub(super) origin: Option<Arc<Origin>>,
-    /// The session that it inherits.
-    session: Option<Arc<Scope>>,
     pub(super) head: Option<Arc<Head>>,
     /// If the publisher waits for what follows from the event.
     pub(super) completion: Option<Arc<Completion>>,
@@ -36,28 +34,38 @@ pub(super) enum Pushed {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(core: &'a Core, info: &'static MessageInfo, inherited: Inherited) -> Self {
-        let Inherited { origin, session, .. } = inherited;
-        Self { core, info, origin, session, head: None, completion: None }
+    pub(super) fn new(
+        core: &'a Core,
+        info: &'static MessageInfo,
+        origin: Option<Arc<Origin>>,
+    ) -> Self {
+        Self { core, info, origin, head: None, completion: None }
     }
 }
 
 impl Call<'_> {
+    /// Enters the session that it names or inherits.
+    #[inline]
+    pub(super) fn enter_session<E>(
+        &self,
+        event: E,
+    ) -> Result<(E, Option<Member>), PublishError<E>> {
+        match self.core.sessions.admit(self.head.as_deref(), self.origin.as_deref()) {
+            Ok(session) => Ok((event, session)),
+            Err(session_id) => {
+                Err(self.turn_away(event, PublishErrorKind::SessionClosed { session_id }))
+            }
+        }
+    }
+
     pub(super) fn envelope<E: Send + Sync + 'static>(
         &mut self,
         event: E,
-    ) -> Result<Envelope, PublishError<E>> {
+        session: Option<Member>,
+    ) -> Envelope {
         let head = self.head.take();
-        let named = head.as_ref().and_then(|head| head.session.as_ref());
-        let (inherited, origin) = (self.session.as_ref(), self.origin.as_ref());
-        let session = match self.core.sessions.admit(named, inherited, origin) {
-            Ok(session) => session,
-            Err(session_id) => {
-                return Err(self.turn_away(event, PublishErrorKind::SessionClosed { session_id }));
-            }
-        };
         let event = Arc::new(event);
-        let mut envelope = match origin {
+        let mut envelope = match &self.origin {
             Some(origin) => Envelope::child(origin, self.info, event, head, session),
             None => {
                 let (id, info) = (MessageId::next(self.core.number), self.info);
@@ -70,7 +78,7 @@ impl Call<'_> {
             envelope.withdraw();
             envelope.share = Some(Share::new(whole, envelope.id, self.info));
         }
-        Ok(envelope)
+        envelope
     }
 
     /// Pushes the event, without waiting; gives it back if it is refused.

@@ -24,8 +24,8 @@ use super::{dispatcher, filter};
 use crate::core::Core;
 use crate::error::PublishError;
 use crate::message::{Event, MessageId};
-use crate::pipeline::options::{Head, Principal};
-use crate::pipeline::origin::Inherited;
+use crate::pipeline::options::{Head, InScope, Principal};
+use crate::pipeline::origin::Origin;
 use crate::session::SessionId;
 
 /// A published event.
@@ -73,14 +73,20 @@ pin_project! {
 }
 
 impl<'a, E: Event> Publish<'a, E> {
-    pub(crate) fn new(core: &'a Core, event: E, inherited: Inherited) -> Self {
-        let call = Call::new(core, E::INFO, inherited);
+    pub(crate) fn new(core: &'a Core, event: E, origin: Option<Arc<Origin>>) -> Self {
+        let call = Call::new(core, E::INFO, origin);
         Self { call, event: Some(event), waiting: None }
     }
 }
 
 /// Options.
 impl<'a, E> Publish<'a, E> {
+    /// What a session says of it.
+    pub(crate) fn with_head(mut self, head: Arc<Head>) -> Self {
+        self.call.head = Some(head);
+        self
+    }
+
     /// Adds a header, which handlers read with [`Context::header`](crate::Context::header).
     pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.head().headers.set(name.into(), value.into());
@@ -90,7 +96,7 @@ impl<'a, E> Publish<'a, E> {
     /// Publishes in the session of this id, which must be open, instead of in the one that the handler
     /// around this runs in. [`SessionId::BUS`] is outside all sessions.
     pub fn session(mut self, session: impl Into<SessionId>) -> Self {
-        self.head().session = Some(session.into());
+        self.head().session = Some(InScope::Named(session.into()));
         self
     }
 
@@ -147,10 +153,8 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
         let call = this.call;
         if let Some(event) = this.event.take() {
             dispatcher::start(call.core);
-            let envelope = match call.envelope(event) {
-                Ok(envelope) => envelope,
-                Err(refused) => return Poll::Ready(Err(refused)),
-            };
+            let (event, session) = call.enter_session(event)?;
+            let envelope = call.envelope(event, session);
             if let Err(kept_out) = filter::ask(call.core, &envelope) {
                 return Poll::Ready(call.keep_out(envelope, kept_out));
             }
@@ -177,11 +181,14 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
 pub(crate) fn try_publish<E: Event>(
     core: &Core,
     event: E,
-    inherited: Inherited,
+    origin: Option<Arc<Origin>>,
+    head: Option<Arc<Head>>,
 ) -> Result<Published, PublishError<E>> {
     dispatcher::start(core);
-    let mut call = Call::new(core, E::INFO, inherited);
-    let envelope = call.envelope(event)?;
+    let mut call = Call::new(core, E::INFO, origin);
+    call.head = head;
+    let (event, session) = call.enter_session(event)?;
+    let envelope = call.envelope(event, session);
     if let Err(kept_out) = filter::ask(core, &envelope) {
         return call.keep_out(envelope, kept_out);
     }
