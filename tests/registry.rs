@@ -1,11 +1,12 @@
 //! The registry as an extension point: it keeps handlers, refuses them, and says which are called.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bus::{
     Bus, CommandErrorKind, HandlerId, HandlerOptions, OwnedContext, RegisterError,
-    RegisteredHandler, Registry, RegistryChanges, RegistryRefusal, Res, SessionError, SessionId,
+    RegisteredHandler, Registry, RegistryChanges, RegistryError, Res, SessionError, SessionId,
     SimpleRegistry, WiringProblem, command, event, handler, resource,
 };
 
@@ -52,6 +53,10 @@ struct Switches {
     asked: Mutex<Vec<String>>,
     /// Says in `register` that something has changed.
     eager: bool,
+    /// Refuses when it has told that.
+    refuses_after: AtomicBool,
+    /// Cannot say which handlers there are.
+    broken: AtomicBool,
 }
 
 impl Switches {
@@ -67,36 +72,48 @@ impl Switches {
 }
 
 impl Registry for Switches {
-    fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryRefusal> {
+    fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryError> {
         let name = &*handler.info().name;
         if self.unwanted.lock().unwrap().contains(name) {
-            return Err(RegistryRefusal::new("it is not wanted"));
+            return Err(RegistryError::new("it is not wanted"));
         }
         let message = handler.message().name();
         self.note(format!("{name} of {} for {message}", handler.session()));
+        let id = handler.id();
         self.inner.register(handler)?;
         if self.eager {
             self.changes.get().map(|changes| changes.changed(&SessionId::BUS));
         }
+        if self.refuses_after.load(Ordering::Relaxed) {
+            self.inner.unregister(&SessionId::BUS, id);
+            return Err(RegistryError::new("it is not wanted after all"));
+        }
         Ok(())
     }
     fn unregister(&self, session: &SessionId, handler: HandlerId) -> bool {
+        if self.eager {
+            self.changes.get().map(|changes| changes.changed(session));
+        }
         self.inner.unregister(session, handler)
     }
     fn unregister_session(&self, session: &SessionId) -> usize {
         self.note(format!("end of {session}"));
         self.inner.unregister_session(session)
     }
-    fn handlers(&self, session: &SessionId) -> Vec<RegisteredHandler> {
-        let mut handlers = self.inner.handlers(session);
+    fn handlers(&self, session: &SessionId) -> Result<Vec<RegisteredHandler>, RegistryError> {
+        let mut handlers = self.inner.handlers(session)?;
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(RegistryError::new("the disk is full"));
+        }
         let off = self.off.lock().unwrap();
         handlers.retain(|handler| !off.contains(&*handler.info().name));
         // Any order: the bus sorts.
         handlers.reverse();
-        handlers
+        Ok(handlers)
     }
     fn watch(&self, changes: RegistryChanges) {
-        assert!(self.changes.set(changes).is_ok(), "told twice");
+        // Again, when the bus is built again.
+        let _ = self.changes.set(changes);
     }
 }
 
@@ -191,7 +208,7 @@ async fn what_it_refuses_is_not_built_not_opened_and_not_registered() {
     let opening = bus.session("s").on_event_with(fine, ignore).on_event(ignore);
     let refused = opening.open().await.unwrap_err();
     assert!(matches!(refused, SessionError::Handler(RegisterError::Refused { .. })), "{refused}");
-    assert!(bus.sessions().is_empty() && registry.inner.handlers(&"s".into()).is_empty());
+    assert!(bus.sessions().is_empty() && registry.inner.handlers(&"s".into()).unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -242,4 +259,103 @@ async fn nothing_of_a_registry_keeps_the_bus() {
     tokio::task::yield_now().await;
     assert!(!registration.unregister());
     assert!(!registry.changed(&SessionId::BUS));
+}
+
+/// A change that is told while a registration fails, or while nothing is unregistered, is not lost.
+#[tokio::test]
+async fn a_change_told_while_something_is_refused_is_not_lost() {
+    let (bus, registry, log) = bus(Switches { eager: true, ..Switches::default() });
+    let ignore = |_: Arc<Rang>, _: OwnedContext| std::future::ready(());
+    let kept = bus.register_event_handler(ignore).unwrap();
+    assert!(kept.unregister());
+    registry.switch_off("low");
+    registry.refuses_after.store(true, Ordering::Relaxed);
+    bus.register_event_handler(ignore).unwrap_err();
+    assert_eq!(ring(&bus, &log).await, ["high"]);
+    registry.off.lock().unwrap().clear();
+    assert!(!kept.unregister(), "it was out");
+    assert_eq!(ring(&bus, &log).await, ["high", "low"]);
+}
+
+/// However a change falls together with registrations on another thread, it is there in the end.
+#[test]
+fn no_change_is_lost_among_registrations() {
+    let (bus, registry, _) = bus(Switches::default());
+    let done = Arc::new(AtomicBool::new(false));
+    let registers = std::thread::spawn({
+        let (bus, done) = (bus.clone(), Arc::clone(&done));
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                let ignore = |_: Arc<Other>, _: OwnedContext| std::future::ready(());
+                bus.register_event_handler(ignore).unwrap().unregister();
+            }
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for round in 0..20_000 {
+        let is_off = round % 2 == 0;
+        if is_off {
+            registry.switch_off("count");
+        } else {
+            registry.off.lock().unwrap().clear();
+        }
+        registry.changed(&SessionId::BUS);
+        // Another thread may be compiling it: it is on its way.
+        let mut spins = 0;
+        while runtime.block_on(bus.execute(Count)).is_err() != is_off {
+            spins += 1;
+            assert!(spins < 100_000, "a change was lost in round {round}");
+            std::thread::yield_now();
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    registers.join().unwrap();
+}
+#[event]
+struct Other;
+
+#[tokio::test]
+async fn a_registry_that_cannot_tell_changes_nothing() {
+    let broken = Switches::default();
+    broken.broken.store(true, Ordering::Relaxed);
+    let refused = Bus::builder().registry(broken).build().unwrap_err();
+    assert!(
+        refused.to_string().ends_with("which handlers there are: the disk is full"),
+        "{refused}"
+    );
+
+    let (bus, registry, log) = bus(Switches::default());
+    let kept =
+        bus.register_event_handler(|_: Arc<Rang>, _: OwnedContext| std::future::ready(())).unwrap();
+    registry.broken.store(true, Ordering::Relaxed);
+    registry.switch_off("low");
+    registry.changed(&SessionId::BUS);
+    assert_eq!(ring(&bus, &log).await, ["high", "low"], "messages go where they went");
+    let refused =
+        bus.register_event_handler(|_: Arc<Rang>, _: OwnedContext| std::future::ready(()));
+    assert!(refused.unwrap_err().to_string().ends_with("the disk is full"));
+    assert!(kept.unregister());
+    registry.broken.store(false, Ordering::Relaxed);
+    registry.changed(&SessionId::BUS);
+    assert_eq!(ring(&bus, &log).await, ["high"]);
+    assert_eq!(
+        registry.inner.handlers(&SessionId::BUS).unwrap().len(),
+        3,
+        "what was refused was kept"
+    );
+}
+
+#[test]
+fn a_strict_bus_refuses_a_command_whose_handler_is_switched_off_and_leaves_nothing() {
+    let registry = Arc::new(Switches::default());
+    registry.switch_off("count");
+    let refused = Bus::builder().strict().registry(Arc::clone(&registry)).build().unwrap_err();
+    let text = refused.to_string();
+    assert!(text.contains("command registry::Count has no handler that is called"), "{text}");
+    assert!(
+        registry.inner.handlers(&SessionId::BUS).unwrap().is_empty(),
+        "a bus that was not built has left handlers"
+    );
+    registry.off.lock().unwrap().clear();
+    assert!(Bus::builder().strict().registry(registry).build().is_ok());
 }

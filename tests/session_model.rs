@@ -297,7 +297,7 @@ impl World {
                 let mut innermost = innermost.filter_map(|at| self.nodes[at - 1].answer);
                 match answer {
                     Ok(answer) => {
-                        assert_eq!(answer, innermost.next(), "the innermost handler answers")
+                        assert_eq!(answer, innermost.next(), "the innermost handler answers");
                     }
                     Err(refused) => assert!(!self.takes(at), "{refused}"),
                 }

@@ -2,7 +2,7 @@
 //! functions over `&Core`.
 
 use std::any::TypeId;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::event::{DropReason, EventFilter};
 use crate::handler::resource::ResourceSet;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::pipeline::cancel::Cancel;
-use crate::registry::contract::{HandlerId, Registry};
+use crate::registry::contract::Registry;
 use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
 use crate::registry::table::{Found, Listens, Route, Table};
@@ -32,7 +32,6 @@ pub(crate) struct Core {
     pub(crate) table: Table,
     pub(crate) registry: Box<dyn Registry>,
     pub(crate) wired: Wired,
-    pub(crate) handlers: AtomicU64,
     pub(crate) sessions: Sessions,
     pub(crate) resources: ResourceSet,
     pub(crate) wiring: WiringReport,
@@ -157,11 +156,6 @@ impl Core {
     pub(crate) fn listens(&self, session: Option<&Arc<Scope>>) -> Listens {
         let of_bus = self.wired.table().map_or(self.table.listens, |table| table.listens);
         session.map_or(of_bus, |scope| of_bus.or(scope.listens()))
-    }
-
-    /// A handler's number, not used twice.
-    pub(crate) fn next_handler(&self) -> HandlerId {
-        HandlerId::next(&self.handlers)
     }
 
     /// Says that events are lost which nobody can be given back.

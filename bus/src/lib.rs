@@ -48,7 +48,7 @@ pub use crate::message_bus::MessageBus;
 pub use crate::pipeline::{CommandReport, Detailed, Execute, Headers, Principal};
 pub use crate::registry::{
     BuildError, HandlerId, HandlerInfo, HandlerOptions, RegisterError, RegisteredHandler,
-    Registration, Registry, RegistryChanges, RegistryRefusal, ScopedRegistration, SimpleRegistry,
+    Registration, Registry, RegistryChanges, RegistryError, ScopedRegistration, SimpleRegistry,
     WiringProblem, WiringReport,
 };
 pub use crate::session::{

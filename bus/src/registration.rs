@@ -17,7 +17,7 @@ use crate::message::{Command, Event, Message};
 use crate::registry::entry::{HandlerEntry, HandlerType};
 use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
 use crate::registry::registration::register;
-use crate::registry::{HandlerOptions, RegisterError, Registration};
+use crate::registry::{HandlerId, HandlerOptions, RegisterError, Registration};
 use crate::session::Scope;
 
 /// Registration at run time. The handle that is returned may be ignored: the handler stays.
@@ -151,6 +151,7 @@ where
 {
     let message = <A::Message as Message>::INFO;
     Plan {
+        id: HandlerId::next(),
         handler: HandlerInfo {
             name: options.name.unwrap_or(Cow::Borrowed("closure")),
             module: "",

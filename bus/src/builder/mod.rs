@@ -5,7 +5,7 @@ mod settings;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -162,8 +162,9 @@ impl Builder {
         if !problems.is_empty() {
             return Err(BuildError::new(problems));
         }
-        let handlers = AtomicU64::new(0);
-        let listed = wiring::keep(&*self.registry, &handlers, plans, &mut report)?;
+        let changes = RegistryChanges::default();
+        self.registry.watch(changes.clone());
+        let listed = wiring::keep(&*self.registry, plans, self.strict, &mut report)?;
         let core = Arc::new_cyclic(|me| Core {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             queue: queue(self.queue, &self.settings, me.clone()),
@@ -174,7 +175,6 @@ impl Builder {
             table: Table::compile(listed),
             registry: self.registry,
             wired: Wired::default(),
-            handlers,
             sessions: Sessions::default(),
             resources,
             wiring: report,
@@ -184,7 +184,7 @@ impl Builder {
             work: Work::default(),
             me: me.clone(),
         });
-        core.registry.watch(RegistryChanges::of(&core));
+        changes.attach(&core);
         Ok(Bus::new(core))
     }
 

@@ -19,7 +19,7 @@ pub(crate) mod type_map;
 pub(crate) mod wired;
 pub(crate) mod wiring;
 
-pub use contract::{HandlerId, RegisteredHandler, Registry, RegistryChanges, RegistryRefusal};
+pub use contract::{HandlerId, RegisteredHandler, Registry, RegistryChanges, RegistryError};
 pub use error::RegisterError;
 pub use plan::HandlerInfo;
 pub use problem::{BuildError, WiringProblem};

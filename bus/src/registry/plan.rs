@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::contract::HandlerId;
 use super::entry::HandlerEntry;
 use crate::message::MessageInfo;
 use crate::message::kind::Deliver;
@@ -17,6 +18,7 @@ use crate::session::Scope;
 
 /// How one handler runs: the dispatch follows it, and the wiring report reads it.
 pub(crate) struct Plan {
+    pub(crate) id: HandlerId,
     pub(crate) handler: HandlerInfo,
     pub(crate) message: &'static MessageInfo,
     pub(crate) timeout: Option<Duration>,
@@ -97,6 +99,7 @@ impl Plan {
     pub(crate) fn of(entry: &'static HandlerEntry) -> Self {
         let meta = entry.meta;
         Self {
+            id: HandlerId::next(),
             handler: HandlerInfo {
                 name: Cow::Borrowed(meta.name),
                 module: meta.module,

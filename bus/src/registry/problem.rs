@@ -125,6 +125,23 @@ pub enum WiringProblem {
         /// What the registry says.
         reason: String,
     },
+    /// The registry cannot say which handlers there are.
+    #[error("the registry cannot say which handlers there are: {reason}")]
+    Registry {
+        /// What it says.
+        reason: String,
+    },
+    /// The registry does not list the handler of a command; only in a
+    /// [`strict`](crate::Builder::strict) bus.
+    #[error(
+        "command {command} has no handler that is called: the registry does not list {switched_off}"
+    )]
+    SwitchedOff {
+        /// The command.
+        command: &'static str,
+        /// Its handler.
+        switched_off: HandlerInfo,
+    },
     /// Something names a handler that this bus has not.
     #[error("`{setting}` names the handler {handler}, which this bus does not have")]
     NoSuchHandler {

@@ -24,7 +24,8 @@ pub struct WiringRow {
 }
 
 impl WiringReport {
-    /// What looks wrong: a command without a handler (a session may bring one later).
+    /// What looks wrong: a command without a handler (a session may bring one later), and handlers
+    /// that the registry does not list.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

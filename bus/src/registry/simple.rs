@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::contract::{HandlerId, RegisteredHandler, Registry, RegistryRefusal};
+use super::contract::{HandlerId, RegisteredHandler, Registry, RegistryError};
 use crate::session::SessionId;
 
 /// Keeps every handler it is given, and calls all of them: the default [`Registry`].
@@ -26,7 +26,7 @@ impl SimpleRegistry {
 }
 
 impl Registry for SimpleRegistry {
-    fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryRefusal> {
+    fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryError> {
         self.lock().entry(handler.session().clone()).or_default().push(handler);
         Ok(())
     }
@@ -58,8 +58,8 @@ impl Registry for SimpleRegistry {
         removed.map_or(0, |handlers| handlers.len())
     }
 
-    fn handlers(&self, session: &SessionId) -> Vec<RegisteredHandler> {
-        self.lock().get(session).cloned().unwrap_or_default()
+    fn handlers(&self, session: &SessionId) -> Result<Vec<RegisteredHandler>, RegistryError> {
+        Ok(self.lock().get(session).cloned().unwrap_or_default())
     }
 }
 

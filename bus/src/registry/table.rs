@@ -2,10 +2,11 @@
 
 use std::any::TypeId;
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::contract::RegisteredHandler;
+use super::contract::{HandlerId, RegisteredHandler};
 use super::plan::Plan;
 use super::type_map::TypeMap;
 use crate::message::{
@@ -81,7 +82,17 @@ impl Listens {
 impl Table {
     /// Of what the registry says.
     pub(crate) fn compile(handlers: Vec<RegisteredHandler>) -> Self {
-        let mut plans: Vec<_> = handlers.into_iter().map(|handler| handler.plan).collect();
+        Self::of(handlers.into_iter().map(|handler| handler.plan).collect())
+    }
+
+    /// But for one handler.
+    pub(super) fn without(&self, id: HandlerId) -> Self {
+        let events = self.events.values().flat_map(|route| &route.plans);
+        let plans = self.commands.values().chain(events).filter(|plan| plan.id != id);
+        Self::of(plans.cloned().collect())
+    }
+
+    fn of(mut plans: Vec<Arc<Plan>>) -> Self {
         // Stable: equals stay in the order of registration.
         plans.sort_by(|a, b| a.handler.order(&b.handler));
         let mut table = Self::default();
@@ -90,7 +101,7 @@ impl Table {
             let type_id = plan.message.type_id();
             if plan.message.is_command() {
                 // Sorted: the first has the highest priority.
-                table.commands.entry(type_id).or_insert(plan);
+                table.add_command(type_id, plan);
             } else {
                 routes.entry(type_id).or_default().push(plan);
             }
@@ -108,6 +119,19 @@ impl Table {
             session_end: table.hears::<SessionEndEvent>(),
         };
         table
+    }
+
+    fn add_command(&mut self, type_id: TypeId, plan: Arc<Plan>) {
+        match self.commands.entry(type_id) {
+            Entry::Vacant(free) => drop(free.insert(plan)),
+            // Registering refuses such a one, but a registry may list what it had switched off.
+            Entry::Occupied(first) if first.get().handler.priority == plan.handler.priority => {
+                let (first, second) = (&first.get().handler, &plan.handler);
+                let command = plan.message.name();
+                tracing::warn!(command, %first, %second, "a command has two handlers: the first answers");
+            }
+            Entry::Occupied(_) => {}
+        }
     }
 
     fn hears<E: Message>(&self) -> bool {

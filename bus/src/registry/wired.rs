@@ -1,9 +1,9 @@
 //! What a bus or a session is wired with at the moment: compiled from its registry at each change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
-use super::contract::{HandlerId, RegisteredHandler};
+use super::contract::{HandlerId, RegisteredHandler, RegistryError};
 use super::error::RegisterError;
 use super::plan::Plan;
 use super::table::Table;
@@ -13,6 +13,10 @@ use crate::session::SessionId;
 /// The table that was built with the bus is only read, without a lock. The first change makes a
 /// second one, of all handlers, and raises a flag; from then on dispatches look there. A session has
 /// the second one alone.
+///
+/// > **Invariant**: whoever holds the lock looks, when it is released, whether the registry has told a
+/// > change meanwhile. So whoever finds the lock held need not wait for it: a registry may tell a
+/// > change while it is asked.
 #[derive(Default)]
 pub(crate) struct Wired {
     /// Is there a second table? Read by every dispatch; written by changes alone.
@@ -20,9 +24,12 @@ pub(crate) struct Wired {
     table: RwLock<Option<Arc<Table>>>,
     /// Held while handlers are registered and the table is made. `true`: the session has ended.
     changing: Mutex<bool>,
-    /// The registry has said that its answer has changed while the table was made.
+    /// The registry has told a change that is not compiled yet.
     stale: AtomicBool,
 }
+
+/// A table that is replaced, with what its closures have captured: dropped when the lock is released.
+type Former = Option<Arc<Table>>;
 
 impl Wired {
     /// The table of all handlers, if there was a change.
@@ -42,83 +49,118 @@ impl Wired {
         built: Option<&Table>,
         plan: Plan,
     ) -> Result<HandlerId, RegisterError> {
-        let over = self.lock();
-        if *over {
-            return Err(RegisterError::SessionClosed { session_id: session.clone() });
-        }
+        self.change(core, session, |over| {
+            if *over {
+                return (Err(RegisterError::SessionClosed { session_id: session.clone() }), None);
+            }
+            match self.add(core, session, built, plan) {
+                Ok((id, former)) => (Ok(id), former),
+                Err(refused) => (Err(refused), None),
+            }
+        })
+    }
+
+    fn add(
+        &self,
+        core: &Core,
+        session: &SessionId,
+        built: Option<&Table>,
+        plan: Plan,
+    ) -> Result<(HandlerId, Former), RegisterError> {
         if plan.message.is_command() {
             self.refuse_rival(built, &plan)?;
         }
-        let (id, info) = (core.next_handler(), plan.handler.clone());
-        let handler = RegisteredHandler { id, session: session.clone(), plan: Arc::new(plan) };
-        core.registry.register(handler).map_err(|refusal| RegisterError::Refused {
-            handler: info,
-            reason: refusal.to_string(),
-        })?;
-        let former = self.compile(core, session);
-        drop(over);
-        drop(former);
-        Ok(id)
+        let info = plan.handler.clone();
+        let refused = |error: RegistryError| RegisterError::Refused {
+            handler: info.clone(),
+            reason: error.to_string(),
+        };
+        let id = plan.id;
+        let handler = RegisteredHandler { session: session.clone(), plan: Arc::new(plan) };
+        core.registry.register(handler).map_err(refused)?;
+        match self.compile(core, session) {
+            Ok(former) => Ok((id, former)),
+            Err(error) => {
+                core.registry.unregister(session, id);
+                Err(refused(error))
+            }
+        }
     }
 
     /// Lets go of a handler: calls that have begun go on. `false`: it was not there.
     pub(crate) fn unregister(&self, core: &Core, session: &SessionId, id: HandlerId) -> bool {
-        let over = self.lock();
-        if *over || !core.registry.unregister(session, id) {
-            return false;
-        }
-        let former = self.compile(core, session);
-        drop(over);
-        drop(former);
-        true
+        self.change(core, session, |over| {
+            if *over || !core.registry.unregister(session, id) {
+                return (false, None);
+            }
+            match self.compile(core, session) {
+                Ok(former) => (true, former),
+                Err(error) => {
+                    tell(session, &error);
+                    // But for this one: that it is out is known.
+                    let table = self.table().map(|table| table.without(id));
+                    (true, table.and_then(|table| self.put(table)))
+                }
+            }
+        })
     }
 
     /// Lets go of all handlers of a session, for good.
     pub(crate) fn end(&self, core: &Core, session: &SessionId) {
-        let mut over = self.lock();
-        if std::mem::replace(&mut *over, true) {
-            return;
-        }
-        let had_any = self.any.swap(false, Ordering::AcqRel);
-        let table = self.table.write().unwrap_or_else(PoisonError::into_inner).take();
-        if had_any {
-            core.registry.unregister_session(session);
-        }
-        drop(over);
-        // With what its closures have captured: not under the lock.
-        drop(table);
+        self.change(core, session, |over| {
+            let had_any = !std::mem::replace(over, true) && self.any.swap(false, Ordering::AcqRel);
+            if had_any {
+                core.registry.unregister_session(session);
+            }
+            ((), self.table.write().unwrap_or_else(PoisonError::into_inner).take())
+        });
     }
 
     /// The registry's answer has changed.
     pub(crate) fn recompile(&self, core: &Core, session: &SessionId) {
         self.stale.store(true, Ordering::SeqCst);
-        let over = match self.changing.try_lock() {
-            Ok(over) => over,
-            Err(TryLockError::Poisoned(over)) => over.into_inner(),
-            // Whoever makes the table looks at the flag when it is made. It may be this thread, that
-            // calls the registry which calls this.
-            Err(TryLockError::WouldBlock) => return,
-        };
-        let former = if *over { Vec::new() } else { self.compile(core, session) };
-        drop(over);
-        drop(former);
+        self.settle(core, session);
     }
 
-    /// Gives the former tables back, with what their closures have captured: to be dropped when the
-    /// lock is released.
-    fn compile(&self, core: &Core, session: &SessionId) -> Vec<Option<Arc<Table>>> {
-        let mut former = Vec::new();
-        loop {
+    fn change<R>(
+        &self,
+        core: &Core,
+        session: &SessionId,
+        change: impl FnOnce(&mut bool) -> (R, Former),
+    ) -> R {
+        let (result, former) =
+            change(&mut self.changing.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(former);
+        self.settle(core, session);
+        result
+    }
+
+    /// Compiles what the registry has told, unless somebody holds the lock, who does that then.
+    fn settle(&self, core: &Core, session: &SessionId) {
+        while self.stale.load(Ordering::SeqCst) {
+            let over = match self.changing.try_lock() {
+                Ok(over) => over,
+                Err(TryLockError::Poisoned(over)) => over.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
             self.stale.store(false, Ordering::SeqCst);
-            let table = Some(Arc::new(Table::compile(core.registry.handlers(session))));
-            let mut place = self.table.write().unwrap_or_else(PoisonError::into_inner);
-            former.push(std::mem::replace(&mut *place, table));
-            drop(place);
-            self.any.store(true, Ordering::Release);
-            if !self.stale.load(Ordering::SeqCst) {
-                return former;
-            }
+            let compiled = if *over { Ok(None) } else { self.compile(core, session) };
+            drop(over);
+            compiled.map_or_else(|error| tell(session, &error), drop);
         }
+    }
+
+    fn compile(&self, core: &Core, session: &SessionId) -> Result<Former, RegistryError> {
+        self.stale.store(false, Ordering::SeqCst);
+        Ok(self.put(Table::compile(core.registry.handlers(session)?)))
+    }
+
+    fn put(&self, table: Table) -> Former {
+        let mut place = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let former = place.replace(Arc::new(table));
+        drop(place);
+        self.any.store(true, Ordering::Release);
+        former
     }
 
     /// A handler of the same command that the new one would not outrank.
@@ -135,8 +177,8 @@ impl Wired {
             _ => Ok(()),
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn tell(session: &SessionId, error: &RegistryError) {
+    tracing::error!(%session, %error, "the registry cannot say which handlers there are: they stay");
 }

@@ -3,9 +3,8 @@
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use super::contract::{HandlerId, RegisteredHandler, Registry};
+use super::contract::{RegisteredHandler, Registry};
 use super::entry::{HandlerEntry, MessageEntry, Registered};
 use super::plan::Plan;
 use super::problem::{BuildError, WiringProblem};
@@ -97,33 +96,68 @@ pub(crate) fn report(
     WiringReport { rows, warnings }
 }
 
-/// Gives the handlers to the registry, and gives back those that it wants to be called.
+/// Gives the handlers to the registry, and gives back those that it wants to be called. If the bus
+/// cannot be built with these, it lets go of all of them.
 pub(crate) fn keep(
     registry: &dyn Registry,
-    counter: &AtomicU64,
     plans: Vec<Planned>,
+    strict: bool,
     report: &mut WiringReport,
 ) -> Result<Vec<RegisteredHandler>, BuildError> {
     let (mut kept, mut problems) = (Vec::new(), Vec::new());
     for (_, plan) in plans {
-        let handler = RegisteredHandler::of_bus(HandlerId::next(counter), Arc::new(plan));
+        let handler = RegisteredHandler::of_bus(Arc::new(plan));
         match registry.register(handler.clone()) {
             Ok(()) => kept.push(handler),
-            Err(refusal) => problems.push(WiringProblem::Refused {
+            Err(error) => problems.push(WiringProblem::Refused {
                 handler: handler.info().clone(),
-                reason: refusal.to_string(),
+                reason: error.to_string(),
             }),
         }
     }
-    if !problems.is_empty() {
-        return Err(BuildError::new(problems));
+    let listed = registry.handlers(&SessionId::BUS).unwrap_or_else(|error| {
+        problems.push(WiringProblem::Registry { reason: error.to_string() });
+        Vec::new()
+    });
+    if problems.is_empty() {
+        let silent = kept.iter().filter(|kept| !listed.iter().any(|other| other.id() == kept.id()));
+        report.leave_out(silent, strict, &mut problems);
     }
-    let listed = registry.handlers(&SessionId::BUS);
-    kept.retain(|handler| !listed.iter().any(|other| other.id() == handler.id()));
-    report.warnings.extend(kept.iter().map(|handler| {
-        format!("handler {} is not called: the registry does not list it", handler.info())
-    }));
-    Ok(listed)
+    if problems.is_empty() {
+        return Ok(listed);
+    }
+    for handler in kept {
+        registry.unregister(&SessionId::BUS, handler.id());
+    }
+    Err(BuildError::new(problems))
+}
+
+impl WiringReport {
+    /// Handlers that are registered and are not called.
+    fn leave_out<'a>(
+        &mut self,
+        silent: impl Iterator<Item = &'a RegisteredHandler>,
+        strict: bool,
+        problems: &mut Vec<WiringProblem>,
+    ) {
+        for handler in silent {
+            let (info, message) = (handler.info(), handler.message());
+            let unlisted = format!("handler {info} is not called: the registry does not list it");
+            self.warnings.push(unlisted);
+            let row = self.rows.iter_mut().find(|row| std::ptr::eq(row.message, message));
+            let Some(row) = row else { continue };
+            row.handlers.retain(|other| other != info);
+            if message.is_command() && row.handlers.is_empty() {
+                let switched_off = info.clone();
+                let problem = WiringProblem::SwitchedOff { command: message.name(), switched_off };
+                if strict {
+                    problems.push(problem);
+                } else {
+                    self.warnings.push(problem.to_string());
+                }
+            }
+        }
+    }
 }
 
 /// The bus's own events are listed only where somebody handles them.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use bus::{RegisteredHandler, RegistryRefusal, SessionId};
+use bus::{RegisteredHandler, RegistryError, SessionId};
 use rusqlite::{Connection, Params};
 
 /// A handler may move to another place and handle another message: its name is what it is known by.
@@ -22,8 +22,7 @@ const TABLE: &str = "
 /// `since` and `enabled` of a row that is there are not touched.
 const PUT: &str = "
     INSERT INTO handlers (session, name, message, place) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT DO UPDATE SET message = excluded.message, place = excluded.place
-    RETURNING enabled";
+    ON CONFLICT DO UPDATE SET message = excluded.message, place = excluded.place";
 
 const ROWS: &str = "
     SELECT session, name, message, place, since, enabled FROM handlers
@@ -50,7 +49,7 @@ pub(crate) struct HandlerFile {
 
 impl HandlerFile {
     /// Opens the file, or makes it.
-    pub(crate) fn open(path: &Path) -> Result<Self, RegistryRefusal> {
+    pub(crate) fn open(path: &Path) -> Result<Self, RegistryError> {
         let path = path.to_owned();
         let opened = Connection::open(&path);
         let connection = opened.map_err(|error| refusal(&path, &error))?;
@@ -60,20 +59,16 @@ impl HandlerFile {
         Ok(file)
     }
 
-    /// Writes a handler down. Is it enabled?
-    pub(crate) fn put(
-        &self,
-        name: &str,
-        handler: &RegisteredHandler,
-    ) -> Result<bool, RegistryRefusal> {
+    /// Writes a handler down.
+    pub(crate) fn put(&self, name: &str, handler: &RegisteredHandler) -> Result<(), RegistryError> {
         let info = handler.info();
         let place = format!("{}:{}", info.file, info.line);
         let values = (handler.session().as_str(), name, handler.message().name(), place);
-        self.said(self.connection.query_row(PUT, values, |row| row.get(0)))
+        self.change(PUT, values)
     }
 
     /// The handlers of a session that are not to be called.
-    pub(crate) fn disabled(&self, of: &SessionId) -> Result<HashSet<String>, RegistryRefusal> {
+    pub(crate) fn disabled(&self, of: &SessionId) -> Result<HashSet<String>, RegistryError> {
         let read = || {
             let query = "SELECT name FROM handlers WHERE session = ?1 AND NOT enabled";
             let mut query = self.connection.prepare(query)?;
@@ -83,21 +78,21 @@ impl HandlerFile {
     }
 
     /// Under this name in all sessions: one function may be registered in many.
-    pub(crate) fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), RegistryRefusal> {
+    pub(crate) fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), RegistryError> {
         self.change("UPDATE handlers SET enabled = ?2 WHERE name = ?1", (name, enabled))
     }
 
-    pub(crate) fn delete(&self, session: &SessionId, name: &str) -> Result<(), RegistryRefusal> {
+    pub(crate) fn delete(&self, session: &SessionId, name: &str) -> Result<(), RegistryError> {
         let values = (session.as_str(), name);
         self.change("DELETE FROM handlers WHERE session = ?1 AND name = ?2", values)
     }
 
-    pub(crate) fn delete_session(&self, session: &SessionId) -> Result<(), RegistryRefusal> {
+    pub(crate) fn delete_session(&self, session: &SessionId) -> Result<(), RegistryError> {
         self.change("DELETE FROM handlers WHERE session = ?1", [session.as_str()])
     }
 
     /// All rows, sorted by session and name.
-    pub(crate) fn rows(&self) -> Result<Vec<Row>, RegistryRefusal> {
+    pub(crate) fn rows(&self) -> Result<Vec<Row>, RegistryError> {
         let read = || {
             let mut query = self.connection.prepare(ROWS)?;
             let rows = query.query_map([], |row| {
@@ -115,18 +110,18 @@ impl HandlerFile {
         self.said(read())
     }
 
-    fn change(&self, sql: &str, values: impl Params) -> Result<(), RegistryRefusal> {
+    fn change(&self, sql: &str, values: impl Params) -> Result<(), RegistryError> {
         self.said(self.connection.execute(sql, values).map(drop))
     }
 
-    fn said<T>(&self, result: rusqlite::Result<T>) -> Result<T, RegistryRefusal> {
+    fn said<T>(&self, result: rusqlite::Result<T>) -> Result<T, RegistryError> {
         result.map_err(|error| refusal(&self.path, &error))
     }
 }
 
 /// In the words of SQLite, with the file's name before them.
-fn refusal(path: &Path, error: &rusqlite::Error) -> RegistryRefusal {
-    RegistryRefusal::new(format_args!("{}: {error}", path.display()))
+fn refusal(path: &Path, error: &rusqlite::Error) -> RegistryError {
+    RegistryError::new(format_args!("{}: {error}", path.display()))
 }
 
 impl fmt::Debug for HandlerFile {

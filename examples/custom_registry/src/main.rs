@@ -16,7 +16,7 @@ mod registry;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use bus::{Bus, RegistryRefusal};
+use bus::{Bus, RegistryError};
 
 use crate::app::say;
 use crate::cli::{Action, Options};
@@ -76,6 +76,6 @@ async fn act(Options { action, file }: &Options) -> bus::Result<()> {
     if errors.is_empty() {
         done
     } else {
-        done.and(Err(RegistryRefusal::new(errors.join("; ")).into()))
+        done.and(Err(RegistryError::new(errors.join("; ")).into()))
     }
 }

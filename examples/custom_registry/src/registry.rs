@@ -12,8 +12,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bus::{
-    HandlerId, HandlerInfo, RegisteredHandler, Registry, RegistryChanges, RegistryRefusal,
-    SessionId,
+    HandlerId, HandlerInfo, RegisteredHandler, Registry, RegistryChanges, RegistryError, SessionId,
 };
 
 use crate::file::HandlerFile;
@@ -32,36 +31,34 @@ struct State {
     /// What this process can call.
     held: HashMap<SessionId, Vec<Held>>,
     /// What went wrong where the bus asks for no result.
-    errors: Vec<RegistryRefusal>,
+    errors: Vec<RegistryError>,
 }
 
 #[derive(Debug)]
 struct Held {
     name: String,
-    /// As the file said last: for when it says nothing.
-    enabled: bool,
     handler: RegisteredHandler,
 }
 
 impl SqliteRegistry {
     /// Opens the file, or makes it.
-    pub(crate) fn open(path: &Path) -> Result<Self, RegistryRefusal> {
+    pub(crate) fn open(path: &Path) -> Result<Self, RegistryError> {
         let file = HandlerFile::open(path)?;
         let state = State { file, held: HashMap::new(), errors: Vec::new() };
         Ok(Self { state: Mutex::new(state), changes: OnceLock::new() })
     }
 
     /// Lets a handler be called again, at once and after a restart. Gives back its whole name.
-    pub(crate) fn enable(&self, name: &str) -> Result<String, RegistryRefusal> {
+    pub(crate) fn enable(&self, name: &str) -> Result<String, RegistryError> {
         self.set_enabled(name, true)
     }
 
     /// Lets a handler be called no more: calls that have begun go on.
-    pub(crate) fn disable(&self, name: &str) -> Result<String, RegistryRefusal> {
+    pub(crate) fn disable(&self, name: &str) -> Result<String, RegistryError> {
         self.set_enabled(name, false)
     }
 
-    fn set_enabled(&self, name: &str, enabled: bool) -> Result<String, RegistryRefusal> {
+    fn set_enabled(&self, name: &str, enabled: bool) -> Result<String, RegistryError> {
         let state = self.lock();
         let rows = state.file.rows()?;
         let name = listing::find(&rows, name)?;
@@ -78,7 +75,7 @@ impl SqliteRegistry {
     }
 
     /// What went wrong since this was last asked: that is where the trait has no room for an error.
-    pub(crate) fn take_errors(&self) -> Vec<RegistryRefusal> {
+    pub(crate) fn take_errors(&self) -> Vec<RegistryError> {
         std::mem::take(&mut self.lock().errors)
     }
 
@@ -88,26 +85,26 @@ impl SqliteRegistry {
 }
 
 impl State {
-    fn note(&mut self, done: Result<(), RegistryRefusal>) {
+    fn note(&mut self, done: Result<(), RegistryError>) {
         self.errors.extend(done.err());
     }
 }
 
 impl Registry for SqliteRegistry {
-    fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryRefusal> {
+    fn register(&self, handler: RegisteredHandler) -> Result<(), RegistryError> {
         let name = stable_name(handler.info());
         let mut state = self.lock();
         let State { file, held, .. } = &mut *state;
         let held = held.entry(handler.session().clone()).or_default();
         if let Some(other) = held.iter().find(|other| other.name == name) {
             // They would share a row, and be switched off together.
-            return Err(RegistryRefusal::new(format_args!(
+            return Err(RegistryError::new(format_args!(
                 "its name `{name}` is that of handler {}: name one of them otherwise",
                 other.handler.info()
             )));
         }
-        let enabled = file.put(&name, &handler)?;
-        held.push(Held { name, enabled, handler });
+        file.put(&name, &handler)?;
+        held.push(Held { name, handler });
         Ok(())
     }
 
@@ -138,15 +135,12 @@ impl Registry for SqliteRegistry {
         removed.len()
     }
 
-    fn handlers(&self, session: &SessionId) -> Vec<RegisteredHandler> {
-        let mut state = self.lock();
-        let State { file, held, errors } = &mut *state;
-        let Some(held) = held.get_mut(session) else { return Vec::new() };
-        match file.disabled(session) {
-            Ok(off) => held.iter_mut().for_each(|one| one.enabled = !off.contains(&one.name)),
-            Err(error) => errors.push(error),
-        }
-        held.iter().filter(|one| one.enabled).map(|one| one.handler.clone()).collect()
+    fn handlers(&self, session: &SessionId) -> Result<Vec<RegisteredHandler>, RegistryError> {
+        let state = self.lock();
+        let Some(held) = state.held.get(session) else { return Ok(Vec::new()) };
+        let off = state.file.disabled(session)?;
+        let on = held.iter().filter(|one| !off.contains(&one.name));
+        Ok(on.map(|one| one.handler.clone()).collect())
     }
 
     fn watch(&self, changes: RegistryChanges) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use bus::{RegistryRefusal, SessionId};
+use bus::{RegistryError, SessionId};
 
 use super::SqliteRegistry;
 use crate::file::Row;
@@ -27,7 +27,7 @@ pub(crate) enum State {
 
 impl SqliteRegistry {
     /// Every row of the file.
-    pub(crate) fn list(&self) -> Result<Vec<Listed>, RegistryRefusal> {
+    pub(crate) fn list(&self) -> Result<Vec<Listed>, RegistryError> {
         let state = self.lock();
         let rows = state.file.rows()?;
         let is_held = |row: &Row| {
@@ -48,7 +48,7 @@ impl SqliteRegistry {
 }
 
 /// The whole name of the handler that is meant: `greet` for `shop::mail::greet`, unless there are two.
-pub(super) fn find(rows: &[Row], name: &str) -> Result<String, RegistryRefusal> {
+pub(super) fn find(rows: &[Row], name: &str) -> Result<String, RegistryError> {
     let names: BTreeSet<&str> = rows.iter().map(|row| &*row.name).collect();
     if names.contains(name) {
         return Ok(name.to_owned());
@@ -57,8 +57,8 @@ pub(super) fn find(rows: &[Row], name: &str) -> Result<String, RegistryRefusal> 
     let meant: Vec<&str> = names.into_iter().filter(is_end).collect();
     match *meant {
         [one] => Ok(one.to_owned()),
-        [] => Err(RegistryRefusal::new(format_args!("no handler is named `{name}`: see `list`"))),
-        _ => Err(RegistryRefusal::new(format_args!(
+        [] => Err(RegistryError::new(format_args!("no handler is named `{name}`: see `list`"))),
+        _ => Err(RegistryError::new(format_args!(
             "`{name}` may be any of {}: say which",
             meant.join(", ")
         ))),
