@@ -82,10 +82,15 @@ fn backpressure_accounts_for_every_reading() {
 #[test]
 fn backpressure_prints_what_its_source_shows() {
     let source = include_str!("../examples/backpressure/main.rs");
-    let (_, sample) = source.split_once("--example backpressure\n").expect("it shows a run");
+    assert_eq!(lines(&common::example("backpressure")), shown("backpressure", source));
+}
+
+/// The run that the docs of an example show.
+fn shown(example: &str, source: &str) -> Vec<String> {
+    let (_, sample) = source.split_once(&format!("--example {example}\n")).expect("it shows a run");
     let sample = sample.lines().take_while(|line| *line != "//! ```");
-    let sample = sample.map(|line| line.trim_start_matches("//!").trim_start());
-    assert_eq!(lines(&common::example("backpressure")), sample.collect::<Vec<_>>());
+    let sample = sample.map(|line| line.strip_prefix("//!").expect("docs"));
+    sample.map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect()
 }
 
 #[test]
@@ -93,6 +98,44 @@ fn backpressure_refuses_arguments() {
     assert_eq!(ended("backpressure", &["--help"]).0, Some(0));
     let (code, error) = ended("backpressure", &["--fast"]);
     assert!(code == Some(2) && error.contains("`--fast` is not understood"), "{code:?} {error}");
+}
+
+/// Each job of the example is heard by its own listener alone, and ends as it should.
+#[test]
+fn sessions_are_heard_by_their_own_listeners_and_end_in_all_ways() {
+    let printed = lines(&common::example("sessions"));
+    assert_eq!(printed, shown("sessions", include_str!("../examples/sessions/main.rs")));
+    let row = |name: &str| -> Vec<u64> {
+        let rows = printed.iter().skip_while(|line| !line.starts_with("session "));
+        let row =
+            rows.map(|line| line.split_whitespace()).find(|row| row.clone().next() == Some(name));
+        let numbers = row.expect("a row for each session").skip(1).take(4);
+        numbers.map(|number| number.parse().expect("a number")).collect()
+    };
+    // Rows, imported, written, heard.
+    assert_eq!(row("import-1"), [5, 5, 5, 5]);
+    assert_eq!(row("import-2"), [4, 4, 0, 4], "a dry run writes nothing");
+    assert_eq!(row("import-3"), [4, 2, 2, 2], "up to the row that is wrong");
+    assert_eq!(row("import-4"), [4, 2, 2, 2], "up to its cancellation");
+    let files = [row("import-5/a.csv"), row("import-5/b.csv")];
+    assert_eq!(row("import-5"), [0, 0, 0, files[0][3] + files[1][3]], "it hears what is inside");
+    for said in [
+        "import-1: 100 %",
+        "import-1: ended after 50ms",
+        "import-4: failed after 25ms: it was cancelled",
+        "import-5/a.csv: starts, inside import-5",
+    ] {
+        assert!(printed.iter().any(|line| line == said), "no {said:?} in {printed:#?}");
+    }
+    let failed = printed.iter().find(|line| line.starts_with("import-3: failed"));
+    assert!(failed.is_some_and(|line| line.ends_with("line 3: `4o` is no amount")), "{failed:?}");
+}
+
+#[test]
+fn sessions_refuses_arguments() {
+    assert_eq!(ended("sessions", &["--help"]).0, Some(0));
+    let (code, error) = ended("sessions", &["--all"]);
+    assert!(code == Some(2) && error.contains("`--all` is not understood"), "{code:?} {error}");
 }
 
 /// The exit code of an example, and what it printed as error.
@@ -227,7 +270,7 @@ fn shutdown_refuses_arguments_that_it_does_not_know() {
 #[test]
 fn arguments_that_are_no_text_are_refused_too() {
     let no_text = OsStr::from_bytes(b"\xff");
-    for example in ["backpressure", "shutdown"] {
+    for example in ["backpressure", "sessions", "shutdown"] {
         let (code, error) = ended(example, &[no_text]);
         assert!(code == Some(2) && error.contains("is not understood"), "{code:?} {error}");
     }
