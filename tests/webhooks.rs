@@ -104,6 +104,8 @@ fn the_exit_code_says_what_happened() {
         (&["--colour"], b"", 2),
         (&["--log"], b"", 2),
         (&["--failures", "many"], b"", 2),
+        (&["--watch"], b"", 2),
+        (&["--protect", "acme/api"], b"", 2),
         (&["no-such-file.ndjson"], b"", 2),
         (&["examples"], b"", 2),
     ] {
@@ -195,6 +197,109 @@ fn the_activity_log_has_a_line_for_each_delivery() {
         text.contains("grace force-pushed") && text.contains("merged pull request #"),
         "{text}"
     );
+}
+
+fn delivery(kind: &str, repository: &str, own: &str) -> String {
+    format!(
+        r#"{{"event":"{kind}","payload":{{{own},"repository":{{"full_name":"{repository}","default_branch":"main"}},"sender":{{"login":"ada"}}}}}}"#
+    ) + "\n"
+}
+const TO_RELEASE: &str = r#""ref":"refs/heads/release","forced":true,"commits":[]"#;
+const TO_MAIN: &str = r#""ref":"refs/heads/main","forced":true,"commits":[]"#;
+
+#[test]
+fn two_repositories_do_not_hear_each_other() {
+    let mut input = String::new();
+    for n in 0..50 {
+        input += &delivery("push", "a/b", TO_RELEASE);
+        input += &delivery("push", "c/d", TO_RELEASE);
+        input += &delivery("push", "e/f", TO_MAIN); // is not watched
+        let star = if n % 2 == 0 { "a/b" } else { "c/d" };
+        input += &delivery("star", star, r#""action":"created""#);
+    }
+    input += &delivery("fork", "c/d", r#""forkee":{"full_name":"g/h"}"#);
+    let args = ["--json", "--strict", "--protect", "a/b:release", "--watch", "a/b"];
+    let ran = run(
+        &[&args[..], &["--watch", "c/d", "--watch", "no/body", "-"]].concat(),
+        input.as_bytes(),
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let json = ran.json();
+    let expected = serde_json::json!({
+        // Its policy makes an alert of what is none in the other.
+        "a/b": { "push": 50, "star": 25, "alert": 50 },
+        "c/d": { "push": 50, "star": 25, "fork": 1 },
+        "no/body": {},
+    });
+    assert_eq!(json["watched"], expected);
+    assert_eq!(json["alerts"], 100, "those of the repository that is not watched too");
+    assert_eq!(
+        (json["sessions_opened"].clone(), json["events_left"].clone()),
+        (3.into(), 0.into())
+    );
+}
+
+#[test]
+fn what_is_watched_in_the_sample_is_what_is_in_it() {
+    let sample = std::fs::read_to_string("examples/webhooks/sample.ndjson").expect("it is there");
+    let parsed = sample.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut repositories: Vec<_> = parsed
+        .filter_map(|line| Some(line["payload"]["repository"]["full_name"].as_str()?.to_owned()))
+        .collect();
+    repositories.sort();
+    repositories.dedup();
+    let watch = repositories.iter().flat_map(|name| ["--watch", name]);
+    let json = run(&["--json"].into_iter().chain(watch).collect::<Vec<_>>(), b"").json();
+    let watched = json["watched"].as_object().expect("a map");
+    let mut sum = std::collections::BTreeMap::<String, u64>::new();
+    for (kind, count) in watched.values().flat_map(|heard| heard.as_object().expect("a map")) {
+        *sum.entry(kind.clone()).or_default() += count.as_u64().expect("a number");
+    }
+    assert_eq!(sum.remove("alert"), json["alerts"].as_u64());
+    assert_eq!(serde_json::json!(sum), json["kinds"], "together they hear all, each once");
+}
+
+#[test]
+fn the_session_of_a_repository_ends_with_it() {
+    let star = |of| delivery("star", of, r#""action":"created""#);
+    let gone = |of, how| delivery("repository", of, &format!(r#""action":"{how}""#));
+    let input = [
+        star("a/b"),
+        gone("a/b", "edited"),
+        gone("a/b", "deleted"),
+        star("a/b"),
+        gone("a/b", "archived"),
+        star("c/d"),
+        star("a/b"),
+    ];
+    let json = run(&["--json", "--watch", "a/b", "-"], input.concat().as_bytes()).json();
+    assert_eq!(
+        (json["sessions_opened"].clone(), json["most_sessions_open"].clone()),
+        (4.into(), 2.into())
+    );
+    // It is watched again when it comes again, and was heard to the last: also the alert that
+    // followed from its end.
+    let expected = serde_json::json!({ "star": 3, "repository": 3, "alert": 1 });
+    assert_eq!(json["watched"]["a/b"], expected);
+}
+
+/// Strangers name repositories: there is no end of names, nor one that means something to the bus.
+#[test]
+fn many_repositories_and_odd_ones_are_handled_all_the_same() {
+    let star = |of: &str| delivery("star", of, r#""action":"created""#);
+    let mut input: String = (0..1_500).map(|n| star(&format!("a/r{n}"))).collect();
+    for odd in ["", "BUS", "a/r0", " "] {
+        input += &star(odd);
+    }
+    let ran = run(&["--json", "--strict", "--watch", "BUS", "-"], input.as_bytes());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let json = ran.json();
+    assert_eq!(
+        (json["ok"].clone(), json["most_sessions_open"].clone()),
+        (1504.into(), 1000.into())
+    );
+    assert_eq!(json["watched"]["BUS"]["star"], 1);
+    assert_eq!(json["event_handler_runs"], 2 * 1504 + 1, "and those of who watches");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bus::{Res, event, handler, resource};
 
 use crate::events::{Pushed, RepositoryChanged, Scene};
+use crate::policy::Policy;
 
 /// How many alerts are kept for the summary; all are counted.
 const KEPT: usize = 10;
@@ -18,10 +19,10 @@ pub(crate) struct Alert {
     pub(crate) text: String,
 }
 
-/// The rule: history of a default branch was rewritten.
+/// The rule: history of a default branch was rewritten, or of one that this repository protects.
 #[handler(priority = 100)]
-fn history_rewritten(event: &Pushed, emit: bus::Emit<Alert>) {
-    if event.forced && event.to_default_branch {
+fn history_rewritten(event: &Pushed, policy: &Res<Policy>, emit: bus::Emit<Alert>) {
+    if event.forced && (event.to_default_branch || policy.protects(&event.branch)) {
         let Scene { source, line, repository, actor } = &event.scene;
         let text = format!("{actor} force-pushed to {} of {repository}", event.branch);
         emit.send(Alert { source: Arc::clone(source), line: *line, text });

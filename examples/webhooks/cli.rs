@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::repositories::Rules;
+
 pub(crate) const USAGE: &str = "Usage: webhooks [OPTIONS] [FILE]...   (`--help` says more)";
 
 pub(crate) const HELP: &str = "\
@@ -16,6 +18,10 @@ Options:
   --json          print the summary as JSON
   --strict        exit with 1 when a line failed
   --log FILE      write an activity log (`-`: to standard error)
+  --watch REPO    count what happens in a repository (`owner/name`); may be given again
+  --protect REPO:BRANCH
+                  alert when this branch of this repository is force-pushed, as if it were its
+                  default branch; may be given again
   --failures N    print the first N failures as they come (default 20); all are counted
   --generate N    write N made-up deliveries to standard output, and do nothing else
   -h, --help      print this
@@ -29,7 +35,7 @@ pub(crate) enum Action {
     Help,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Options {
     /// `None` is standard input.
     pub(crate) files: Vec<Option<PathBuf>>,
@@ -37,6 +43,7 @@ pub(crate) struct Options {
     pub(crate) strict: bool,
     pub(crate) log: Option<PathBuf>,
     pub(crate) failures: u64,
+    pub(crate) rules: Rules,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +54,13 @@ pub(crate) enum Wrong {
     NoValue(String),
     #[error("`{option}` takes a number, and `{value}` is none")]
     NoNumber { option: String, value: String },
+    #[error("`--protect` takes `owner/name:branch`, and `{0}` is none")]
+    NoBranch(String),
 }
 
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wrong> {
     let mut args = args;
-    let mut options =
-        Options { files: Vec::new(), json: false, strict: false, log: None, failures: 20 };
+    let mut options = Options { failures: 20, ..Options::default() };
     let mut only_files = false;
     while let Some(arg) = args.next() {
         let text = arg.to_string_lossy().into_owned();
@@ -63,6 +71,15 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wron
             "--json" => options.json = true,
             "--strict" => options.strict = true,
             "--log" => options.log = Some(value(&text, args.next())?.into()),
+            "--watch" => options.rules.watched.push(text_of(&text, args.next())?),
+            "--protect" => {
+                let value = text_of(&text, args.next())?;
+                let Some((repository, branch)) = value.split_once(':') else {
+                    return Err(Wrong::NoBranch(value));
+                };
+                let branches = options.rules.protected.entry(repository.to_owned()).or_default();
+                branches.push(branch.to_owned());
+            }
             "--failures" => options.failures = number(&text, args.next())?,
             "--generate" => return Ok(Action::Generate(number(&text, args.next())?)),
             "-" => options.files.push(None),
@@ -84,8 +101,11 @@ fn value(option: &str, value: Option<OsString>) -> Result<OsString, Wrong> {
     value.ok_or_else(|| Wrong::NoValue(option.to_owned()))
 }
 
+fn text_of(option: &str, given: Option<OsString>) -> Result<String, Wrong> {
+    Ok(value(option, given)?.to_string_lossy().into_owned())
+}
+
 fn number(option: &str, given: Option<OsString>) -> Result<u64, Wrong> {
-    let given = value(option, given)?;
-    let text = given.to_string_lossy().into_owned();
+    let text = text_of(option, given)?;
     text.parse().map_err(|_| Wrong::NoNumber { option: option.to_owned(), value: text })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 
-use bus::{CommandError, CommandErrorKind};
+use bus::{CommandError, CommandErrorKind, SessionError};
 
 use crate::delivery::Rejected;
 use crate::text::Text;
@@ -52,6 +52,12 @@ impl From<CommandError<Rejected>> for Failure {
             // A panic, a timeout: with the handler's file and line in the text.
             _ => Self::Bus(text),
         }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        Self::Bus(error.to_string())
     }
 }
 

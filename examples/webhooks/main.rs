@@ -13,11 +13,14 @@ mod generate;
 mod input;
 mod intake;
 mod latency;
+mod policy;
 mod progress;
+mod repositories;
 mod statistics;
 mod summary;
 mod text;
 mod top;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -33,6 +36,7 @@ use crate::failure::{Failure, Failures, say};
 use crate::input::{Line, Lines, Source};
 use crate::latency::Latency;
 use crate::progress::Progress;
+use crate::repositories::Repositories;
 use crate::summary::Summary;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -71,6 +75,7 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<Summary, Error> {
     let sources = Source::open_all(&options.files)?;
     let bus = Bus::builder().provide(ActivityLog::to(options.log.as_deref())?).build()?;
+    let mut repositories = Repositories::new(&bus, &options.rules);
     let mut failures = Failures::new(options.failures);
     let mut latency = Latency::default();
     let mut progress = Progress::on_a_terminal(sources.iter().map(|source| source.size).sum());
@@ -90,7 +95,7 @@ async fn run(options: &Options) -> Result<Summary, Error> {
             };
             lines += 1;
             let bytes = content.as_ref().map_or(0, Vec::len) as u64 + 1;
-            match deliver(&bus, &name, number, content, &mut latency).await {
+            match deliver(&mut repositories, &name, number, content, &mut latency).await {
                 Ok(()) => ok += 1,
                 Err(failure) => {
                     progress.clear();
@@ -101,21 +106,22 @@ async fn run(options: &Options) -> Result<Summary, Error> {
         }
     }
     progress.clear();
-    // Lets the event handlers finish: the statistics are complete after this.
+    // Lets the event handlers finish, and all sessions end: the statistics are complete after this.
     let shutdown = bus.shutdown().await;
     let elapsed = start.elapsed();
+    let (watched, most_open) = repositories.told();
     Summary::new(
         &bus,
         &shutdown,
         failures,
         &latency,
-        summary::Counts { lines, ok, cut_short, elapsed },
+        summary::Counts { lines, ok, cut_short, elapsed, watched, most_open },
     )
 }
 
-/// One line: parsed here, executed by the bus.
+/// One line: parsed here, executed by the bus, in the session of its repository.
 async fn deliver(
-    bus: &Bus,
+    repositories: &mut Repositories<'_>,
     source: &Arc<str>,
     number: u64,
     content: Result<Vec<u8>, Failure>,
@@ -123,9 +129,9 @@ async fn deliver(
 ) -> Result<(), Failure> {
     let command = Deliver::parse(Arc::clone(source), number, &content?)?;
     let start = Instant::now();
-    let result = bus.execute(command).await;
+    let result = repositories.execute(command).await;
     latency.record(start.elapsed());
-    result.map(drop).map_err(Failure::from)
+    result
 }
 
 fn print(text: &str) -> ExitCode {

@@ -12,6 +12,8 @@ use crate::alerts::Alerts;
 use crate::failure::{Failures, say};
 use crate::latency::Latency;
 use crate::statistics::Statistics;
+use crate::text::Text;
+use crate::watch::Watched;
 
 /// What the loop has counted.
 pub(crate) struct Counts {
@@ -19,6 +21,8 @@ pub(crate) struct Counts {
     pub(crate) ok: u64,
     pub(crate) cut_short: u64,
     pub(crate) elapsed: Duration,
+    pub(crate) watched: Watched,
+    pub(crate) most_open: usize,
 }
 
 /// `lines` is `ok` and `failed` together, always.
@@ -35,6 +39,9 @@ pub(crate) struct Summary {
     actors: Vec<Named>,
     /// Were there so few repositories and actors that all could be told apart?
     counts_are_exact: bool,
+    watched: Watched,
+    sessions_opened: u64,
+    most_sessions_open: usize,
     alerts: u64,
     first_alerts: Vec<FirstAlert>,
     pub(crate) log_is_whole: bool,
@@ -92,6 +99,9 @@ impl Summary {
             repositories: tables.repositories.first(5).into_iter().map(named).collect(),
             actors: tables.actors.first(5).into_iter().map(named).collect(),
             counts_are_exact: tables.repositories.is_exact() && tables.actors.is_exact(),
+            watched: counts.watched,
+            sessions_opened: stats.sessions_opened,
+            most_sessions_open: counts.most_open,
             alerts: alert_count,
             first_alerts: first
                 .into_iter()
@@ -135,6 +145,10 @@ impl fmt::Display for Summary {
         };
         table(f, &format!("top repositories{about}"), named(&self.repositories))?;
         table(f, &format!("top actors{about}"), named(&self.actors))?;
+        for (repository, heard) in &self.watched {
+            let title = format!("watched: {}", Text::new(repository));
+            table(f, &title, heard.iter().map(|(kind, n)| (*kind, *n)))?;
+        }
         table(f, "failures by cause", self.failures.iter().map(|(cause, n)| (*cause, *n)))?;
         if self.alerts > 0 {
             writeln!(f, "\n{} alerts", self.alerts)?;
@@ -148,6 +162,8 @@ impl fmt::Display for Summary {
             "event handlers: {} runs, {} failed, {} events left",
             self.event_handler_runs, self.event_handler_failures, self.events_left
         )?;
+        let (opened, most) = (self.sessions_opened, self.most_sessions_open);
+        writeln!(f, "sessions: {opened} opened, {most} at a time")?;
         writeln!(
             f,
             "{:.0} deliveries/s, p50 {:.1} us, p99 {:.1} us",
