@@ -121,30 +121,29 @@ impl Core {
     #[inline]
     pub(crate) fn route(
         &self,
-        type_id: TypeId,
+        info: &MessageInfo,
         session: Option<&Arc<Scope>>,
     ) -> Option<Found<'_, Route>> {
         match session {
-            None => self.route_of_bus(type_id),
-            Some(scope) => self.route_in(type_id, scope),
+            None => self.route_of_bus(info),
+            Some(scope) => self.route_in(info, scope),
         }
     }
 
-    fn route_of_bus(&self, type_id: TypeId) -> Option<Found<'_, Route>> {
+    fn route_of_bus(&self, info: &MessageInfo) -> Option<Found<'_, Route>> {
         match self.wired.table() {
-            None => self.table.events.get(&type_id).map(|route| Found::Built(&**route)),
-            Some(table) => table.events.get(&type_id).cloned().map(Found::Added),
+            None => self.table.route(info).map(|route| Found::Built(&**route)),
+            Some(table) => table.route(info).cloned().map(Found::Added),
         }
     }
 
-    fn route_in(&self, type_id: TypeId, scope: &Arc<Scope>) -> Option<Found<'_, Route>> {
-        let mut routes: Vec<_> = scope.routes(type_id).collect();
+    fn route_in(&self, info: &MessageInfo, scope: &Arc<Scope>) -> Option<Found<'_, Route>> {
+        let mut routes: Vec<_> = scope.routes(info).collect();
         if routes.is_empty() {
-            return self.route_of_bus(type_id);
+            return self.route_of_bus(info);
         }
         let table = self.wired.table();
-        let of_bus = table.as_deref().unwrap_or(&self.table).events.get(&type_id);
-        routes.extend(of_bus.cloned());
+        routes.extend(table.as_deref().unwrap_or(&self.table).route(info).cloned());
         if routes.len() == 1 {
             return routes.pop().map(Found::Added);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::completion::Share;
-use crate::message::kind::AnyEvent;
+use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
@@ -13,7 +13,7 @@ use crate::session::{Member, Scope, SessionId};
 pub(crate) struct Envelope {
     pub(crate) id: MessageId,
     pub(crate) info: &'static MessageInfo,
-    pub(crate) event: AnyEvent,
+    pub(crate) event: Erased,
     /// The message whose handler sent it.
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) head: Option<Arc<Head>>,
@@ -31,7 +31,7 @@ impl Envelope {
     pub(crate) fn child(
         origin: &Arc<Origin>,
         info: &'static MessageInfo,
-        event: AnyEvent,
+        event: Erased,
         head: Option<Arc<Head>>,
         session: Option<Member>,
     ) -> Self {

@@ -40,9 +40,9 @@ pub use crate::event::{
 };
 pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
 pub use crate::message::{
-    Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent, Event,
+    AnyEvent, Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent, Event,
     EventHandlerFailedEvent, EventsDroppedEvent, Message, MessageId, MessageInfo, QueueMarkEvent,
-    SessionEndEvent, SessionStartEvent, UnhandledEvent,
+    SessionEndEvent, SessionStartEvent, UnhandledEvent, category,
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::pipeline::{CommandReport, Detailed, Execute, Headers, Principal};

@@ -18,13 +18,14 @@ use crate::message::kind::EventOutcome;
 use crate::pipeline::announce;
 use crate::pipeline::run::{Failure, Run, text_of_users};
 use crate::registry::plan::Plan;
+use crate::registry::table::Route;
 use crate::session::{InSession, Owned};
 use crate::sync::lock;
 
 /// Delivers the event here and now if all its handlers are plain functions, or if there is none; else
 /// gives it back.
 pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(), Envelope> {
-    let route = core.route(envelope.info.type_id(), envelope.scope());
+    let route = core.route(envelope.info, envelope.scope());
     if route.as_ref().is_some_and(|route| !route.runs_at_once) {
         return Err(envelope);
     }
@@ -32,7 +33,10 @@ pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(),
     let ending = core.work.delivering();
     let delivery = Delivery { core, envelope: &envelope, share: share.as_deref() };
     match route {
-        Some(route) => route.plans.iter().for_each(|plan| delivery.handle_at_once(plan)),
+        Some(route) => {
+            delivery.note_unheard(&route);
+            route.plans.iter().for_each(|plan| delivery.handle_at_once(plan));
+        }
         None if envelope.lifecycle => {}
         None => announce::unhandled(core, &envelope),
     }
@@ -53,13 +57,14 @@ pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
 
 async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
     let delivery = Delivery { core, envelope, share };
-    let Some(route) = core.route(envelope.info.type_id(), envelope.scope()) else {
+    let Some(route) = core.route(envelope.info, envelope.scope()) else {
         // Its last handler was taken out just now.
         if !envelope.lifecycle {
             announce::unhandled(core, envelope);
         }
         return;
     };
+    delivery.note_unheard(&route);
     let parking = Parking::new(&core.queue, envelope.lifecycle);
     let mut groups = pin!(async {
         for group in route.groups() {
@@ -87,6 +92,13 @@ struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
+    /// Who hears any event handles none in particular.
+    fn note_unheard(&self, route: &Route) {
+        if route.only_any {
+            announce::unhandled(self.core, self.envelope);
+        }
+    }
+
     /// Runs a handler that is a plain function, without a future.
     #[inline]
     fn handle_at_once(&self, plan: &Plan) {

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::MessageInfo;
-use crate::message::kind::AnyEvent;
+use crate::message::kind::Erased;
 use crate::pipeline::origin::{Chain, Origin};
 use crate::session::Member;
 use crate::sync::{Mutex, lock};
@@ -36,7 +36,7 @@ impl Default for State {
 }
 
 impl Outbox {
-    pub(crate) fn send(&self, origin: &Arc<Origin>, info: &'static MessageInfo, event: AnyEvent) {
+    pub(crate) fn send(&self, origin: &Arc<Origin>, info: &'static MessageInfo, event: Erased) {
         // What is emitted belongs to the session of the call; headers are a message's own.
         let session = origin.session.as_ref().map(Member::follow);
         let mut envelope = Envelope::child(origin, info, event, None, session);

@@ -14,6 +14,17 @@ pub struct MessageInfo {
     is_command: bool,
     meta: MessageMeta,
     capabilities: Capabilities,
+    hears: Option<Heard>,
+}
+
+/// Which events a handler of [`AnyEvent`](crate::AnyEvent) hears: those of a category, or all.
+#[derive(Clone, Copy)]
+pub(crate) struct Heard(Option<Category>);
+
+impl Heard {
+    pub(crate) fn is_any_of(self, category: Category) -> bool {
+        self.0.is_none_or(|heard| heard == category)
+    }
 }
 
 /// What the attribute says.
@@ -81,7 +92,22 @@ impl MessageInfo {
             is_command: <M::Kind as Kind<M>>::IS_COMMAND,
             meta,
             capabilities,
+            hears: None,
         }
+    }
+
+    /// Its handlers hear other events.
+    pub(super) const fn hearing(self, category: Option<Category>) -> Self {
+        Self { hears: Some(Heard(category)), ..self }
+    }
+
+    pub(crate) fn hears(&self) -> Option<Heard> {
+        self.hears
+    }
+
+    /// Is it an event of the bus's own?
+    pub(crate) fn is_own(&self) -> bool {
+        self.name().starts_with("bus::message::lifecycle::")
     }
 
     /// The stable name: `name = ".."` of the attribute, else the full path of the type.

@@ -37,11 +37,11 @@ pub type Carrier<M> = <<M as Message>::Kind as Kind<M>>::Carrier;
 /// What [`Outcome`](Kind::Outcome) is for `M`.
 pub type Outcome<M> = <<M as Message>::Kind as Kind<M>>::Outcome;
 /// An event whose type only its handlers know.
-pub type AnyEvent = Arc<dyn Any + Send + Sync>;
+pub type Erased = Arc<dyn Any + Send + Sync>;
 /// What a handler of an event gives back.
 pub type EventOutcome = Result<(), Error>;
 /// Starts the handler in the slot with the event.
-pub type Deliver = fn(&(dyn Any + Send + Sync), &AnyEvent, &Lender<'_>) -> Begun<EventOutcome>;
+pub type Deliver = fn(&(dyn Any + Send + Sync), &Erased, &Lender<'_>) -> Begun<EventOutcome>;
 
 impl<M: Message, O: Answer, E: Answer> Kind<M> for Command<O, E> {
     const IS_COMMAND: bool = true;
@@ -66,16 +66,17 @@ impl<M: Message> Kind<M> for Event {
     type Outcome = EventOutcome;
 }
 
-fn deliver<M: Send + Sync + 'static>(
+fn deliver<M: Message>(
     slot: &(dyn Any + Send + Sync),
-    event: &AnyEvent,
+    event: &Erased,
     lender: &Lender<'_>,
 ) -> Begun<EventOutcome> {
     // Both were filed under the `TypeId` of `M`, so neither cast can fail.
     let slot = slot.downcast_ref::<Slot<Shared<M>, EventOutcome>>();
-    let event = Arc::clone(event).downcast::<M>();
+    let event =
+        Arc::clone(event).downcast::<M>().ok().or_else(|| M::of_any(event, lender.context()));
     match (slot, event) {
-        (Some(slot), Ok(event)) => slot.begin(Shared(event), lender),
+        (Some(slot), Some(event)) => slot.begin(Shared(event), lender),
         _ => unreachable!("events and their handlers are filed under one TypeId"),
     }
 }

@@ -3,6 +3,7 @@
 //! In: a type annotated with `#[command]` or `#[event]`. Out: a [`Message`] that the pipeline can
 //! carry ([`carrier`]), describe ([`info`]) and identify ([`id`]) without knowing its type.
 
+pub(crate) mod any;
 pub(crate) mod carrier;
 pub(crate) mod id;
 pub(crate) mod info;
@@ -10,6 +11,7 @@ pub mod kind;
 pub(crate) mod lifecycle;
 pub mod probe;
 
+pub use any::{AnyEvent, category};
 pub use id::MessageId;
 pub use info::{Capabilities, Category, MessageInfo};
 pub use lifecycle::{
@@ -17,7 +19,11 @@ pub use lifecycle::{
     QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
 
+use std::sync::Arc;
+
 use kind::Kind;
+
+use crate::context::Context;
 
 /// A value that travels on the bus: a command or an event.
 ///
@@ -34,6 +40,12 @@ pub trait Message: Sized + Send + Sync + 'static {
     type Kind: Kind<Self>;
     /// Name, version, place and capabilities of the type.
     const INFO: &'static MessageInfo;
+
+    /// An event of another type, as this one: [`AnyEvent`].
+    #[doc(hidden)]
+    fn of_any(_: &kind::Erased, _: &Context) -> Option<Arc<Self>> {
+        None
+    }
 }
 
 /// An intention: exactly one handler, a typed output and a typed error.

@@ -10,15 +10,19 @@ use super::contract::{HandlerId, RegisteredHandler};
 use super::plan::Plan;
 use super::type_map::TypeMap;
 use crate::message::{
-    CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent, Message,
-    QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
+    Category, CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent,
+    Message, MessageInfo, QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
 
 /// The handlers of every message type.
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) commands: TypeMap<Arc<Plan>>,
-    pub(crate) events: TypeMap<Arc<Route>>,
+    events: TypeMap<Arc<Route>>,
+    /// Of events that have no handlers but those that hear any.
+    any: Vec<(Category, Arc<Route>)>,
+    /// How many these are.
+    any_handlers: usize,
     pub(crate) listens: Listens,
 }
 
@@ -28,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) plans: Vec<Arc<Plan>>,
     /// Are all of them plain functions that need no slot?
     pub(crate) runs_at_once: bool,
+    /// Are all of them such as hear any event?
+    pub(crate) only_any: bool,
 }
 
 impl Route {
@@ -41,7 +47,8 @@ impl Route {
 
     fn new(plans: Vec<Arc<Plan>>) -> Self {
         let runs_at_once = plans.iter().all(|plan| plan.runs_at_once());
-        Self { plans, runs_at_once }
+        let only_any = plans.iter().all(|plan| plan.message.hears().is_some());
+        Self { plans, runs_at_once, only_any }
     }
 
     /// Handlers of one priority, highest first: each group starts when the one before has ended.
@@ -87,9 +94,13 @@ impl Table {
 
     /// But for one handler.
     pub(super) fn without(&self, id: HandlerId) -> Self {
-        let events = self.events.values().flat_map(|route| &route.plans);
+        let any = self.any.iter().map(|(_, route)| route);
+        let events = self.events.values().chain(any).flat_map(|route| &route.plans);
         let plans = self.commands.values().chain(events).filter(|plan| plan.id != id);
-        Self::of(plans.cloned().collect())
+        let mut plans: Vec<_> = plans.cloned().collect();
+        plans.sort_by_key(|plan| plan.id);
+        plans.dedup_by_key(|plan| plan.id);
+        Self::of(plans)
     }
 
     fn of(mut plans: Vec<Arc<Plan>>) -> Self {
@@ -97,17 +108,34 @@ impl Table {
         plans.sort_by(|a, b| a.handler.order(&b.handler));
         let mut table = Self::default();
         let mut routes: TypeMap<Vec<Arc<Plan>>> = TypeMap::default();
+        let mut any = Vec::new();
         for plan in plans {
             let type_id = plan.message.type_id();
             if plan.message.is_command() {
                 // Sorted: the first has the highest priority.
                 table.add_command(type_id, plan);
+            } else if plan.message.hears().is_some() {
+                any.push(plan);
             } else {
                 routes.entry(type_id).or_default().push(plan);
             }
         }
+        for plans in routes.values_mut() {
+            let info = plans[0].message;
+            if !info.is_own() {
+                plans.extend(hearing(&any, info.category()));
+                plans.sort_by(|a, b| a.handler.order(&b.handler));
+            }
+        }
         let routes = routes.into_iter().map(|(id, plans)| (id, Arc::new(Route::new(plans))));
         table.events = routes.collect();
+        for category in [Category::Domain, Category::System, Category::Integration] {
+            let plans: Vec<_> = hearing(&any, category).collect();
+            if !plans.is_empty() {
+                table.any.push((category, Arc::new(Route::new(plans))));
+            }
+        }
+        table.any_handlers = any.len();
         table.listens = Listens {
             command_started: table.hears::<CommandStartedEvent>(),
             command_result: table.hears::<CommandResultEvent>(),
@@ -134,14 +162,35 @@ impl Table {
         }
     }
 
+    /// The handlers of an event.
+    #[inline]
+    pub(crate) fn route(&self, info: &MessageInfo) -> Option<&Arc<Route>> {
+        self.events.get(&info.type_id()).or_else(|| self.route_of_any(info))
+    }
+
+    fn route_of_any(&self, info: &MessageInfo) -> Option<&Arc<Route>> {
+        let (_, route) = self.any.iter().find(|(category, _)| *category == info.category())?;
+        (!info.is_own()).then_some(route)
+    }
+
     fn hears<E: Message>(&self) -> bool {
         self.events.contains_key(&TypeId::of::<E>())
     }
 
     /// How many handlers there are.
     pub(crate) fn handlers(&self) -> usize {
-        self.commands.len() + self.events.values().map(|route| route.plans.len()).sum::<usize>()
+        let of_events = self.events.values().flat_map(|route| &route.plans);
+        let of_events = of_events.filter(|plan| plan.message.hears().is_none()).count();
+        self.commands.len() + of_events + self.any_handlers
     }
+}
+
+/// Those that hear any event, and so those of this category.
+fn hearing(any: &[Arc<Plan>], category: Category) -> impl Iterator<Item = Arc<Plan>> {
+    let hear = any
+        .iter()
+        .filter(move |plan| plan.message.hears().is_some_and(|heard| heard.is_any_of(category)));
+    hear.cloned()
 }
 
 /// Something found: in the table made when the bus was built (borrowed, nothing is counted), or in

@@ -162,7 +162,7 @@ impl WiringReport {
 
 /// The bus's own events are listed only where somebody handles them.
 fn is_own_and_unheard(row: &WiringRow) -> bool {
-    row.handlers.is_empty() && row.message.name().starts_with("bus::message::lifecycle::")
+    row.handlers.is_empty() && row.message.is_own()
 }
 
 /// Is the module one of those named, or inside one?

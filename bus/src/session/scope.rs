@@ -14,6 +14,7 @@ use super::report::SessionReport;
 use crate::core::Core;
 use crate::handler::resource::{Res, ResourceSet};
 use crate::handler::slot::BoxFuture;
+use crate::message::MessageInfo;
 use crate::pipeline::cancel::Cancel;
 use crate::registry::plan::Plan;
 use crate::registry::table::{Listens, Route};
@@ -161,8 +162,8 @@ impl Scope {
     }
 
     /// The handlers of an event: of this session, then of those around it.
-    pub(crate) fn routes(self: &Arc<Self>, type_id: TypeId) -> impl Iterator<Item = Arc<Route>> {
-        self.chain().filter_map(move |scope| scope.wired.table()?.events.get(&type_id).cloned())
+    pub(crate) fn routes(self: &Arc<Self>, info: &MessageInfo) -> impl Iterator<Item = Arc<Route>> {
+        self.chain().filter_map(move |scope| scope.wired.table()?.route(info).cloned())
     }
 
     /// Which of the bus's own events somebody in this session or around it handles.
