@@ -631,12 +631,97 @@ async fn closing_may_be_given_up_and_goes_on() {
     session.publish(Slow(2 * SECOND)).await.unwrap();
     tokio::time::timeout(SECOND, session.close()).await.unwrap_err();
     assert!(session.is_closed());
-    // Twice at once: one end.
-    let (a, b) = tokio::join!(session.close(), session.fail("too late"));
-    assert_eq!(a, b);
-    assert_eq!((a.duration, a.error), (2 * SECOND, None));
-    assert_eq!(log.take(), ["bus: slow in s", "s: well"]);
+    // Several at once: one end, with the first error.
+    let (a, b, c) =
+        tokio::join!(session.close(), session.fail("it was late"), session.fail("too late"));
+    assert_eq!((&a, &b), (&b, &c));
+    assert_eq!((a.duration, a.error.as_deref()), (2 * SECOND, Some("it was late")));
+    assert_eq!(log.take(), ["bus: slow in s", "s: it was late"]);
     drop(session);
     bus.idle().await;
     assert_eq!(log.take(), Vec::<String>::new(), "it has ended twice");
+}
+
+/// A handler that is at work while its session closes opens another inside, and keeps it.
+#[tokio::test(start_paused = true)]
+async fn a_session_inside_does_not_outlive_the_one_around_it() {
+    let (bus, _) = bus();
+    let kept: Arc<Mutex<Option<SessionGuard>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    let session = bus
+        .session("s")
+        .close_timeout(SECOND)
+        .on_event(move |_: Arc<CloseYou>, cx: OwnedContext| {
+            let keep = Arc::clone(&keep);
+            async move {
+                cx.session().unwrap().close_in_background();
+                let child = cx.bus().session("child").open().await.unwrap();
+                *keep.lock().unwrap() = Some(child);
+            }
+        })
+        .open()
+        .await
+        .unwrap();
+    session.publish(CloseYou).and_wait().await.unwrap();
+    let report = session.close().await;
+    assert_eq!((report.duration, report.unfinished), (SECOND, 1));
+    bus.idle().await;
+    assert!(bus.sessions().is_empty() && kept.lock().unwrap().as_ref().unwrap().is_closed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_opened_while_the_one_around_it_closes_is_not_left_open() {
+    let bus = Bus::from_registered().unwrap();
+    for _ in 0..2_000 {
+        let outer = bus.session("outer").open().await.unwrap();
+        let inside = outer.handle();
+        let opening = tokio::spawn(async move { inside.session("inner").open().await });
+        let report = outer.close().await;
+        if let Ok(inner) = opening.await.unwrap() {
+            assert!(inner.is_closed(), "it has outlived the one around it");
+        }
+        assert!(report.duration < 10 * SECOND, "{report}");
+    }
+    bus.idle().await;
+    assert!(bus.sessions().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_may_close_its_session_and_use_the_bus() {
+    let (bus, log) = bus();
+    let session = bus.session("s").open().await.unwrap();
+    let (handle, noted) = (session.handle(), log.clone());
+    session
+        .on_close(move || async move {
+            assert!(handle.close().await.is_deferred);
+            assert!(handle.execute(Sleep(SECOND)).await.is_err(), "it takes no more");
+            handle.bus().execute(Sleep(SECOND)).await.unwrap();
+            noted.add("callback");
+        })
+        .unwrap();
+    let report = session.close().await;
+    assert!(report.is_clean() && report.duration == SECOND, "{report}");
+    assert_eq!(log.take(), ["callback", "s: well"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_not_lost_on_the_way_to_the_end() {
+    let (bus, log) = bus();
+    let failed: bus::Result<()> = bus
+        .with_session("closes first", async |session| {
+            session.close_in_background();
+            Err(bus::Error::msg("a row is wrong"))
+        })
+        .await;
+    failed.unwrap_err();
+    let panics = tokio::spawn({
+        let bus = bus.clone();
+        async move {
+            let _session = bus.session("guarded").open().await.unwrap();
+            std::panic::panic_any(());
+        }
+    });
+    assert!(panics.await.unwrap_err().is_panic());
+    bus.idle().await;
+    assert_eq!(log.take(), ["closes first: a row is wrong", "guarded: its owner panicked"]);
 }

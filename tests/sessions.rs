@@ -406,3 +406,49 @@ async fn registries_change_on_all_threads_while_messages_are_sent() {
     assert_eq!((stats.sessions_open, stats.sessions_opened, stats.sessions_cut), (0, 1600, 0));
     assert!(bus.shutdown().await.is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_is_not_registered_twice_around_a_session() {
+    let (bus, _) = bus();
+    let session =
+        bus.session("s").provide(Tenant("acme")).register::<greet>().open().await.unwrap();
+    let twice = session.register::<greet>().unwrap_err();
+    assert!(matches!(twice, RegisterError::AlreadyRegistered { .. }), "{twice}");
+    let of_bus = session.register::<said>().unwrap_err();
+    assert!(matches!(of_bus, RegisterError::AlreadyRegistered { .. }), "{of_bus}");
+    assert!(bus.register::<said>().is_err());
+    let without = Bus::builder().without::<said>().build().unwrap();
+    without.session("s").register::<said>().open().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_top_level_session_is_inside_no_other() {
+    let (bus, _) = bus();
+    let outer = bus.session("outer").open().await.unwrap();
+    let other = outer.session("other").top_level().open().await.unwrap();
+    assert!(other.parent().is_none());
+    outer.close().await;
+    assert!(!other.is_closed());
+    assert!(bus.find_session(other.id()).is_some());
+}
+
+struct Maybe(u32);
+#[command(output = (Option<u32>, Option<u32>))]
+struct Ask;
+#[handler]
+async fn ask(
+    _: Ask,
+    one: Option<&Res<Maybe>>,
+    same: Option<Res<Maybe>>,
+) -> bus::Result<(Option<u32>, Option<u32>)> {
+    Ok((one.map(|maybe| maybe.0), same.map(|maybe| maybe.0)))
+}
+
+/// A handler of the bus may take what only sessions provide.
+#[tokio::test(start_paused = true)]
+async fn a_resource_may_be_there_in_some_sessions_only() {
+    let (bus, _) = bus();
+    let session = bus.session("s").provide(Maybe(3)).open().await.unwrap();
+    assert_eq!(bus.execute(Ask).await.unwrap(), (None, None));
+    assert_eq!(session.execute(Ask).await.unwrap(), (Some(3), Some(3)));
+}

@@ -116,8 +116,8 @@ impl Bus {
         shutdown::shutdown(self.core()).await
     }
 
-    /// Resolves when nothing is queued and nothing runs: no event, no command. Exact: there was such
-    /// a moment. Inside a handler it waits for that handler, until its timeout.
+    /// Resolves when nothing is queued and nothing runs: no event, no command, no end of a session.
+    /// Exact: there was such a moment. An open session is idle. Inside a handler it waits for that handler, until its timeout.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.

@@ -124,6 +124,10 @@ pub(crate) fn linked_plan(
 ) -> Result<Plan, RegisterError> {
     let plan = Plan::of(entry);
     let handler = HandlerInfo { at_run_time: true, ..plan.handler };
+    let there = core.route(plan.message, scope);
+    if there.is_some_and(|route| route.plans.iter().any(|other| other.slot.is_of(entry))) {
+        return Err(RegisterError::AlreadyRegistered { handler });
+    }
     let mut takes = Requirements::default();
     (entry.require)(&mut takes);
     let is_there =

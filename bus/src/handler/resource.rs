@@ -62,6 +62,18 @@ impl<'cx, T: Resource> Param<'cx> for Res<T> {
     }
 }
 
+/// A resource that may be there or not: one that only sessions provide.
+impl<'cx, T: Resource> Param<'cx> for Option<&'cx Res<T>> {
+    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
+        Ok(cx.find_resource().ok())
+    }
+}
+impl<'cx, T: Resource> Param<'cx> for Option<Res<T>> {
+    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
+        Ok(cx.find_resource().ok().cloned())
+    }
+}
+
 /// What can be provided: any value that threads may share.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a resource: handlers on several threads share it",

@@ -18,6 +18,14 @@ pub enum RegisterError {
         /// Its handler.
         by: HandlerInfo,
     },
+    /// The handler is there already, here or around: an event would run it twice.
+    #[error(
+        "handler {handler} is registered already: make it `#[bus::handler(manual)]` to register it where it is wanted, or leave it out with `.without`"
+    )]
+    AlreadyRegistered {
+        /// The handler.
+        handler: HandlerInfo,
+    },
     /// The runs of a command's handler cannot be limited.
     #[error(
         "handler {handler} is given `concurrency`, which limits a handler of events: command {command} runs in its caller's task; leave it out"

@@ -39,6 +39,14 @@ pub(crate) enum SlotRef {
 }
 
 impl SlotRef {
+    /// Is it that of this function?
+    pub(crate) fn is_of(&self, entry: &'static HandlerEntry) -> bool {
+        match self {
+            Self::Linked(slot) => std::ptr::addr_eq(*slot, entry.slot),
+            Self::Added(_) => false,
+        }
+    }
+
     pub(crate) fn get(&self) -> &(dyn Any + Send + Sync) {
         match self {
             Self::Linked(slot) => *slot,

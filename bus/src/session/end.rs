@@ -5,6 +5,7 @@
 //! begins it: [`Session::close`](super::Session::close), the drop of a guard, the end of the session
 //! around it, the shutdown. Where that runtime is gone, [`Ending`] does what can be done at once.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -22,17 +23,19 @@ use crate::pipeline::run::panic_text;
 use crate::resilience::timer::within;
 use crate::sync::lock;
 
-/// Begins the end. `false`: it had begun.
+/// Begins the end. `false`: it had begun. The first error that is given before the end is announced is
+/// told there.
 pub(crate) fn begin(scope: &Arc<Scope>, error: Option<String>) -> bool {
-    if !scope.inside.close() {
+    let is_first = scope.inside.close();
+    if let Some(error) = error {
+        lock(&scope.state).error.get_or_insert(error.into_boxed_str());
+    }
+    if !is_first {
         return false;
     }
     let Some(core) = scope.core.upgrade() else { return true };
     core.work.session_ends();
-    lock(&scope.state).error = error.map(String::into_boxed_str);
-    for child in children(scope) {
-        begin(&child, None);
-    }
+    end_children(scope);
     let ending = Ending { scope: Arc::clone(scope), core };
     match ending.core.runtime.handle().cloned() {
         // A runtime that is gone drops it at once.
@@ -40,6 +43,14 @@ pub(crate) fn begin(scope: &Arc<Scope>, error: Option<String>) -> bool {
         None => drop(ending),
     }
     true
+}
+
+/// Whoever opens a session inside looks after it is among these whether the end has begun.
+fn end_children(scope: &Scope) {
+    let children: Vec<_> = lock(&scope.state).children.values().cloned().collect();
+    for child in children {
+        begin(&child, None);
+    }
 }
 
 /// It could not be opened after all: nobody has heard of it.
@@ -63,10 +74,6 @@ fn forget(core: &Core, scope: &Arc<Scope>) {
     drop(in_parent);
 }
 
-fn children(scope: &Scope) -> Vec<Arc<Scope>> {
-    lock(&scope.state).children.values().cloned().collect()
-}
-
 /// A session on its way out. When this is dropped it is gone, in good order or not.
 struct Ending {
     scope: Arc<Scope>,
@@ -84,8 +91,10 @@ impl Ending {
         if !finished {
             report.unfinished = scope.inside.inside();
         }
-        // No task begins from here on.
+        // No task and no session begins inside from here on; those that its handlers have opened
+        // meanwhile end with it.
         scope.own.close();
+        end_children(scope);
         scope.cancel(false).fire();
         within(core, grace, poll_fn(|task| scope.own.poll_empty(task))).await;
         report.callbacks_failed = run_callbacks(core, scope, limit).await;
@@ -129,6 +138,7 @@ impl Ending {
         for callback in callbacks.into_iter().rev() {
             // One that awaits nothing is done by this.
             let mut task = Context::from_waker(Waker::noop());
+            let _inside = InCallback::enter(scope);
             if !matches!(poll_guarded(&mut pin!(begun(callback)), &mut task), Poll::Ready(true)) {
                 report.callbacks_failed += 1;
             }
@@ -182,7 +192,11 @@ async fn run_callbacks(core: &Core, scope: &Scope, limit: Duration) -> usize {
     within(core, limit, async {
         for callback in callbacks.into_iter().rev() {
             let mut running = pin!(begun(callback));
-            done += usize::from(poll_fn(|task| poll_guarded(&mut running, task)).await);
+            let polled = poll_fn(|task| {
+                let _inside = InCallback::enter(scope);
+                poll_guarded(&mut running, task)
+            });
+            done += usize::from(polled.await);
         }
     })
     .await;
@@ -190,6 +204,32 @@ async fn run_callbacks(core: &Core, scope: &Scope, limit: Duration) -> usize {
         tracing::error!(session = %scope.id, failed = all - done, "`on_close` callbacks have failed");
     }
     all - done
+}
+
+thread_local! {
+    /// The session whose callback this thread runs, by its address.
+    static IN_CALLBACK: Cell<*const Scope> = const { Cell::new(std::ptr::null()) };
+}
+
+/// A callback of a session cannot wait for the session's end.
+struct InCallback;
+
+impl InCallback {
+    fn enter(scope: &Scope) -> Self {
+        IN_CALLBACK.set(scope);
+        Self
+    }
+}
+
+impl Drop for InCallback {
+    fn drop(&mut self) {
+        IN_CALLBACK.set(std::ptr::null());
+    }
+}
+
+/// Is this called by a callback of the session?
+pub(super) fn is_in_callback(scope: &Scope) -> bool {
+    std::ptr::eq(IN_CALLBACK.get(), scope)
 }
 
 async fn begun(callback: Callback) {

@@ -60,7 +60,8 @@ impl Deref for SessionGuard {
 impl Drop for SessionGuard {
     fn drop(&mut self) {
         if self.owns {
-            end::begin(self.session.scope(), None);
+            let error = std::thread::panicking().then(|| "its owner panicked".to_owned());
+            end::begin(self.session.scope(), error);
         }
     }
 }

@@ -108,7 +108,8 @@ impl Session {
     }
 
     /// Runs a task that ends with the session: it is dropped at its next await then. Gives its
-    /// output, or `None` if it was ended.
+    /// output, or `None` if it was ended. What the task sends is in the session if it is sent through
+    /// a handle of that: a task is no handler, so nothing is inherited.
     ///
     /// # Errors
     /// When the session is closed, or there is no runtime.
@@ -120,7 +121,8 @@ impl Session {
     }
 
     /// Runs `callback` when the session ends, after all that ran in it and before its end is
-    /// announced. The last that was registered runs first.
+    /// announced. The last that was registered runs first. The session takes no messages by then; the
+    /// bus does.
     ///
     /// # Errors
     /// When the session ends already: gives the error, and `callback` is dropped.
@@ -146,17 +148,17 @@ impl Session {
     /// announces the end ([`SessionEndEvent`](crate::SessionEndEvent)) to its own handlers too, and
     /// unregisters them. Closing it again waits for the same end.
     ///
-    /// Inside a handler that runs in the session it does not wait: the session ends when the handler
-    /// has. A task of the session that awaits this is ended by it.
+    /// Inside a handler that runs in the session, and in its callbacks, it does not wait: the session
+    /// ends when they have. A task of the session that awaits this is ended by it.
     ///
     /// # Cancel safety
-    /// Dropping the future changes nothing: the session ends all the same.
+    /// Once it was polled, the session ends, whether this is awaited to its end or not.
     pub async fn close(&self) -> SessionReport {
         self.close_with(None).await
     }
 
     /// As [`close`](Self::close), for an error, which is told in the
-    /// [`SessionEndEvent`](crate::SessionEndEvent).
+    /// [`SessionEndEvent`](crate::SessionEndEvent), unless another was given before.
     pub fn fail<E: fmt::Display>(
         &self,
         error: E,
@@ -164,10 +166,15 @@ impl Session {
         self.close_with(Some(error.to_string()))
     }
 
+    /// As [`close`](Self::close), without waiting: for plain functions and destructors.
+    pub fn close_in_background(&self) {
+        end::begin(&self.scope, None);
+    }
+
     async fn close_with(&self, error: Option<String>) -> SessionReport {
         end::begin(&self.scope, error);
         let core = self.bus.core();
-        if ambient::is_inside(core, &self.scope) {
+        if ambient::is_inside(core, &self.scope) || end::is_in_callback(&self.scope) {
             let mut report = SessionReport::new(self.id().clone(), self.age());
             report.is_deferred = true;
             return report;

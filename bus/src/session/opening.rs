@@ -38,6 +38,7 @@ pub struct SessionBuilder {
     handlers: Vec<Brought>,
     resources: Vec<Provided>,
     close_timeout: Option<Duration>,
+    top_level: bool,
 }
 
 /// A handler that a session brings with it.
@@ -49,7 +50,7 @@ enum Brought {
 impl SessionBuilder {
     pub(crate) fn new(bus: Bus, id: Option<SessionId>, parent: Option<Arc<Scope>>) -> Self {
         let (handlers, resources) = (Vec::new(), Vec::new());
-        Self { bus, id, parent, handlers, resources, close_timeout: None }
+        Self { bus, id, parent, handlers, resources, close_timeout: None, top_level: false }
     }
 
     /// Registers a `#[handler]` function on the session: usually a `manual` one. What it takes may be
@@ -125,6 +126,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Opens it inside no other session: also from a handler that runs in one, and through a
+    /// [`Session`].
+    pub fn top_level(mut self) -> Self {
+        (self.top_level, self.parent) = (true, None);
+        self
+    }
+
     /// How long the end of the session waits for what is in flight, for its callbacks, and for those
     /// who hear of it, each: as [`Builder::session_close_timeout`](crate::Builder::session_close_timeout)
     /// says, by default.
@@ -157,8 +165,10 @@ impl SessionBuilder {
             return Err(SessionError::ShuttingDown);
         }
         // Inside a handler, a session is one within the handler's.
-        let ambient = || ambient::current_of(core, |current| current?.scope().cloned());
-        self.parent = self.parent.take().or_else(ambient);
+        let around = || ambient::current_of(core, |current| current?.scope().cloned());
+        if !self.top_level {
+            self.parent = self.parent.take().or_else(around);
+        }
         let in_parent = self.enter_parent(core)?;
         let scope = self.insert(core)?;
         if let (Some(parent), Some(_)) = (&scope.parent, &in_parent) {
@@ -167,6 +177,14 @@ impl SessionBuilder {
         lock(&scope.state).in_parent = in_parent;
         // From here on, dropping it ends it.
         let guard = SessionGuard::new(Session::new(bus.clone(), Arc::clone(&scope)));
+        if let Some(parent) = &scope.parent
+            && parent.inside.is_closed()
+            && (!ambient::is_inside(core, parent) || parent.own.is_closed())
+        {
+            // It has begun to end meanwhile, and may have missed this one.
+            guard.never_opened();
+            return Err(SessionError::SessionClosed { session_id: parent.id.clone() });
+        }
         for handler in self.handlers {
             let plan = match handler {
                 Brought::Closure(plan) => Ok(plan),

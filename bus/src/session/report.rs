@@ -46,8 +46,8 @@ pub struct SessionReport {
     pub panicked: usize,
     /// `on_close` callbacks that panicked, or were not done in time.
     pub callbacks_failed: usize,
-    /// It was closed from inside: by a handler that runs in it. It ends when that handler has ended, so all else here is not known
-    /// yet.
+    /// It was closed from inside, by a handler that runs in it or by a callback: it ends when that has
+    /// ended, and all else here is not known yet.
     pub is_deferred: bool,
 }
 
@@ -76,7 +76,7 @@ impl SessionReport {
 impl fmt::Display for SessionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_deferred {
-            return write!(f, "session {} ends with the handler that closed it", self.id);
+            return write!(f, "session {} ends with what has closed it from inside", self.id);
         }
         write!(f, "session {} ended after {:?}", self.id, self.duration)?;
         if let Some(error) = &self.error {
