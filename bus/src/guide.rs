@@ -2,3 +2,6 @@
 
 #[doc = include_str!("../guide/events.md")]
 pub mod events {}
+
+#[doc = include_str!("../guide/sessions.md")]
+pub mod sessions {}
