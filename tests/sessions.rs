@@ -355,6 +355,7 @@ async fn what_is_open_can_be_listed() {
     drop(inner);
     bus.idle().await;
     assert_eq!(bus.stats().sessions_open, 1);
+    assert_eq!(bus.sessions()[0].children, 0, "a session that has ended is still inside another");
 }
 
 /// A cycle of sessions that open each other ends.

@@ -8,6 +8,7 @@
 mod attribute;
 mod diagnostic;
 mod expansion;
+mod filter;
 mod handler;
 mod handlers;
 mod item;
@@ -103,6 +104,7 @@ pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name` | a stable name, in quotes | the function's, or `Type::method` |
 /// | `timeout` | how long the handler may take, such as `"5s"` | that of the message or the bus |
 /// | `concurrency` | of an event: how many runs there may be at once, from 1 up | no limit of its own |
+/// | `filter` | of an event: a `fn(&FilterView<'_>) -> bool` that decides whether it is called | always |
 /// | `blocking` | the plain `fn` runs on a thread where it may block | it runs where the message is |
 /// | `manual` | not registered, but offered: `bus.register::<sign_up>()` | registered everywhere |
 /// | `crate` | the path of the crate `bus`, where it has another name | `::bus` |
@@ -174,4 +176,27 @@ pub fn handlers(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn resource(args: TokenStream, item: TokenStream) -> TokenStream {
     resource::expand(args.into(), item.into()).into()
+}
+
+/// Registers a function that decides before the queue whether an event enters.
+///
+/// ```ignore
+/// #[filter(priority = 10)]
+/// fn not_too_large(event: &FilterView<'_>) -> bool {
+///     event.get::<Uploaded>().is_none_or(|uploaded| uploaded.bytes.len() < 1_000_000)
+/// }
+/// ```
+///
+/// It is asked wherever an event is published, before the filters that are given to
+/// `Bus::builder().filter(..)`, so it must be quick, and cannot be `async`. A filter with a state, or
+/// for a single handler, is an `EventFilter`, or the key `filter` of [`macro@handler`].
+///
+/// | key | value | default |
+/// | --- | --- | --- |
+/// | `priority` | an `i32`: higher ones are asked first | `0` |
+/// | `name` | the name in outcomes and counts, in quotes | the function's |
+/// | `crate` | the path of the crate `bus`, where it has another name | `::bus` |
+#[proc_macro_attribute]
+pub fn filter(args: TokenStream, item: TokenStream) -> TokenStream {
+    filter::expand(args.into(), item.into()).into()
 }

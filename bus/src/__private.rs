@@ -3,7 +3,8 @@
 #![allow(missing_docs)]
 
 pub use crate::error::Error;
-pub use crate::handler::limit::{Concurrency, Limits};
+pub use crate::event::filter::{FilterFn, FilterView};
+pub use crate::handler::limit::{Concurrency, Filter, FiltersEvents, Limits};
 pub use crate::handler::param::{Param, Requirements};
 pub use crate::handler::reply::{IntoError, IntoOutcome};
 pub use crate::handler::resource::{Provided, ResourceParam, ResourceSet};
@@ -17,8 +18,8 @@ pub use crate::message::info::{Capabilities, Category, MessageInfo, MessageMeta,
 pub use crate::message::kind::{self, Carrier, Kind, Outcome};
 pub use crate::message::{Message, probe};
 pub use crate::registry::entry::{
-    HandlerEntry, HandlerMeta, HandlerType, MessageEntry, Registered, RegisteredResource,
-    ResourceEntry, ResourceMeta,
+    FilterEntry, HandlerEntry, HandlerMeta, HandlerType, MessageEntry, Registered,
+    RegisteredResource, ResourceEntry, ResourceMeta,
 };
 pub use inventory;
 

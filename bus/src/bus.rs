@@ -18,10 +18,10 @@ use crate::builder::Builder;
 use crate::context::Context;
 use crate::core::Core;
 use crate::error::{Error, PublishError, SessionError};
-use crate::event::idle;
 use crate::event::publish::{self, Publish, Published};
 use crate::event::queue::BoundedEventQueue;
 use crate::event::shutdown::{self, ShutdownReport};
+use crate::event::{FilterStats, idle};
 use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::carrier::Moved;
@@ -210,6 +210,15 @@ impl Bus {
     #[must_use]
     pub fn event_queue(&self) -> &BoundedEventQueue {
         &self.core().queue
+    }
+
+    /// The filters of the bus, in the order in which they are asked, then those of its handlers; and how
+    /// many events each has kept out.
+    #[must_use]
+    pub fn filters(&self) -> Vec<FilterStats> {
+        let core = self.core();
+        let of_bus = core.settings.filters.iter().map(|filter| filter.stats(None));
+        of_bus.chain(core.handler_filters()).collect()
     }
 
     /// The resource of type `T`.

@@ -10,10 +10,11 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::context::Scratch;
+use crate::event::filter::Installed;
 use crate::event::losses::Losses;
 use crate::event::queue::BoundedEventQueue;
 use crate::event::runtime::Runtime;
-use crate::event::{DropReason, EventFilter};
+use crate::event::{DropReason, FilterStats};
 use crate::handler::resource::ResourceSet;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::pipeline::cancel::Cancel;
@@ -59,7 +60,7 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     pub(crate) session_close: Duration,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) filters: Vec<Box<dyn EventFilter>>,
+    pub(crate) filters: Vec<Installed>,
     pub(crate) on_unhandled: Option<Listener<UnhandledEvent>>,
     pub(crate) on_queue_mark: Option<Listener<QueueMarkEvent>>,
 }
@@ -155,6 +156,14 @@ impl Core {
     pub(crate) fn listens(&self, session: Option<&Arc<Scope>>) -> Listens {
         let of_bus = self.wired.table().map_or(self.table.listens, |table| table.listens);
         session.map_or(of_bus, |scope| of_bus.or(scope.listens()))
+    }
+
+    /// The filters of the bus's handlers.
+    pub(crate) fn handler_filters(&self) -> Vec<FilterStats> {
+        let table = self.wired.table();
+        let plans = table.as_deref().unwrap_or(&self.table).event_handlers();
+        let stats = |plan: &Arc<Plan>| Some(plan.filter.as_ref()?.stats(Some(&plan.handler)));
+        plans.iter().filter_map(stats).collect()
     }
 
     /// Says that events are lost which nobody can be given back.

@@ -5,3 +5,6 @@ pub mod events {}
 
 #[doc = include_str!("../guide/sessions.md")]
 pub mod sessions {}
+
+#[doc = include_str!("../guide/filters.md")]
+pub mod filters {}

@@ -36,7 +36,8 @@ pub use crate::error::{
 };
 pub use crate::event::{
     AndWait, BackpressureStrategy, BoundedEventQueue, DropReason, EventFailure, EventFilter,
-    FilterView, Outcome, Publish, Published, QueueMark, QueueStats, Settled, ShutdownReport,
+    FilterStats, FilterView, Outcome, Publish, Published, QueueMark, QueueStats, Settled,
+    ShutdownReport, filters,
 };
 pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
 pub use crate::message::{
@@ -51,8 +52,9 @@ pub use crate::registry::{
     Registration, Registry, RegistryChanges, RegistryError, ScopedRegistration, SimpleRegistry,
     WiringProblem, WiringReport,
 };
+pub use crate::resilience::Rate;
 pub use crate::session::{
     Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,
 };
 pub use crate::stats::Stats;
-pub use bus_macros::{command, event, handler, handlers, resource};
+pub use bus_macros::{command, event, filter, handler, handlers, resource};

@@ -4,4 +4,4 @@ pub use crate::{
     Bus, Command, CommandError, CommandErrorKind, CommandResult, Context, Emit, Event, Message,
     MessageBus, OwnedContext, PublishError, Res, Session, SessionError, SessionId, WeakBus,
 };
-pub use crate::{command, event, handler, handlers, resource};
+pub use crate::{command, event, filter, handler, handlers, resource};

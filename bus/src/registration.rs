@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::bus::Bus;
 use crate::context::OwnedContext;
 use crate::core::Core;
+use crate::event::filter::Installed;
 use crate::handler::closure;
 use crate::handler::param::Requirements;
 use crate::handler::reply::IntoOutcome;
@@ -170,6 +171,7 @@ where
         slots: slots(options.concurrency),
         is_plain: false,
         slot: SlotRef::Added(Arc::new(closure::slot(handler))),
+        filter: options.filter.map(|filter| Box::new(Installed::new(filter))),
         owner: None,
     }
 }

@@ -36,11 +36,31 @@ pub(crate) struct HandlerArgs {
     pub(crate) name: Option<String>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<Keyed<NonZeroU32>>,
+    pub(crate) filter: Option<Keyed<Path>>,
     /// The key, when it is there.
     pub(crate) blocking: Option<Ident>,
     /// The key, when it is there.
     pub(crate) manual: Option<Ident>,
     pub(crate) root: Root,
+}
+
+/// Of `#[filter]`.
+#[derive(Default)]
+pub(crate) struct FilterArgs {
+    pub(crate) priority: Option<i32>,
+    pub(crate) name: Option<String>,
+    pub(crate) root: Root,
+}
+
+impl Arguments for FilterArgs {
+    fn take(&mut self, argument: &Argument<'_>) -> syn::Result<()> {
+        match argument.name() {
+            "priority" => self.priority = Some(argument.priority()?),
+            "name" => self.name = Some(argument.text()?),
+            _ => self.root = Root(Some(argument.path()?)),
+        }
+        Ok(())
+    }
 }
 
 /// Of `#[handlers]` and `#[resource]`, which need to know nothing but where the runtime is.
@@ -94,6 +114,7 @@ impl Arguments for HandlerArgs {
             "concurrency" => {
                 self.concurrency = Some(argument.keyed(argument.concurrency()?));
             }
+            "filter" => self.filter = Some(argument.keyed(argument.path()?)),
             "blocking" => self.blocking = Some(argument.flag()?),
             "manual" => self.manual = Some(argument.flag()?),
             _ => self.root = Root(Some(argument.path()?)),

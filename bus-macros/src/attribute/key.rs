@@ -17,6 +17,7 @@ const VERSION: Key = Key { name: "version", usage: "version = 2" };
 const TIMEOUT: Key = Key { name: "timeout", usage: "timeout = \"5s\"" };
 const CONCURRENCY: Key = Key { name: "concurrency", usage: "concurrency = 4" };
 const PRIORITY: Key = Key { name: "priority", usage: "priority = 5" };
+const FILTER: Key = Key { name: "filter", usage: "filter = is_large" };
 const BLOCKING: Key = Key { name: "blocking", usage: "blocking" };
 const MANUAL: Key = Key { name: "manual", usage: "manual" };
 const CRATE: Key = Key { name: "crate", usage: "crate = ::bus" };
@@ -26,7 +27,10 @@ impl Attribute {
         match self {
             Self::Command => &[OUTPUT, ERROR, COMMAND_KIND, NAME, VERSION, TIMEOUT, CRATE],
             Self::Event => &[EVENT_KIND, NAME, VERSION, CRATE],
-            Self::Handler => &[PRIORITY, NAME, TIMEOUT, CONCURRENCY, BLOCKING, MANUAL, CRATE],
+            Self::Handler => {
+                &[PRIORITY, NAME, TIMEOUT, CONCURRENCY, FILTER, BLOCKING, MANUAL, CRATE]
+            }
+            Self::Filter => &[PRIORITY, NAME, CRATE],
             Self::Handlers | Self::Resource => &[CRATE],
         }
     }
@@ -41,7 +45,7 @@ impl Attribute {
             (Self::Event, "output" | "error") => {
                 format!("an event has no reply: `{name}` belongs on `#[command]`")
             }
-            (Self::Event, "timeout" | "concurrency") => {
+            (Self::Event, "timeout" | "concurrency" | "filter") => {
                 format!("`{name}` belongs on the event's `#[handler]`s: each has its own")
             }
             // Nor does it belong on the command's `#[handler]`.
@@ -52,7 +56,7 @@ impl Attribute {
             }
             (
                 Self::Handlers,
-                "priority" | "name" | "timeout" | "concurrency" | "blocking" | "manual",
+                "priority" | "name" | "timeout" | "concurrency" | "filter" | "blocking" | "manual",
             ) => {
                 format!("`{name}` belongs on the `#[handler]` of a method, not on the `impl`")
             }
@@ -64,7 +68,8 @@ impl Attribute {
     fn belongs_elsewhere(self, name: &str) -> Option<String> {
         let owners: Vec<String> = Self::ALL
             .into_iter()
-            .filter(|attribute| attribute.key(name).is_some())
+            // What a filter takes, a handler does, and that is what is meant.
+            .filter(|attribute| *attribute != Self::Filter && attribute.key(name).is_some())
             .map(|attribute| attribute.to_string())
             .collect();
         let owners = (!owners.is_empty()).then(|| owners.join(" or "))?;

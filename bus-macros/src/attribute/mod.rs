@@ -14,7 +14,7 @@ mod value;
 use std::fmt;
 
 pub(crate) use argument::parse;
-pub(crate) use arguments::{HandlerArgs, Keyed, MessageArgs, Root, RootArgs};
+pub(crate) use arguments::{FilterArgs, HandlerArgs, Keyed, MessageArgs, Root, RootArgs};
 
 /// The attributes of this crate.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,11 +24,12 @@ pub(crate) enum Attribute {
     Handler,
     Handlers,
     Resource,
+    Filter,
 }
 
 impl Attribute {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Command, Self::Event, Self::Handler, Self::Handlers, Self::Resource];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Command, Self::Event, Self::Handler, Self::Handlers, Self::Resource, Self::Filter];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -37,6 +38,7 @@ impl Attribute {
             Self::Handler => "handler",
             Self::Handlers => "handlers",
             Self::Resource => "resource",
+            Self::Filter => "filter",
         }
     }
 

@@ -2,7 +2,7 @@
 //! other, and the entry that the bus finds at start-up.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -15,7 +15,7 @@ pub(super) fn handler(handler: &Handler) -> TokenStream {
     let import = handler.root.import();
     let marker = matches!(handler.owner, Owner::Free(_)).then(|| marker(handler));
     let uniqueness = (!handler.manual).then(|| uniqueness(handler));
-    let (aliases, limit) = (aliases(handler), limit(handler));
+    let (aliases, limit, filters) = (aliases(handler), limit(handler), filters(handler));
     let (require, slot, entry) = (require(handler), call::slot(handler), entry(handler));
     let handler_type = handler_type(handler);
     let submission = (!handler.manual).then(submission);
@@ -26,6 +26,7 @@ pub(super) fn handler(handler: &Handler) -> TokenStream {
             #aliases
             #uniqueness
             #limit
+            #filters
             #require
             #slot
             #entry
@@ -112,6 +113,16 @@ fn limit(handler: &Handler) -> Option<TokenStream> {
     })
 }
 
+/// As [`limit`], for `filter`.
+fn filters(handler: &Handler) -> Option<TokenStream> {
+    let filter = handler.filter.as_ref()?;
+    let message = message(handler);
+    let kind = quote_spanned! {handler.message.ty.span()=> <#message as __bus::Message>::Kind};
+    Some(quote_spanned! {filter.key.span()=>
+        const _: () = <__bus::Filter as __bus::FiltersEvents<#kind, #message>>::CHECK;
+    })
+}
+
 /// What must have been provided, asked at start-up.
 fn require(handler: &Handler) -> TokenStream {
     let requirements = local("requirements");
@@ -153,6 +164,7 @@ fn meta(handler: &Handler) -> TokenStream {
             quote!(__bus::NonZeroU32::new(#runs))
         }
     };
+    let filter = filter(handler);
     quote! {
         __bus::HandlerMeta {
             name: #name,
@@ -160,8 +172,21 @@ fn meta(handler: &Handler) -> TokenStream {
             priority: #priority,
             timeout: #timeout,
             concurrency: #concurrency,
+            filter: #filter,
             manual: #manual,
         }
+    }
+}
+
+/// The function, at its path: one with another signature is reported there.
+fn filter(handler: &Handler) -> TokenStream {
+    let Some(Keyed { value: path, .. }) = &handler.filter else {
+        return quote!(__bus::Option::None);
+    };
+    let written = path.to_token_stream().to_string().replace(' ', "");
+    let accepts = quote_spanned!(path.span()=> #path);
+    quote! {
+        __bus::Option::Some(__bus::FilterFn { name: #written, accepts: #accepts })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{ReturnType, Signature, Type, TypeReference, Visibility, parse_quote};
+use syn::{Path, ReturnType, Signature, Type, TypeReference, Visibility, parse_quote};
 
 use crate::attribute::{HandlerArgs, Keyed, Root};
 use crate::item::signature::typed_parameters;
@@ -24,6 +24,7 @@ pub(super) struct Handler {
     pub(super) priority: i32,
     pub(super) timeout: Option<Duration>,
     pub(super) concurrency: Option<Keyed<NonZeroU32>>,
+    pub(super) filter: Option<Keyed<Path>>,
     pub(super) manual: bool,
     pub(super) root: Root,
 }
@@ -77,6 +78,7 @@ impl Handler {
             priority: args.priority.unwrap_or(0),
             timeout: args.timeout,
             concurrency: args.concurrency,
+            filter: args.filter,
             manual: args.manual.is_some(),
             root: args.root,
             ident: sig.ident.clone(),

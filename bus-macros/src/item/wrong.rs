@@ -26,6 +26,7 @@ fn place(attribute: Attribute) -> &'static str {
         Attribute::Handler => "a function",
         Attribute::Handlers => "the `impl` block of a type",
         Attribute::Resource => "a function that makes the resource",
+        Attribute::Filter => "a function that says whether an event enters",
     }
 }
 
@@ -55,6 +56,10 @@ fn help(attribute: Attribute, what: &str) -> Option<&'static str> {
         }
         (Attribute::Resource, "a struct" | "an enum" | "a static") => {
             "write a function that returns the value: `#[resource] fn store() -> Store`"
+        }
+        (Attribute::Filter, "a struct" | "an enum") => {
+            "a filter that has a state implements `EventFilter`, and is given to \
+             `Bus::builder().filter(..)`"
         }
         _ => return None,
     })

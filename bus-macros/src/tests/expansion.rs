@@ -128,3 +128,23 @@ fn infallible_resource() {
         "fn counter() -> Counter { Counter::new() }",
     );
 }
+
+#[test]
+fn filter() {
+    check(
+        "filter",
+        Attribute::Filter,
+        r#"priority = 10, name = "size""#,
+        "fn not_too_large(event: &FilterView<'_>) -> bool { true }",
+    );
+}
+
+#[test]
+fn filtered_handler() {
+    check(
+        "filtered_handler",
+        Attribute::Handler,
+        "filter = rules::is_large",
+        "fn large(event: &Uploaded) {}",
+    );
+}

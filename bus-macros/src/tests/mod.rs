@@ -15,6 +15,7 @@ fn expand(attribute: Attribute, args: &str, item: &str) -> TokenStream {
         Attribute::Handler => crate::handler::expand(args, item),
         Attribute::Handlers => crate::handlers::expand(args, item),
         Attribute::Resource => crate::resource::expand(args, item),
+        Attribute::Filter => crate::filter::expand(args, item),
     }
 }
 

@@ -1,8 +1,11 @@
 //! What an operator may set for one handler.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::event::EventFilter;
+use crate::event::filter::{AnyFilter, Installed};
 use crate::registry::plan::{Plan, slots};
 use crate::registry::problem::WiringProblem;
 
@@ -12,6 +15,7 @@ pub struct HandlerConfig {
     pub(crate) priority: Option<i32>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<u32>,
+    filter: Option<AnyFilter>,
 }
 
 impl HandlerConfig {
@@ -33,10 +37,26 @@ impl HandlerConfig {
         self.concurrency = Some(runs);
         self
     }
+    /// Decides whether the handler is called, in place of the one its attribute names: for handlers of
+    /// events.
+    #[must_use]
+    pub fn filter(mut self, filter: impl EventFilter) -> Self {
+        self.filter = Some(AnyFilter(Arc::new(filter)));
+        self
+    }
 
     pub(super) fn apply(&self, plan: &mut Plan, problems: &mut Vec<WiringProblem>) {
         plan.handler.priority = self.priority.unwrap_or(plan.handler.priority);
         plan.timeout = self.timeout.or(plan.timeout);
+        if let Some(filter) = &self.filter {
+            if plan.message.is_command() {
+                let range = "left out: a command has to be answered";
+                let value = format!("given for the handler {}", plan.handler);
+                problems.push(WiringProblem::BadSetting { setting: "filter", value, range });
+            } else {
+                plan.filter = Some(Box::new(Installed::new(filter.clone())));
+            }
+        }
         let Some(runs) = self.concurrency else { return };
         let limit = NonZeroU32::new(runs);
         let range = match limit {

@@ -162,6 +162,10 @@ impl Builder {
         if !problems.is_empty() {
             return Err(BuildError::new(problems));
         }
+        if self.registered {
+            let added = std::mem::replace(&mut self.settings.filters, wiring::linked_filters());
+            self.settings.filters.extend(added);
+        }
         let changes = RegistryChanges::default();
         self.registry.watch(changes.clone());
         let listed = wiring::keep(&*self.registry, plans, self.strict, &mut report)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Builder;
 use crate::clock::Clock;
 use crate::event::EventFilter;
+use crate::event::filter::{AnyFilter, Installed};
 use crate::event::queue::BackpressureStrategy;
 use crate::message::{QueueMarkEvent, UnhandledEvent};
 use crate::registry::problem::WiringProblem;
@@ -25,10 +26,11 @@ impl Builder {
         self
     }
 
-    /// Adds a filter, which decides before the queue whether an event enters. Filters are asked in
-    /// the order in which they are added, until one says no.
+    /// Adds a filter, which decides before the queue whether an event enters. Filters are asked until
+    /// one says no: first those that are registered at link time, the highest priority first, then
+    /// those that are added here, in the order in which they are.
     pub fn filter(mut self, filter: impl EventFilter) -> Self {
-        self.settings.filters.push(Box::new(filter));
+        self.settings.filters.push(Installed::new(AnyFilter(Arc::new(filter))));
         self
     }
 

@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use super::completion::Share;
 use super::effects::{discard, flush};
+use super::filter::KeptOut;
 use super::group;
 use super::losses::DropReason;
 use super::queue::{Intake, Parking};
@@ -103,6 +104,9 @@ impl<'a> Delivery<'a> {
     #[inline]
     fn handle_at_once(&self, plan: &Plan) {
         let Some(deliver) = plan.deliver else { return };
+        if !self.passes(plan) {
+            return;
+        }
         let mut run = pin!(Run::new(self.core, self.seed(plan), self.in_session(plan)));
         let event = &self.envelope.event;
         if let Some(answer) = run.as_mut().begin(|lender| deliver(plan.slot.get(), event, lender)) {
@@ -113,6 +117,9 @@ impl<'a> Delivery<'a> {
     /// Runs one handler. Whatever becomes of it touches nobody else.
     async fn handle(self, plan: &'a Plan, parking: &'a Parking<'a>) {
         let Some(deliver) = plan.deliver else { return };
+        if !self.passes(plan) {
+            return;
+        }
         let Ok(mut slot) = Slot::acquire(self.core, plan, parking).await else { return };
         let mut run = pin!(Run::new(self.core, self.seed(plan), self.in_session(plan)));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
@@ -149,6 +156,22 @@ impl<'a> Delivery<'a> {
         seed
     }
 
+    /// Does the handler's filter let it be called? One that panics is a failure of the handler.
+    #[inline]
+    fn passes(&self, plan: &Plan) -> bool {
+        let Some(filter) = &plan.filter else { return true };
+        match filter.ask(self.core, self.envelope) {
+            Ok(()) => true,
+            Err(KeptOut::Filtered { .. }) => false,
+            Err(KeptOut::Panicked { filter, message }) => {
+                let run = Run::<EventOutcome>::new(self.core, self.seed(plan), None);
+                let why = Failure::Filter { filter, message };
+                self.conclude(plan, run.context(), Err(why));
+                false
+            }
+        }
+    }
+
     /// The handler of a session ends with it.
     #[inline]
     fn in_session(&self, plan: &Plan) -> Option<Box<InSession>> {
@@ -163,6 +186,9 @@ impl<'a> Delivery<'a> {
             Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
             Ok(Err(error)) => Some(text_of_users(|| error.chain())),
             Err(Failure::Refused(reason)) => Some(reason.to_string()),
+            Err(Failure::Filter { filter, message }) => {
+                Some(format!("its filter {filter} panicked: {message}"))
+            }
             Err(Failure::Panicked(message)) => Some(format!("panicked: {message}")),
             Err(Failure::TimedOut(Some(after))) => Some(format!("timed out after {after:?}")),
             Err(Failure::TimedOut(None)) => Some("timed out".to_owned()),

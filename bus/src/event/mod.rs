@@ -21,7 +21,7 @@ pub(crate) mod shutdown;
 mod slots;
 
 pub use completion::EventFailure;
-pub use filter::{EventFilter, FilterView};
+pub use filter::{EventFilter, FilterStats, FilterView, filters};
 pub use losses::DropReason;
 pub use publish::{AndWait, Outcome, Publish, Published, Settled};
 pub use queue::{BackpressureStrategy, BoundedEventQueue, QueueMark, QueueStats};

@@ -47,13 +47,13 @@ use crate::context::Context;
 ///     Ok(())
 /// }
 /// ```
-pub struct AnyEvent<C: category::Hears = category::Every> {
+pub struct AnyEvent<C = category::Every> {
     info: &'static MessageInfo,
     event: Erased,
     category: PhantomData<fn() -> C>,
 }
 
-impl<C: category::Hears> AnyEvent<C> {
+impl<C> AnyEvent<C> {
     /// What is known of its type: the name, the category.
     #[must_use]
     pub fn info(&self) -> &'static MessageInfo {
@@ -88,7 +88,7 @@ impl<C: category::Hears> Message for AnyEvent<C> {
     }
 }
 
-impl<C: category::Hears> fmt::Debug for AnyEvent<C> {
+impl<C> fmt::Debug for AnyEvent<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AnyEvent({})", self.info.name())
     }
@@ -113,25 +113,34 @@ pub mod category {
         const CATEGORY: Option<Category>;
     }
 
-    macro_rules! categories {
-        ($($(#[$doc:meta])* $name:ident: $category:expr;)*) => { $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, Copy)]
-            pub enum $name {}
-            impl sealed::Sealed for $name {}
-            impl Hears for $name {
-                const CATEGORY: Option<Category> = $category;
-            }
-        )* };
+    /// All events.
+    #[derive(Debug, Clone, Copy)]
+    pub enum Every {}
+    /// `#[event(kind = domain)]`, the default.
+    #[derive(Debug, Clone, Copy)]
+    pub enum Domain {}
+    /// `#[event(kind = system)]`, but not those of the bus.
+    #[derive(Debug, Clone, Copy)]
+    pub enum System {}
+    /// `#[event(kind = integration)]`.
+    #[derive(Debug, Clone, Copy)]
+    pub enum Integration {}
+
+    impl sealed::Sealed for Every {}
+    impl sealed::Sealed for Domain {}
+    impl sealed::Sealed for System {}
+    impl sealed::Sealed for Integration {}
+
+    impl Hears for Every {
+        const CATEGORY: Option<Category> = None;
     }
-    categories! {
-        /// All events.
-        Every: None;
-        /// `#[event(kind = domain)]`, the default.
-        Domain: Some(Category::Domain);
-        /// `#[event(kind = system)]`, but not those of the bus.
-        System: Some(Category::System);
-        /// `#[event(kind = integration)]`.
-        Integration: Some(Category::Integration);
+    impl Hears for Domain {
+        const CATEGORY: Option<Category> = Some(Category::Domain);
+    }
+    impl Hears for System {
+        const CATEGORY: Option<Category> = Some(Category::System);
+    }
+    impl Hears for Integration {
+        const CATEGORY: Option<Category> = Some(Category::Integration);
     }
 }

@@ -73,6 +73,10 @@ fn kind_of<E>(failure: Failure, plan: &Plan) -> CommandErrorKind<E> {
             by: format!("a parameter of handler {handler}"),
             reason: reason.to_string(),
         },
+        // Commands are not filtered.
+        Failure::Filter { filter, message } => {
+            CommandErrorKind::Rejected { by: format!("filter {filter}"), reason: message }
+        }
         Failure::Panicked(message) => CommandErrorKind::Panicked {
             message,
             handler: handler.name.to_string(),

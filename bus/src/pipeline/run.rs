@@ -5,6 +5,7 @@
 //! discarded here.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{self, Poll};
@@ -48,6 +49,11 @@ pub(crate) enum Failure {
     /// A parameter could not be made, so the handler was not called.
     Refused(ParamError),
     Panicked(String),
+    /// The filter of an event's handler panicked, so the handler was not called.
+    Filter {
+        filter: Cow<'static, str>,
+        message: String,
+    },
     /// After so long; `None`: past the deadline of the caller.
     TimedOut(Option<Duration>),
     Cancelled(CancelledBy),

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::event::filter::FilterFn;
 use crate::handler::param::Requirements;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::handler::slot::{Slot, SlotOf};
@@ -47,6 +48,7 @@ pub struct HandlerMeta {
     pub priority: i32,
     pub timeout: Option<Duration>,
     pub concurrency: Option<NonZeroU32>,
+    pub filter: Option<FilterFn>,
     pub manual: bool,
 }
 
@@ -131,6 +133,18 @@ impl fmt::Debug for ResourceEntry {
 #[derive(Debug)]
 pub struct RegisteredResource(pub &'static ResourceEntry);
 
+/// A `#[filter]` function.
+#[derive(Debug)]
+pub struct FilterEntry {
+    pub filter: FilterFn,
+    pub module: &'static str,
+    pub file: &'static str,
+    pub line: u32,
+    pub column: u32,
+    pub priority: i32,
+}
+
+inventory::collect!(FilterEntry);
 inventory::collect!(MessageEntry);
 inventory::collect!(Registered);
 inventory::collect!(RegisteredResource);

@@ -36,6 +36,16 @@ pub enum RegisterError {
         /// The handler.
         handler: HandlerInfo,
     },
+    /// A command is not filtered.
+    #[error(
+        "handler {handler} is given a `filter`, which is for handlers of events: command {command} has to be answered; leave it out, and refuse in the handler"
+    )]
+    FilteredCommand {
+        /// The command.
+        command: &'static str,
+        /// The handler.
+        handler: HandlerInfo,
+    },
     /// The handler takes something that nobody provided.
     #[error(
         "handler {handler} takes a `{resource}` that was not provided: write a `#[bus::resource]` function that returns one, call `Bus::builder().provide(..)`, or `.provide(..)` on the session before it is opened"

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::contract::HandlerId;
 use super::entry::HandlerEntry;
+use crate::event::filter::{AnyFilter, Installed};
 use crate::message::MessageInfo;
 use crate::message::kind::Deliver;
 use crate::session::Scope;
@@ -28,6 +29,8 @@ pub(crate) struct Plan {
     /// A plain function: never pending.
     pub(crate) is_plain: bool,
     pub(crate) slot: SlotRef,
+    /// Decides whether it is called.
+    pub(crate) filter: Option<Box<Installed>>,
     /// The session whose handler it is, and whose end ends it.
     pub(crate) owner: Option<Weak<Scope>>,
 }
@@ -123,6 +126,7 @@ impl Plan {
             slots: slots(meta.concurrency),
             is_plain: entry.is_plain,
             slot: SlotRef::Linked(entry.slot),
+            filter: meta.filter.map(|filter| Box::new(Installed::new(AnyFilter(Arc::new(filter))))),
             owner: None,
         }
     }

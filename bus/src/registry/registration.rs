@@ -9,6 +9,8 @@ use super::contract::HandlerId;
 use super::error::RegisterError;
 use super::plan::{HandlerInfo, Plan};
 use crate::core::Core;
+use crate::event::EventFilter;
+use crate::event::filter::AnyFilter;
 use crate::session::{Scope, SessionId};
 
 /// What may be said of a handler that is registered at run time.
@@ -18,6 +20,7 @@ pub struct HandlerOptions {
     pub(crate) priority: i32,
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) concurrency: Option<NonZeroU32>,
+    pub(crate) filter: Option<AnyFilter>,
 }
 
 impl HandlerOptions {
@@ -40,6 +43,11 @@ impl HandlerOptions {
         self.concurrency = Some(runs);
         self
     }
+    /// Decides whether the handler is called: for handlers of events. Another one replaces it.
+    pub fn filter(mut self, filter: impl EventFilter) -> Self {
+        self.filter = Some(AnyFilter(Arc::new(filter)));
+        self
+    }
 }
 
 /// Registers a handler of the bus, or of a session.
@@ -51,6 +59,10 @@ pub(crate) fn register(
     if plan.message.is_command() && plan.slots.is_some() {
         let (command, handler) = (plan.message.name(), plan.handler);
         return Err(RegisterError::LimitedCommand { command, handler });
+    }
+    if plan.message.is_command() && plan.filter.is_some() {
+        let (command, handler) = (plan.message.name(), plan.handler);
+        return Err(RegisterError::FilteredCommand { command, handler });
     }
     let plan = Plan { owner: scope.map(Arc::downgrade), ..plan };
     let info = plan.handler.clone();

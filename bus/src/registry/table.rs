@@ -94,12 +94,10 @@ impl Table {
 
     /// But for one handler.
     pub(super) fn without(&self, id: HandlerId) -> Self {
-        let any = self.any.iter().map(|(_, route)| route);
-        let events = self.events.values().chain(any).flat_map(|route| &route.plans);
-        let plans = self.commands.values().chain(events).filter(|plan| plan.id != id);
-        let mut plans: Vec<_> = plans.cloned().collect();
+        let mut plans = self.event_handlers();
+        plans.extend(self.commands.values().cloned());
+        plans.retain(|plan| plan.id != id);
         plans.sort_by_key(|plan| plan.id);
-        plans.dedup_by_key(|plan| plan.id);
         Self::of(plans)
     }
 
@@ -175,6 +173,17 @@ impl Table {
 
     fn hears<E: Message>(&self) -> bool {
         self.events.contains_key(&TypeId::of::<E>())
+    }
+
+    /// The handlers of all events, each once, in the order in which they would run.
+    pub(crate) fn event_handlers(&self) -> Vec<Arc<Plan>> {
+        let any = self.any.iter().map(|(_, route)| route);
+        let all = self.events.values().chain(any).flat_map(|route| &route.plans);
+        let mut plans: Vec<_> = all.cloned().collect();
+        plans.sort_by_key(|plan| plan.id);
+        plans.dedup_by_key(|plan| plan.id);
+        plans.sort_by(|a, b| a.handler.order(&b.handler));
+        plans
     }
 
     /// How many handlers there are.

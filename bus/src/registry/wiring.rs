@@ -1,15 +1,17 @@
 //! Checks what was registered, and writes down what was found.
 
 use std::any::TypeId;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::contract::{RegisteredHandler, Registry};
-use super::entry::{HandlerEntry, MessageEntry, Registered};
+use super::entry::{FilterEntry, HandlerEntry, MessageEntry, Registered};
 use super::plan::Plan;
 use super::problem::{BuildError, WiringProblem};
 use super::report::{WiringReport, WiringRow};
 use super::type_map::TypeMap;
+use crate::event::filter::{AnyFilter, Installed};
 use crate::handler::param::Requirements;
 use crate::handler::resource::ResourceSet;
 use crate::session::SessionId;
@@ -24,6 +26,13 @@ pub(crate) fn registered() -> Vec<&'static HandlerEntry> {
         inventory::iter::<Registered>.into_iter().map(|entry| entry.0).collect();
     entries.sort_by_key(|e| (e.meta.module, e.meta.name, e.meta.line, e.meta.column));
     entries
+}
+
+/// The filters that are registered at link time, in the order in which they are asked.
+pub(crate) fn linked_filters() -> Vec<Installed> {
+    let mut entries: Vec<_> = inventory::iter::<FilterEntry>.into_iter().collect();
+    entries.sort_by_key(|e| (Reverse(e.priority), e.module, e.filter.name, e.line, e.column));
+    entries.iter().map(|e| Installed::new(AnyFilter(Arc::new(e.filter)))).collect()
 }
 
 /// One handler a command; what each handler takes was provided or will be.

@@ -43,7 +43,7 @@ pub struct SessionBuilder {
 
 /// A handler that a session brings with it.
 enum Brought {
-    Closure(Plan),
+    Closure(Box<Plan>),
     Linked(&'static HandlerEntry),
 }
 
@@ -84,7 +84,7 @@ impl SessionBuilder {
         Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
     {
         let plan = closure_plan(options, handler, Location::caller());
-        self.handlers.push(Brought::Closure(plan));
+        self.handlers.push(Brought::Closure(Box::new(plan)));
         self
     }
 
@@ -115,7 +115,7 @@ impl SessionBuilder {
         Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
     {
         let plan = closure_plan(options, handler, Location::caller());
-        self.handlers.push(Brought::Closure(plan));
+        self.handlers.push(Brought::Closure(Box::new(plan)));
         self
     }
 
@@ -187,7 +187,7 @@ impl SessionBuilder {
         }
         for handler in self.handlers {
             let plan = match handler {
-                Brought::Closure(plan) => Ok(plan),
+                Brought::Closure(plan) => Ok(*plan),
                 Brought::Linked(entry) => linked_plan(core, Some(&scope), entry),
             };
             if let Err(refused) = plan.and_then(|plan| register(core, Some(&scope), plan)) {

@@ -1,7 +1,7 @@
 //! The signatures of handlers and of resource functions.
 
 use super::{check, item};
-use crate::attribute::Attribute::{Handler, Resource};
+use crate::attribute::Attribute::{Filter, Handler, Resource};
 
 #[test]
 fn the_message() {
@@ -91,4 +91,14 @@ fn resources() {
     item(Resource, "fn f(db: &Res<Db>) -> View<'_> {}", "'_", "a resource cannot borrow");
     item(Resource, "fn f(db: impl Db) -> S {}", "impl Db", "take `&Res<T>`");
     check(Resource, "", "fn f(db: &Res<Db>, bus: WeakBus) -> io::Result<S> {}", &[]);
+}
+
+#[test]
+fn what_a_filter_cannot_be() {
+    item(Filter, "async fn f(e: &FilterView<'_>) -> bool {}", "async", "cannot be `async`");
+    item(Filter, "fn f<E>(e: &FilterView<'_>) -> bool {}", "E", "cannot be generic");
+    item(Filter, "fn f(&self, e: &FilterView<'_>) -> bool {}", "&self", "is a free function");
+    item(Filter, "unsafe fn f(e: &FilterView<'_>) -> bool {}", "unsafe", "cannot be `unsafe`");
+    item(Filter, "#[filter] fn f(e: &FilterView<'_>) -> bool {}", "#[filter]", "given twice");
+    item(Filter, "struct Positive;", "Positive", "implements `EventFilter`");
 }

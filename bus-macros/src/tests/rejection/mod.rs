@@ -41,6 +41,7 @@ fn argument(attribute: Attribute, args: &str, at: &str, message: &str) {
         Attribute::Handler => "async fn f(m: M) {}",
         Attribute::Handlers => "impl S { #[handler] fn f(&self, m: M) {} }",
         Attribute::Resource => "fn f() -> S { S }",
+        Attribute::Filter => "fn f(event: &FilterView<'_>) -> bool { true }",
     };
     check(attribute, args, item, &[(at, message)]);
 }
