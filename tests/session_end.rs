@@ -725,3 +725,66 @@ async fn errors_are_not_lost_on_the_way_to_the_end() {
     bus.idle().await;
     assert_eq!(log.take(), ["closes first: a row is wrong", "guarded: its owner panicked"]);
 }
+
+/// What a closure has captured may panic when it is dropped, which is at the end of the session.
+#[tokio::test(start_paused = true)]
+async fn a_destructor_that_panics_does_not_keep_the_session_open() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                std::panic::panic_any(());
+            }
+        }
+    }
+    let (bus, _) = bus();
+    let captured = Panics;
+    let session = bus
+        .session("s")
+        .on_event(move |_: Arc<Slow>, _: OwnedContext| {
+            let _captured = &captured;
+            std::future::ready(())
+        })
+        .open()
+        .await
+        .unwrap();
+    session.close().await;
+    bus.idle().await;
+    assert!(bus.sessions().is_empty());
+    assert!(bus.session("s").open().await.is_ok(), "its id is not free");
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_may_be_none_or_endless() {
+    let (bus, _) = bus();
+    let none = bus.session("none").close_timeout(Duration::ZERO).open().await.unwrap();
+    none.publish(Slow(SECOND)).await.unwrap();
+    let report = none.close().await;
+    assert_eq!((report.unfinished, report.duration), (1, Duration::ZERO), "{report}");
+    let endless = bus.session("endless").close_timeout(Duration::MAX).open().await.unwrap();
+    endless.publish(Slow(50 * SECOND)).await.unwrap();
+    assert!(endless.close().await.is_clean());
+}
+
+/// Who hears of the start may end what it has heard of.
+#[tokio::test(start_paused = true)]
+async fn a_session_is_closed_by_who_hears_of_its_start() {
+    let (bus, log) = bus();
+    let session = bus
+        .session("s")
+        .on_event(|_: Arc<SessionStartEvent>, cx: OwnedContext| async move {
+            assert!(cx.session().unwrap().close().await.is_deferred);
+        })
+        .on_event(|_: Arc<SessionEndEvent>, cx: OwnedContext| async move {
+            let session = cx.session().unwrap();
+            assert!(session.close().await.is_deferred);
+            assert!(session.session("too late").open().await.is_err());
+            cx.publish(Slow(SECOND)).await.unwrap();
+        })
+        .open()
+        .await
+        .unwrap();
+    bus.idle().await;
+    assert!(session.is_closed() && bus.sessions().is_empty());
+    assert!(log.take().contains(&"bus: slow in s".to_owned()), "its last event is not lost");
+}

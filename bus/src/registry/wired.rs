@@ -109,10 +109,11 @@ impl Wired {
     pub(crate) fn end(&self, core: &Core, session: &SessionId) {
         self.change(core, session, |over| {
             let had_any = !std::mem::replace(over, true) && self.any.swap(false, Ordering::AcqRel);
+            let former = self.table.write().unwrap_or_else(PoisonError::into_inner).take();
             if had_any {
                 core.registry.unregister_session(session);
             }
-            ((), self.table.write().unwrap_or_else(PoisonError::into_inner).take())
+            ((), former)
         });
     }
 

@@ -64,7 +64,12 @@ pub(super) fn withdraw(scope: &Arc<Scope>) {
 
 /// Takes everything out that names it.
 fn forget(core: &Core, scope: &Arc<Scope>) {
-    scope.wired.end(core, &scope.id);
+    // Before the id is free: another session of this name has handlers of its own. A registry, and the
+    // destructors of what closures have captured, are a user's code, and must not stop this.
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| scope.wired.end(core, &scope.id))) {
+        let panic = panic_text(&*panic);
+        tracing::error!(session = %scope.id, panic, "unregistering the handlers of a session panicked");
+    }
     core.sessions.remove(scope);
     if let Some(parent) = &scope.parent {
         let removed = lock(&parent.state).children.remove(&scope.number);
