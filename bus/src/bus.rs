@@ -17,7 +17,7 @@ use std::task::{self, Poll};
 use crate::builder::Builder;
 use crate::context::Context;
 use crate::core::Core;
-use crate::error::{Error, PublishError, SessionError};
+use crate::error::{Error, PublishError};
 use crate::event::publish::{self, Publish, Published};
 use crate::event::queue::BoundedEventQueue;
 use crate::event::shutdown::{self, ShutdownReport};
@@ -31,7 +31,6 @@ use crate::pipeline::origin::Inherited;
 use crate::pipeline::run::Run;
 use crate::pipeline::{admission, ambient, announce, conclusion};
 use crate::registry::{BuildError, WiringReport};
-use crate::session::{Session, SessionBuilder, SessionId, SessionInfo, SessionName};
 use crate::stats::Stats;
 
 /// A message bus. Cheap to clone; many may live in one process.
@@ -123,87 +122,6 @@ impl Bus {
     /// Dropping the future changes nothing.
     pub async fn idle(&self) {
         idle::idle(self.core()).await;
-    }
-
-    /// A session to be opened: a scope with handlers of its own, which leaves nothing behind. Named
-    /// by text or a [`SessionId`]; `None` makes an id. Inside a handler that runs in a session, the
-    /// new one is inside that.
-    ///
-    /// ```
-    /// # use bus::{Bus, OwnedContext, event};
-    /// # use std::sync::Arc;
-    /// #[event]
-    /// struct Progress { percent: u8 }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let bus = Bus::from_registered()?;
-    /// let show = |progress: Arc<Progress>, cx: OwnedContext| async move {
-    ///     println!("{}: {} %", cx.session_id(), progress.percent);
-    /// };
-    /// let session = bus.session("job-123").on_event(show).open().await?;
-    /// session.publish(Progress { percent: 50 }).await?;
-    /// let report = session.close().await;
-    /// assert!(report.is_clean());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn session(&self, name: impl SessionName) -> SessionBuilder {
-        SessionBuilder::new(self.clone(), name.into_session_id(), None)
-    }
-
-    /// Opens a session, runs `work` with it, and ends it whatever happens: `work` returns, fails,
-    /// panics, or this future is dropped. The same with handlers:
-    /// [`bus.session(..).on_event(..).run(..)`](SessionBuilder::run).
-    ///
-    /// # Errors
-    /// Those of `work`; and a [`SessionError`] when the session cannot be opened.
-    ///
-    /// # Cancel safety
-    /// Dropping the future drops `work` at its next await, and the session ends in the background.
-    ///
-    /// ```
-    /// # use bus::{Bus, command, handler};
-    /// #[command(output = usize)]
-    /// struct Import { row: String }
-    ///
-    /// #[handler]
-    /// fn import(command: Import) -> bus::Result<usize> {
-    ///     Ok(command.row.len())
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> bus::Result<()> {
-    /// let bus = Bus::from_registered()?;
-    /// let bytes = bus
-    ///     .with_session("job-123", async |session| -> bus::Result<usize> {
-    ///         Ok(session.execute(Import { row: "a;b".to_owned() }).await?)
-    ///     })
-    ///     .await?;
-    /// assert_eq!(bytes, 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn with_session<T, E, F, Fut>(&self, name: impl SessionName, work: F) -> Result<T, E>
-    where
-        F: FnOnce(Session) -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-        E: From<SessionError> + fmt::Display,
-    {
-        self.session(name).run(work).await
-    }
-
-    /// The sessions that are open, in the order in which they were opened.
-    #[must_use]
-    pub fn sessions(&self) -> Vec<SessionInfo> {
-        self.core().sessions.list(self.core())
-    }
-
-    /// The open session of this id.
-    #[must_use]
-    pub fn find_session(&self, id: impl Into<SessionId>) -> Option<Session> {
-        let scope = self.core().sessions.find(&id.into())?;
-        Some(Session::new(self.clone(), scope))
     }
 
     /// The event queue, to be looked at.

@@ -5,16 +5,15 @@
 //! begins it: [`Session::close`](super::Session::close), the drop of a guard, the end of the session
 //! around it, the shutdown. Where that runtime is gone, [`Ending`] does what can be done at once.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::callbacks;
 use super::report::SessionReport;
-use super::scope::{Callback, Scope};
+use super::scope::Scope;
 use crate::core::Core;
 use crate::event::completion::{Completion, Share};
 use crate::message::{Message, SessionEndEvent};
@@ -102,7 +101,7 @@ impl Ending {
         end_children(scope);
         scope.cancel(false).fire();
         within(core, grace, poll_fn(|task| scope.own.poll_empty(task))).await;
-        report.callbacks_failed = run_callbacks(core, scope, limit).await;
+        report.callbacks_failed = callbacks::run(core, scope, limit).await;
         if let Some(handled) = tell_end(core, scope) {
             within(core, limit, handled).await;
         }
@@ -139,15 +138,7 @@ impl Ending {
         scope.own.close();
         scope.cancel(false).fire();
         scope.cancel(true).fire();
-        let callbacks = lock(&scope.state).on_close.take();
-        for callback in callbacks.into_iter().rev() {
-            // One that awaits nothing is done by this.
-            let mut task = Context::from_waker(Waker::noop());
-            let _inside = InCallback::enter(scope);
-            if !matches!(poll_guarded(&mut pin!(begun(callback)), &mut task), Poll::Ready(true)) {
-                report.callbacks_failed += 1;
-            }
-        }
+        report.callbacks_failed = callbacks::run_at_once(scope);
         report.left = scope.own.inside();
         tracing::warn!(
             session = %scope.id,
@@ -188,71 +179,6 @@ fn over(scope: &Scope) -> Option<SessionReport> {
         core.sessions.find(&scope.id).is_none_or(|found| found.number != scope.number)
     });
     lock(&scope.state).report.as_deref().filter(|_| is_gone).cloned()
-}
-
-/// Runs them, the last first. How many have failed?
-async fn run_callbacks(core: &Core, scope: &Scope, limit: Duration) -> usize {
-    let callbacks = lock(&scope.state).on_close.take();
-    let (all, mut done) = (callbacks.len(), 0);
-    within(core, limit, async {
-        for callback in callbacks.into_iter().rev() {
-            let mut running = pin!(begun(callback));
-            let polled = poll_fn(|task| {
-                let _inside = InCallback::enter(scope);
-                poll_guarded(&mut running, task)
-            });
-            done += usize::from(polled.await);
-        }
-    })
-    .await;
-    if done < all {
-        tracing::error!(session = %scope.id, failed = all - done, "`on_close` callbacks have failed");
-    }
-    all - done
-}
-
-thread_local! {
-    /// The session whose callback this thread runs, by its address.
-    static IN_CALLBACK: Cell<*const Scope> = const { Cell::new(std::ptr::null()) };
-}
-
-/// A callback of a session cannot wait for the session's end.
-struct InCallback;
-
-impl InCallback {
-    fn enter(scope: &Scope) -> Self {
-        IN_CALLBACK.set(scope);
-        Self
-    }
-}
-
-impl Drop for InCallback {
-    fn drop(&mut self) {
-        IN_CALLBACK.set(std::ptr::null());
-    }
-}
-
-/// Is this called by a callback of the session?
-pub(super) fn is_in_callback(scope: &Scope) -> bool {
-    std::ptr::eq(IN_CALLBACK.get(), scope)
-}
-
-async fn begun(callback: Callback) {
-    callback().await;
-}
-
-/// `false`: it panicked.
-fn poll_guarded<F: Future<Output = ()>>(
-    future: &mut std::pin::Pin<&mut F>,
-    task: &mut Context<'_>,
-) -> Poll<bool> {
-    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
-        Ok(polled) => polled.map(|()| true),
-        Err(panic) => {
-            tracing::error!(panic = panic_text(&*panic), "an `on_close` callback panicked");
-            Poll::Ready(false)
-        }
-    }
 }
 
 /// Announces the end, if somebody listens. The future resolves when those have heard it.

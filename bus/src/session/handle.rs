@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use super::id::{SessionId, SessionName};
 use super::opening::SessionBuilder;
 use super::report::SessionReport;
-use super::scope::{Callback, Scope};
-use super::{end, task};
+use super::scope::Scope;
+use super::{callbacks, end, task};
 use crate::bus::Bus;
 use crate::context::Context;
 use crate::error::{PublishError, SessionError};
@@ -131,7 +131,7 @@ impl Session {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let callback: Callback = Box::new(move || Box::pin(callback()));
+        let callback: callbacks::Callback = Box::new(move || Box::pin(callback()));
         let refused = lock(&self.scope.state).on_close.push(callback).err();
         // With what it has captured: not under the lock.
         refused.map_or(Ok(()), |_| Err(self.closed()))
@@ -174,7 +174,7 @@ impl Session {
     async fn close_with(&self, error: Option<String>) -> SessionReport {
         end::begin(&self.scope, error);
         let core = self.bus.core();
-        if ambient::is_inside(core, &self.scope) || end::is_in_callback(&self.scope) {
+        if ambient::is_inside(core, &self.scope) || callbacks::is_inside(&self.scope) {
             let mut report = SessionReport::new(self.id().clone(), self.age());
             report.is_deferred = true;
             return report;

@@ -4,6 +4,7 @@
 //! flight in it has ended. In between a session is a [`Scope`]: its messages carry it, handlers are
 //! looked up in it first, and whatever is inside is counted at its [`gate`].
 
+mod callbacks;
 mod closure;
 mod end;
 mod gate;
@@ -11,6 +12,7 @@ mod guard;
 mod handle;
 mod id;
 mod member;
+mod of_bus;
 mod opening;
 mod registering;
 mod report;

@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
+use super::callbacks::OnClose;
 use super::gate::Gate;
 use super::id::SessionId;
 use super::member::Member;
 use super::report::SessionReport;
 use crate::core::Core;
 use crate::handler::resource::{Res, ResourceSet};
-use crate::handler::slot::BoxFuture;
 use crate::message::MessageInfo;
 use crate::pipeline::cancel::Cancel;
 use crate::registry::plan::Plan;
@@ -63,40 +63,6 @@ pub(crate) struct State {
     /// Tasks that have panicked.
     pub(crate) panicked: usize,
     pub(crate) report: Option<Box<SessionReport>>,
-}
-
-/// What a user wants done at the end.
-pub(crate) type Callback = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
-
-pub(crate) enum OnClose {
-    Open(Vec<Callback>),
-    Taken,
-}
-
-impl Default for OnClose {
-    fn default() -> Self {
-        Self::Open(Vec::new())
-    }
-}
-
-impl OnClose {
-    /// Gives it back when the end has begun to run them.
-    pub(crate) fn push(&mut self, callback: Callback) -> Result<(), Callback> {
-        match self {
-            Self::Open(callbacks) => {
-                callbacks.push(callback);
-                Ok(())
-            }
-            Self::Taken => Err(callback),
-        }
-    }
-
-    pub(crate) fn take(&mut self) -> Vec<Callback> {
-        match std::mem::replace(self, Self::Taken) {
-            Self::Open(callbacks) => callbacks,
-            Self::Taken => Vec::new(),
-        }
-    }
 }
 
 /// What a session is made of.
