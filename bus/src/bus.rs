@@ -26,6 +26,7 @@ use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::carrier::Moved;
 use crate::message::{Command, Event};
+use crate::observe::Description;
 use crate::pipeline::execute::{Execute, Reply, Stage, StageProj};
 use crate::pipeline::origin::Inherited;
 use crate::pipeline::run::Run;
@@ -151,6 +152,13 @@ impl Bus {
     #[must_use]
     pub fn wiring(&self) -> &WiringReport {
         &self.core().wiring
+    }
+
+    /// What is wired at the moment, run-time registrations and open sessions included: as data, as text
+    /// (`Display`), as JSON (feature `json`), as a graph in Mermaid or Graphviz DOT.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description::of(self.core())
     }
 
     /// Counts of what has happened so far. Exact when nothing moves.

@@ -18,6 +18,7 @@ mod event;
 mod handler;
 mod message;
 mod message_bus;
+mod observe;
 mod pipeline;
 mod registration;
 mod registry;
@@ -46,6 +47,7 @@ pub use crate::message::{
     SessionEndEvent, SessionStartEvent, UnhandledEvent, category,
 };
 pub use crate::message_bus::MessageBus;
+pub use crate::observe::{Description, HandlerDescription, MessageDescription};
 pub use crate::pipeline::{CommandReport, Detailed, Execute, Headers, Principal};
 pub use crate::registry::{
     BuildError, HandlerId, HandlerInfo, HandlerOptions, RegisterError, RegisteredHandler,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -133,7 +134,7 @@ pub(crate) fn linked_plan(
     (entry.require)(&mut takes);
     let is_there =
         |id| core.resources.contains(id) || scope.is_some_and(|scope| scope.provides(id));
-    match takes.0.iter().find(|needed| !is_there(needed.type_id)) {
+    match takes.resources.iter().find(|needed| !is_there(needed.type_id)) {
         Some(missing) => {
             Err(RegisterError::MissingResource { handler, resource: missing.type_name })
         }
@@ -168,6 +169,8 @@ where
         message,
         timeout: message.timeout(),
         deliver: <<A::Message as Message>::Kind as Kind<A::Message>>::DELIVER,
+        emits: Vec::new(),
+        concurrency: options.concurrency.map(NonZeroU32::get),
         slots: slots(options.concurrency),
         is_plain: false,
         slot: SlotRef::Added(Arc::new(closure::slot(handler))),

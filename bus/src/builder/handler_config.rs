@@ -62,7 +62,10 @@ impl HandlerConfig {
         let range = match limit {
             _ if plan.message.is_command() => "left out: a command runs in its caller's task",
             None => "at least 1",
-            Some(_) => return plan.slots = slots(limit),
+            Some(_) => {
+                plan.concurrency = Some(runs);
+                return plan.slots = slots(limit);
+            }
         };
         let value = format!("{runs} for the handler {}", plan.handler);
         problems.push(WiringProblem::BadSetting { setting: "concurrency", value, range });

@@ -20,6 +20,7 @@ use crate::event::losses::Losses;
 use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
+use crate::observe::warnings;
 use crate::pipeline::cancel::Cancel;
 use crate::registry::contract::{Registry, RegistryChanges};
 use crate::registry::entry::{HandlerEntry, HandlerType, RegisteredResource, ResourceEntry};
@@ -169,6 +170,8 @@ impl Builder {
         let changes = RegistryChanges::default();
         self.registry.watch(changes.clone());
         let listed = wiring::keep(&*self.registry, plans, self.strict, &mut report)?;
+        let table = Table::compile(listed);
+        report.warnings.extend(warnings::of(&table));
         let core = Arc::new_cyclic(|me| Core {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             queue: queue(self.queue, &self.settings, me.clone()),
@@ -176,7 +179,7 @@ impl Builder {
             own_slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
             losses: Losses::default(),
             settings: self.settings,
-            table: Table::compile(listed),
+            table,
             registry: self.registry,
             wired: Wired::default(),
             sessions: Sessions::default(),

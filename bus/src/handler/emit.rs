@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::param::{Param, ParamError};
+use super::param::{Param, ParamError, Requirements};
 use crate::context::{Context, Scratch};
 use crate::message::Event;
 
@@ -37,6 +37,9 @@ impl<E> Clone for Emit<E> {
 }
 
 impl<'cx, E: Event> Param<'cx> for Emit<E> {
+    fn require(requirements: &mut Requirements) {
+        requirements.emits::<E>();
+    }
     fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
         Ok(Self { scratch: Arc::clone(cx.scratch()), event: PhantomData })
     }

@@ -4,6 +4,7 @@ use std::any::{TypeId, type_name};
 use std::borrow::Cow;
 
 use crate::context::Context;
+use crate::message::{Event, MessageInfo};
 
 /// A handler parameter after the message.
 ///
@@ -73,7 +74,10 @@ impl ParamError {
 
 /// What handlers need, collected when the bus is built.
 #[derive(Debug, Default)]
-pub struct Requirements(pub(crate) Vec<Requirement>);
+pub struct Requirements {
+    pub(crate) resources: Vec<Requirement>,
+    pub(crate) emits: Vec<&'static MessageInfo>,
+}
 
 /// A type that must have been provided.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +89,13 @@ pub(crate) struct Requirement {
 impl Requirements {
     /// A resource of type `T` must have been provided.
     pub fn resource<T: 'static>(&mut self) {
-        self.0.push(Requirement { type_id: TypeId::of::<T>(), type_name: type_name::<T>() });
+        let requirement = Requirement { type_id: TypeId::of::<T>(), type_name: type_name::<T>() };
+        self.resources.push(requirement);
+    }
+
+    /// The handler may emit events of type `E`: they are edges in the graph of
+    /// [`Bus::describe`](crate::Bus::describe).
+    pub fn emits<E: Event>(&mut self) {
+        self.emits.push(E::INFO);
     }
 }

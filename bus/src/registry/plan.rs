@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::contract::HandlerId;
 use super::entry::HandlerEntry;
 use crate::event::filter::{AnyFilter, Installed};
+use crate::handler::param::Requirements;
 use crate::message::MessageInfo;
 use crate::message::kind::Deliver;
 use crate::session::Scope;
@@ -24,7 +25,10 @@ pub(crate) struct Plan {
     pub(crate) message: &'static MessageInfo,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deliver: Option<Deliver>,
+    /// The events that it may emit, by its parameters.
+    pub(crate) emits: Vec<&'static MessageInfo>,
     /// How many runs there may be at once, if that is limited.
+    pub(crate) concurrency: Option<u32>,
     pub(crate) slots: Option<Semaphore>,
     /// A plain function: never pending.
     pub(crate) is_plain: bool,
@@ -109,6 +113,8 @@ impl Plan {
 
     pub(crate) fn of(entry: &'static HandlerEntry) -> Self {
         let meta = entry.meta;
+        let mut takes = Requirements::default();
+        (entry.require)(&mut takes);
         Self {
             id: HandlerId::next(),
             handler: HandlerInfo {
@@ -123,6 +129,8 @@ impl Plan {
             // What is said of the handler is nearer than what is said of the message.
             timeout: meta.timeout.or(entry.message.timeout()),
             deliver: entry.deliver,
+            emits: takes.emits,
+            concurrency: meta.concurrency.map(NonZeroU32::get),
             slots: slots(meta.concurrency),
             is_plain: entry.is_plain,
             slot: SlotRef::Linked(entry.slot),

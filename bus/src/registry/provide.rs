@@ -65,7 +65,7 @@ fn make(entry: &ResourceEntry, set: &ResourceSet) -> Result<Provided, String> {
 fn takes(entry: &ResourceEntry) -> impl Iterator<Item = Requirement> + use<> {
     let mut requirements = Requirements::default();
     (entry.require)(&mut requirements);
-    requirements.0.into_iter()
+    requirements.resources.into_iter()
 }
 
 fn refuse_doubles(entries: &mut Vec<&'static ResourceEntry>, problems: &mut Vec<WiringProblem>) {

@@ -94,8 +94,7 @@ impl Table {
 
     /// But for one handler.
     pub(super) fn without(&self, id: HandlerId) -> Self {
-        let mut plans = self.event_handlers();
-        plans.extend(self.commands.values().cloned());
+        let mut plans = self.all();
         plans.retain(|plan| plan.id != id);
         plans.sort_by_key(|plan| plan.id);
         Self::of(plans)
@@ -183,6 +182,14 @@ impl Table {
         plans.sort_by_key(|plan| plan.id);
         plans.dedup_by_key(|plan| plan.id);
         plans.sort_by(|a, b| a.handler.order(&b.handler));
+        plans
+    }
+
+    /// All handlers, those of commands first: sorted.
+    pub(crate) fn all(&self) -> Vec<Arc<Plan>> {
+        let mut plans: Vec<_> = self.commands.values().cloned().collect();
+        plans.sort_by(|a, b| a.handler.order(&b.handler));
+        plans.extend(self.event_handlers());
         plans
     }
 

@@ -56,7 +56,7 @@ pub(crate) fn check_handlers(
         let mut takes = Requirements::default();
         (entry.require)(&mut takes);
         let missing = takes
-            .0
+            .resources
             .iter()
             .filter(|r| !resources.contains(r.type_id) && !promised.contains(&r.type_id));
         problems.extend(missing.map(|requirement| WiringProblem::MissingResource {

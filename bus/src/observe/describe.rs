@@ -1,0 +1,160 @@
+//! What is wired, as data.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::core::Core;
+use crate::message::MessageInfo;
+use crate::registry::plan::Plan;
+use crate::session::SessionId;
+
+/// What is wired in a bus at the moment: [`Bus::describe`](crate::Bus::describe). It is read from the
+/// plans that dispatches follow, so that it cannot differ from what is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Description {
+    /// Every message that is linked or handled: commands, then events, each sorted by name. The bus's
+    /// own events only where somebody handles them.
+    pub messages: Vec<MessageDescription>,
+    /// The filters before the queue, in the order in which they are asked.
+    pub filters: Vec<String>,
+}
+
+/// A message, and who handles it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct MessageDescription {
+    /// Its stable name.
+    pub name: &'static str,
+    /// The last segment of its type's path.
+    pub short_name: &'static str,
+    /// Is it a command? Else it is an event.
+    pub is_command: bool,
+    /// `kind = ..` of its attribute.
+    pub category: String,
+    /// `version = ..` of its attribute.
+    pub version: u32,
+    /// The file in which it is declared.
+    pub file: &'static str,
+    /// The line.
+    pub line: u32,
+    /// What can be done with it: `Clone`, `Debug`.
+    pub capabilities: Vec<&'static str>,
+    /// Who handles it, in the order in which they run. Of a command's, the first of a session or of
+    /// the bus answers there.
+    pub handlers: Vec<HandlerDescription>,
+}
+
+/// A handler, and how it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HandlerDescription {
+    /// Its name.
+    pub name: String,
+    /// Its module; empty for a closure.
+    pub module: &'static str,
+    /// The file in which it stands.
+    pub file: &'static str,
+    /// The line.
+    pub line: u32,
+    /// Higher runs first.
+    pub priority: i32,
+    /// Whose it is: "BUS", or the id of a session.
+    pub session: String,
+    /// Was it registered at run time?
+    pub at_run_time: bool,
+    /// A plain function, which is called in place.
+    pub is_plain: bool,
+    /// How long it may take.
+    #[cfg_attr(feature = "json", serde(serialize_with = "seconds"))]
+    pub timeout: Option<Duration>,
+    /// How many runs there may be at once.
+    pub concurrency: Option<u32>,
+    /// The filter that it stands behind.
+    pub filter: Option<String>,
+    /// The names of the events that it may emit: its `Emit<E>` parameters. What it publishes besides
+    /// does not show in its signature.
+    pub emits: Vec<&'static str>,
+}
+
+#[cfg(feature = "json")]
+#[expect(clippy::ref_option, reason = "what serde calls it with")]
+fn seconds<S: serde::Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&duration.map(|duration| duration.as_secs_f64()), serializer)
+}
+
+impl Description {
+    pub(crate) fn of(core: &Core) -> Self {
+        let mut messages: BTreeMap<&'static str, MessageDescription> = BTreeMap::new();
+        for row in core.wiring.rows() {
+            messages.insert(row.message.name(), MessageDescription::of(row.message));
+        }
+        // Innermost sessions first, as their handlers run before those around them.
+        let mut scopes = core.sessions.all();
+        scopes.sort_by_key(|scope| std::cmp::Reverse(scope.depth));
+        let of_sessions = scopes.iter().filter_map(|scope| scope.wired.table());
+        let of_bus = core.wired.table();
+        let tables = of_sessions.collect::<Vec<_>>();
+        let tables = tables.iter().map(|table| &**table);
+        for table in tables.chain([of_bus.as_deref().unwrap_or(&core.table)]) {
+            for plan in table.all() {
+                let message = messages.entry(plan.message.name());
+                let message = message.or_insert_with(|| MessageDescription::of(plan.message));
+                message.handlers.push(HandlerDescription::of(&plan));
+            }
+        }
+        for message in messages.values_mut() {
+            message.handlers.sort_by_key(|handler| std::cmp::Reverse(handler.priority));
+        }
+        let filters = core.settings.filters.iter().map(|filter| filter.stats(None).filter.into());
+        let mut messages: Vec<_> = messages.into_values().collect();
+        messages.sort_by_key(|message| !message.is_command);
+        Self { messages, filters: filters.collect() }
+    }
+}
+
+impl MessageDescription {
+    fn of(info: &'static MessageInfo) -> Self {
+        let can = info.capabilities();
+        let can = [(can.clone, "Clone"), (can.debug, "Debug")];
+        let (file, line) = info.place();
+        Self {
+            name: info.name(),
+            short_name: info.short_name(),
+            is_command: info.is_command(),
+            category: format!("{:?}", info.category()).to_lowercase(),
+            version: info.version(),
+            file,
+            line,
+            capabilities: can.into_iter().filter_map(|(can, what)| can.then_some(what)).collect(),
+            handlers: Vec::new(),
+        }
+    }
+}
+
+impl HandlerDescription {
+    fn of(plan: &Plan) -> Self {
+        let handler = &plan.handler;
+        let session = plan.owner().map_or(SessionId::BUS, |scope| scope.id.clone());
+        Self {
+            name: handler.name.to_string(),
+            module: handler.module,
+            file: handler.file,
+            line: handler.line,
+            priority: handler.priority,
+            session: session.to_string(),
+            at_run_time: handler.at_run_time,
+            is_plain: plan.is_plain,
+            timeout: plan.timeout,
+            concurrency: plan.concurrency,
+            filter: plan.filter.as_ref().map(|filter| filter.stats(None).filter.into()),
+            emits: plan.emits.iter().map(|event| event.name()).collect(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! A bus that can describe itself: what is wired, read from the plans that dispatches follow.
+//!
+//! In: the tables of a bus and of its open sessions. Out: a [`Description`] ([`describe`]), as text, as
+//! JSON (feature `json`), or as a graph ([`graph`]); and what in it looks wrong ([`warnings`]).
+
+mod describe;
+mod graph;
+mod text;
+pub(crate) mod warnings;
+
+pub use describe::{Description, HandlerDescription, MessageDescription};

@@ -1,0 +1,62 @@
+//! A description for people.
+
+use std::fmt;
+
+use super::describe::{Description, HandlerDescription, MessageDescription};
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for filter in &self.filters {
+            writeln!(f, "filter {filter}")?;
+        }
+        self.messages.iter().try_for_each(|message| message.fmt(f))
+    }
+}
+
+impl fmt::Display for MessageDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, category, version, file, line, .. } = self;
+        let kind = if self.is_command { "command" } else { "event" };
+        write!(f, "{kind} {name} ({category}, version {version}")?;
+        self.capabilities.iter().try_for_each(|can| write!(f, ", {can}"))?;
+        writeln!(f, ") at {file}:{line}")?;
+        if self.handlers.is_empty() {
+            writeln!(f, "        nobody handles it")?;
+        }
+        self.handlers.iter().try_for_each(|handler| handler.fmt(f))
+    }
+}
+
+impl fmt::Display for HandlerDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, file, line, priority, session, .. } = self;
+        write!(f, "  {priority:>4}  `{name}` at {file}:{line}")?;
+        if session != "BUS" {
+            write!(f, ", of session {session}")?;
+        }
+        if let Some(timeout) = self.timeout {
+            write!(f, ", timeout {timeout:?}")?;
+        }
+        if let Some(runs) = self.concurrency {
+            write!(f, ", {runs} at once")?;
+        }
+        if let Some(filter) = &self.filter {
+            write!(f, ", behind {filter}")?;
+        }
+        if !self.emits.is_empty() {
+            write!(f, ", emits {}", self.emits.join(", "))?;
+        }
+        writeln!(f)
+    }
+}
+
+#[cfg(feature = "json")]
+impl Description {
+    /// As JSON: the fields of this struct, with durations in seconds.
+    ///
+    /// # Errors
+    /// None that is known: nothing in it cannot be written.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self)
+    }
+}
