@@ -134,7 +134,7 @@ mod circle {
     #[event]
     pub(super) struct Ping;
     #[event]
-    struct Pong;
+    pub(super) struct Pong;
     #[handler(manual)]
     pub(super) fn ping(_: &Ping, emit: Emit<Pong>) {
         emit.send(Pong);
