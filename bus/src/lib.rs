@@ -57,6 +57,7 @@ pub use crate::registry::{
 pub use crate::resilience::Rate;
 pub use crate::session::{
     Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,
+    WorkError,
 };
 pub use crate::stats::Stats;
 pub use bus_macros::{command, event, filter, handler, handlers, resource};

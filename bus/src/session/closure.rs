@@ -25,9 +25,9 @@ impl SessionBuilder {
     where
         F: FnOnce(Session) -> Fut,
         Fut: Future<Output = Result<T, E>>,
-        E: From<SessionError> + fmt::Display,
+        E: WorkError,
     {
-        let session = self.open_now()?;
+        let session = self.open_now().map_err(E::of_session)?;
         let handle = session.handle();
         let unfinished = Unfinished(Some(session));
         let mut work = pin!(async move { work(handle).await });
@@ -45,7 +45,7 @@ impl SessionBuilder {
                 Ok(output)
             }
             Ok(Err(error)) => {
-                let text = text_of_users(|| error.to_string());
+                let text = text_of_users(|| error.text());
                 session.fail(text).await;
                 Err(error)
             }
@@ -55,6 +55,29 @@ impl SessionBuilder {
                 resume_unwind(panic)
             }
         }
+    }
+}
+
+/// What the work of a session may fail with: any error that can be written, and that a
+/// [`SessionError`] converts into, as opening the session may fail too.
+#[diagnostic::on_unimplemented(
+    message = "the error `{Self}` has no room for a session that cannot be opened",
+    label = "expected an error that `bus::SessionError` converts into",
+    note = "add a variant for it, e.g. with `#[from] bus::SessionError` of thiserror, or return a `bus::Result`, whose error takes any"
+)]
+pub trait WorkError: Sized {
+    #[doc(hidden)]
+    fn of_session(error: SessionError) -> Self;
+    #[doc(hidden)]
+    fn text(&self) -> String;
+}
+#[diagnostic::do_not_recommend]
+impl<E: From<SessionError> + fmt::Display> WorkError for E {
+    fn of_session(error: SessionError) -> Self {
+        error.into()
+    }
+    fn text(&self) -> String {
+        self.to_string()
     }
 }
 

@@ -20,6 +20,7 @@ mod scope;
 mod sessions;
 mod task;
 
+pub use closure::WorkError;
 pub use guard::SessionGuard;
 pub use handle::Session;
 pub use id::{SessionId, SessionName};

@@ -1,13 +1,14 @@
 //! What a bus can do with sessions.
 
-use std::fmt;
 use std::future::Future;
 
+use super::closure::WorkError;
 use super::handle::Session;
 use super::id::{SessionId, SessionName};
 use super::opening::SessionBuilder;
 use super::report::SessionInfo;
 use crate::bus::Bus;
+#[cfg(doc)]
 use crate::error::SessionError;
 
 /// Sessions.
@@ -71,13 +72,18 @@ impl Bus {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn with_session<T, E, F, Fut>(&self, name: impl SessionName, work: F) -> Result<T, E>
+    pub fn with_session<N, T, E, F, Fut>(
+        &self,
+        name: N,
+        work: F,
+    ) -> impl Future<Output = Result<T, E>> + use<N, T, E, F, Fut>
     where
+        N: SessionName,
         F: FnOnce(Session) -> Fut,
         Fut: Future<Output = Result<T, E>>,
-        E: From<SessionError> + fmt::Display,
+        E: WorkError,
     {
-        self.session(name).run(work).await
+        self.session(name).run(work)
     }
 
     /// The sessions that are open, in the order in which they were opened.

@@ -1,0 +1,11 @@
+//! `.on_event` for a command.
+use bus::{Bus, OwnedContext, command};
+
+#[command]
+struct Import;
+
+fn open(bus: &Bus) {
+    let _ = bus.session("job").on_event(|_: Import, _: OwnedContext| async { Ok::<_, bus::Error>(()) });
+}
+
+fn main() {}
