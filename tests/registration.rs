@@ -113,3 +113,30 @@ async fn the_builder_swaps_handlers_by_type() {
     assert!(empty.execute(Answered).await.is_err());
     assert_eq!(empty.wiring().rows().len(), 0);
 }
+
+/// On the bus and on a session: what has begun goes on to its end, and nothing begins any more.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_unregistered_finishes_what_it_runs() {
+    let bus = Bus::from_registered().unwrap();
+    let session = bus.session("s").open().await.unwrap();
+    let heard: Heard = Heard::default();
+    let slow = |name: &'static str| {
+        let heard = Arc::clone(&heard);
+        move |said: Arc<Said>, _: OwnedContext| {
+            let heard = Arc::clone(&heard);
+            async move {
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                heard.lock().unwrap().push(format!("{name} {}", said.0));
+            }
+        }
+    };
+    let of_bus = bus.register_event_handler(slow("bus")).unwrap();
+    let of_session = session.register_event_handler(slow("session")).unwrap();
+    session.publish(Said("first")).await.unwrap();
+    tokio::task::yield_now().await;
+    assert!(of_bus.unregister() && of_session.unregister());
+    session.publish(Said("second")).await.unwrap();
+    bus.idle().await;
+    heard.lock().unwrap().sort();
+    assert_eq!(*heard.lock().unwrap(), ["bus first", "session first"]);
+}
