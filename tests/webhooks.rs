@@ -334,3 +334,13 @@ fn a_full_disk_costs_the_log_and_not_the_summary() {
     let json = ran.json();
     assert_eq!((json["ok"].clone(), json["log_is_whole"].clone()), (188.into(), false.into()));
 }
+
+/// The diagram in the example's README is that of the program.
+#[test]
+fn the_graph_in_the_readme_is_that_of_the_program() {
+    let ran = run(&["--graph"], b"");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let readme = include_str!("../examples/webhooks/README.md");
+    let pinned = readme.split("```mermaid\n").nth(1).and_then(|rest| rest.split("```").next());
+    assert_eq!(pinned, Some(&*ran.out), "README.md differs: `webhooks --graph` prints it");
+}

@@ -17,7 +17,9 @@ use crate::event::runtime::Runtime;
 use crate::event::{DropReason, FilterStats};
 use crate::handler::resource::ResourceSet;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
+use crate::observe::flow::Flow;
 use crate::pipeline::cancel::Cancel;
+use crate::pipeline::origin::Origin;
 use crate::registry::contract::Registry;
 use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
@@ -61,6 +63,7 @@ pub(crate) struct Settings {
     pub(crate) session_close: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) filters: Vec<Installed>,
+    pub(crate) flow: Option<Flow>,
     pub(crate) on_unhandled: Option<Listener<UnhandledEvent>>,
     pub(crate) on_queue_mark: Option<Listener<QueueMarkEvent>>,
 }
@@ -164,6 +167,14 @@ impl Core {
         let plans = table.as_deref().unwrap_or(&self.table).event_handlers();
         let stats = |plan: &Arc<Plan>| Some(plan.filter.as_ref()?.stats(Some(&plan.handler)));
         plans.iter().filter_map(stats).collect()
+    }
+
+    /// A handler of one message has sent another.
+    #[inline]
+    pub(crate) fn saw(&self, from: &Origin, to: &'static MessageInfo) {
+        if let Some(flow) = &self.settings.flow {
+            flow.saw(from.info, to);
+        }
     }
 
     /// Says that events are lost which nobody can be given back.

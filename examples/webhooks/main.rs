@@ -48,6 +48,7 @@ async fn main() -> ExitCode {
     let options = match cli::parse(std::env::args_os().skip(1)) {
         Ok(Action::Run(options)) => options,
         Ok(Action::Help) => return print(cli::HELP),
+        Ok(Action::Graph(options)) => return graph(&options).await,
         Ok(Action::Generate(count)) => {
             return finish(generate::write(count, &mut io::stdout().lock()));
         }
@@ -71,11 +72,32 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Executes every line of every source.
+/// Prints what is wired, and what was seen to follow from what when the sources were executed.
+async fn graph(options: &Options) -> ExitCode {
+    match draw(options).await {
+        Ok(graph) => print(&graph),
+        Err(error) => {
+            say(format_args!("webhooks: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn draw(options: &Options) -> Result<String, Error> {
+    let bus = Bus::builder().provide(ActivityLog::to(None)?).record_flow().build()?;
+    run_on(&bus, options).await?;
+    Ok(bus.describe().to_mermaid())
+}
+
 async fn run(options: &Options) -> Result<Summary, Error> {
-    let sources = Source::open_all(&options.files)?;
     let bus = Bus::builder().provide(ActivityLog::to(options.log.as_deref())?).build()?;
-    let mut repositories = Repositories::new(&bus, &options.rules);
+    run_on(&bus, options).await
+}
+
+/// Executes every line of every source.
+async fn run_on(bus: &Bus, options: &Options) -> Result<Summary, Error> {
+    let sources = Source::open_all(&options.files)?;
+    let mut repositories = Repositories::new(bus, &options.rules);
     let mut failures = Failures::new(options.failures);
     let mut latency = Latency::default();
     let mut progress = Progress::on_a_terminal(sources.iter().map(|source| source.size).sum());
@@ -111,7 +133,7 @@ async fn run(options: &Options) -> Result<Summary, Error> {
     let elapsed = start.elapsed();
     let (watched, most_open) = repositories.told();
     Summary::new(
-        &bus,
+        bus,
         &shutdown,
         failures,
         &latency,

@@ -75,6 +75,7 @@ impl Default for Builder {
                 session_close: Duration::from_secs(30),
                 clock: Arc::new(TokioClock),
                 filters: Vec::new(),
+                flow: None,
                 on_unhandled: None,
                 on_queue_mark: None,
             },

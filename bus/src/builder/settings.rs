@@ -9,6 +9,7 @@ use crate::event::EventFilter;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::event::queue::BackpressureStrategy;
 use crate::message::{QueueMarkEvent, UnhandledEvent};
+use crate::observe::flow::Flow;
 use crate::registry::problem::WiringProblem;
 
 /// Settings.
@@ -31,6 +32,15 @@ impl Builder {
     /// those that are added here, in the order in which they are.
     pub fn filter(mut self, filter: impl EventFilter) -> Self {
         self.settings.filters.push(Installed::new(AnyFilter(Arc::new(filter))));
+        self
+    }
+
+    /// Remembers which messages the handlers of which have sent, for the graph of
+    /// [`Bus::describe`](crate::Bus::describe): what they publish, execute, or emit without an
+    /// [`Emit`](crate::Emit) parameter does not show in their signatures. Takes a lock for each
+    /// message that a handler sends, so it is off by default.
+    pub fn record_flow(mut self) -> Self {
+        self.settings.flow = Some(Flow::default());
         self
     }
 

@@ -120,6 +120,7 @@ pub(crate) fn flush(core: &Core, context: &Context) -> Result<(), NotFlushed> {
         return Ok(());
     };
     let (info, n) = (first.info, events.len());
+    events.iter().for_each(|event| core.saw(&scratch.origin, event.info));
     if let Some(chain) = scratch.origin.too_deep(info) {
         core.lost(info, n, DropReason::TooDeep);
         return Err(NotFlushed::TooDeep(chain));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::flow::Flow;
 use crate::core::Core;
 use crate::message::MessageInfo;
 use crate::registry::plan::Plan;
@@ -19,6 +20,9 @@ pub struct Description {
     pub messages: Vec<MessageDescription>,
     /// The filters before the queue, in the order in which they are asked.
     pub filters: Vec<String>,
+    /// Which messages were seen to be sent by handlers of which, by name, where no `Emit<E>` parameter
+    /// says so: with [`Builder::record_flow`](crate::Builder::record_flow).
+    pub seen: Vec<(&'static str, &'static str)>,
 }
 
 /// A message, and who handles it.
@@ -98,6 +102,7 @@ impl Description {
         // Innermost sessions first, as their handlers run before those around them.
         let mut scopes = core.sessions.all();
         scopes.sort_by_key(|scope| std::cmp::Reverse(scope.depth));
+        let mut emitted = Vec::new();
         let of_sessions = scopes.iter().filter_map(|scope| scope.wired.table());
         let of_bus = core.wired.table();
         let tables = of_sessions.collect::<Vec<_>>();
@@ -107,15 +112,26 @@ impl Description {
                 let message = messages.entry(plan.message.name());
                 let message = message.or_insert_with(|| MessageDescription::of(plan.message));
                 message.handlers.push(HandlerDescription::of(&plan));
+                emitted.extend(plan.emits.iter().copied());
             }
         }
+        let seen = core.settings.flow.as_ref().map(Flow::all).unwrap_or_default();
+        for info in emitted.into_iter().chain(seen.iter().map(|(_, to)| *to)) {
+            messages.entry(info.name()).or_insert_with(|| MessageDescription::of(info));
+        }
+        let mut seen: Vec<_> = seen.into_iter().map(|(edge, _)| edge).collect();
         for message in messages.values_mut() {
             message.handlers.sort_by_key(|handler| std::cmp::Reverse(handler.priority));
         }
         let filters = core.settings.filters.iter().map(|filter| filter.stats(None).filter.into());
         let mut messages: Vec<_> = messages.into_values().collect();
         messages.sort_by_key(|message| !message.is_command);
-        Self { messages, filters: filters.collect() }
+        seen.retain(|(from, to)| {
+            let from = messages.iter().find(|message| message.name == *from);
+            let mut handlers = from.into_iter().flat_map(|message| &message.handlers);
+            !handlers.any(|handler| handler.emits.contains(to))
+        });
+        Self { messages, filters: filters.collect(), seen }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A description as a graph: from commands and events to their handlers, and from there to the events
-//! that these emit. An edge is an `Emit<E>` parameter: nothing is guessed.
+//! that these emit. An edge is an `Emit<E>` parameter, or, dashed and from message to message, what was
+//! seen: nothing is guessed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -35,6 +36,9 @@ impl Description {
         graph.emissions(|n, node| {
             let _ = writeln!(text, "    h{n} --> m{node}");
         });
+        for (from, to) in graph.seen() {
+            let _ = writeln!(text, "    m{from} -.-> m{to}");
+        }
         text
     }
 
@@ -55,6 +59,9 @@ impl Description {
         graph.emissions(|n, node| {
             let _ = writeln!(text, "    h{n} -> m{node};");
         });
+        for (from, to) in graph.seen() {
+            let _ = writeln!(text, "    m{from} -> m{to} [style=dashed];");
+        }
         text.push_str("}\n");
         text
     }
@@ -64,8 +71,10 @@ impl<'d> Graph<'d> {
     fn of(description: &'d Description) -> Self {
         let handlers = || description.messages.iter().flat_map(|message| &message.handlers);
         let is_emitted = |name| handlers().any(|handler| handler.emits.contains(&name));
+        let is_seen = |name| description.seen.iter().any(|(_, to)| *to == name);
         let messages = description.messages.iter();
-        let messages = messages.filter(|m| !m.handlers.is_empty() || is_emitted(m.name));
+        let messages =
+            messages.filter(|m| !m.handlers.is_empty() || is_emitted(m.name) || is_seen(m.name));
         let messages = messages.enumerate().map(|(node, message)| (message.name, node));
         Self { messages: messages.collect(), description }
     }
@@ -85,6 +94,11 @@ impl<'d> Graph<'d> {
                 n += 1;
             }
         }
+    }
+
+    fn seen(&self) -> impl Iterator<Item = (usize, usize)> {
+        let node = |name: &str| self.messages.get(name).copied();
+        self.description.seen.iter().filter_map(move |(from, to)| Some((node(from)?, node(to)?)))
     }
 
     fn emissions(&self, mut each: impl FnMut(usize, usize)) {

@@ -4,6 +4,7 @@
 //! JSON (feature `json`), or as a graph ([`graph`]); and what in it looks wrong ([`warnings`]).
 
 mod describe;
+pub(crate) mod flow;
 mod graph;
 mod text;
 pub(crate) mod warnings;

@@ -9,7 +9,8 @@ impl fmt::Display for Description {
         for filter in &self.filters {
             writeln!(f, "filter {filter}")?;
         }
-        self.messages.iter().try_for_each(|message| message.fmt(f))
+        self.messages.iter().try_for_each(|message| message.fmt(f))?;
+        self.seen.iter().try_for_each(|(from, to)| writeln!(f, "seen: {from} -> {to}"))
     }
 }
 

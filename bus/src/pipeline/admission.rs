@@ -95,6 +95,9 @@ fn admit<'a>(
         return Err(Refusal::TooDeep(chain));
     }
     let plan = core.command(call.info.type_id(), session).ok_or(Refusal::NoHandler)?;
+    if let Some(origin) = &call.inherited.origin {
+        core.saw(origin, call.info);
+    }
     Ok((plan, at_work))
 }
 

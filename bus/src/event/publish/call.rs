@@ -90,8 +90,11 @@ impl Call<'_> {
             Some(origin) if origin.too_deep(self.info).is_some() => {
                 return Err((event, Refused::TooDeep));
             }
-            Some(_) => match core.queue.push_nested(vec![event]) {
-                Ok(()) => Outcome::Queued,
+            Some(origin) => match core.queue.push_nested(vec![event]) {
+                Ok(()) => {
+                    core.saw(origin, self.info);
+                    Outcome::Queued
+                }
                 Err((mut events, why)) => match events.pop() {
                     Some(event) => return Err((event, why)),
                     None => unreachable!("a refused event is given back"),
