@@ -788,3 +788,18 @@ async fn a_session_is_closed_by_who_hears_of_its_start() {
     assert!(session.is_closed() && bus.sessions().is_empty());
     assert!(log.take().contains(&"bus: slow in s".to_owned()), "its last event is not lost");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_opened_while_the_bus_shuts_down_is_not_left_open() {
+    for _ in 0..500 {
+        let bus = Bus::from_registered().unwrap();
+        let there = bus.clone();
+        let opening = tokio::spawn(async move { there.session("late").open().await });
+        let report = bus.shutdown().await;
+        assert_eq!(report.sessions_left, 0, "{report}");
+        if let Ok(session) = opening.await.unwrap() {
+            assert!(session.is_closed());
+        }
+        assert!(bus.sessions().is_empty());
+    }
+}

@@ -177,13 +177,17 @@ impl SessionBuilder {
         lock(&scope.state).in_parent = in_parent;
         // From here on, dropping it ends it.
         let guard = SessionGuard::new(Session::new(bus.clone(), Arc::clone(&scope)));
-        if let Some(parent) = &scope.parent
-            && parent.inside.is_closed()
-            && (!ambient::is_inside(core, parent) || parent.own.is_closed())
-        {
-            // It has begun to end meanwhile, and may have missed this one.
+        // What is around it may have begun to end meanwhile, and have missed this one.
+        let late = match &scope.parent {
+            Some(parent) if is_closed(core, parent) => {
+                Some(SessionError::SessionClosed { session_id: parent.id.clone() })
+            }
+            _ if core.work.is_closing() && !is_inside => Some(SessionError::ShuttingDown),
+            _ => None,
+        };
+        if let Some(late) = late {
             guard.never_opened();
-            return Err(SessionError::SessionClosed { session_id: parent.id.clone() });
+            return Err(late);
         }
         for handler in self.handlers {
             let plan = match handler {
@@ -243,6 +247,11 @@ impl SessionBuilder {
             resources = Arc::into_inner(scope).and_then(Scope::into_resources);
         }
     }
+}
+
+/// Does it take no more, also not of what is at work in it?
+fn is_closed(core: &Core, scope: &Arc<Scope>) -> bool {
+    scope.inside.is_closed() && (!ambient::is_inside(core, scope) || scope.own.is_closed())
 }
 
 impl fmt::Debug for SessionBuilder {
