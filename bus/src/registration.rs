@@ -14,7 +14,7 @@ use crate::handler::closure;
 use crate::handler::param::Requirements;
 use crate::handler::reply::IntoOutcome;
 use crate::message::carrier::{MessageOf, TakeFrom};
-use crate::message::kind::{Carrier, Kind, Outcome};
+use crate::message::kind::{self, Carrier, EventOutcome, Kind, Outcome};
 use crate::message::{Command, Event, Message};
 use crate::registry::entry::{HandlerEntry, HandlerType};
 use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
@@ -90,7 +90,7 @@ impl Bus {
         A::Message: Event,
         F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+        Fut::Output: IntoOutcome<kind::Event, Outcome = EventOutcome>,
     {
         self.register_event_handler_with(HandlerOptions::new(), handler)
     }
@@ -111,7 +111,7 @@ impl Bus {
         A::Message: Event,
         F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+        Fut::Output: IntoOutcome<kind::Event, Outcome = EventOutcome>,
     {
         let plan = closure_plan(options, handler, Location::caller());
         register(self.core(), None, plan)

@@ -29,6 +29,11 @@ async fn work(session: Session) -> Result<usize, ImportError> {
     Ok(session.execute(Import { rows: 1 }).await.map_or(0, |rows| rows))
 }
 
+/// The error is that of what is returned.
+async fn inferred(bus: &Bus) -> bus::Result<usize> {
+    bus.with_session(None, async |session| Ok(session.execute(Import { rows: 1 }).await?)).await
+}
+
 #[tokio::main]
 async fn main() -> bus::Result<()> {
     let bus = Bus::from_registered()?;
@@ -47,6 +52,15 @@ async fn main() -> bus::Result<()> {
     .await?;
     assert_eq!(rows, [3]);
     assert_eq!(bus.with_session("function", work).await?, 1);
+    inferred(&bus).await?;
+    // Ids.
+    let session = bus.session(&id).open().await?;
+    bus.execute(Import { rows: 1 }).session("id").await?;
+    bus.execute(Import { rows: 1 }).session(session.id()).await?;
+    bus.publish(Imported).session(id.to_string()).await?;
+    bus.publish(Imported).session(SessionId::BUS).await?;
+    assert!(bus.find_session(&id).is_some());
+    session.close().await;
     // On another thread.
     let there = bus.clone();
     let task = tokio::spawn(async move {

@@ -28,7 +28,7 @@ impl<M> Borrow<M> for Shared<M> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a bus message",
     label = "the first parameter of a handler is the message it handles",
-    note = "take a type annotated with `#[bus::command]` or `#[bus::event]`, by value, as `&T` or as `Arc<T>`"
+    note = "take a type annotated with `#[bus::command]` or `#[bus::event]`, by value or as `Arc<T>`; a `#[handler]` function may take `&T` too, a closure cannot"
 )]
 pub trait MessageOf {
     /// The message.
@@ -63,7 +63,7 @@ impl<M: Message> MessageRef for M {
 /// ambiguous and the compiler stays silent.
 #[diagnostic::on_unimplemented(
     message = "the event `{Self}` is shared by its handlers, so it cannot be moved into this one",
-    label = "take `&{Self}` or `Arc<{Self}>`",
+    label = "take `Arc<{Self}>`, or in a `#[handler]` function `&{Self}`",
     note = "or add `#[derive(Clone)]` to `{Self}`: each by-value handler then gets its own clone"
 )]
 pub trait TakeFrom<Carrier>: Sized {

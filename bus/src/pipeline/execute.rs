@@ -18,6 +18,8 @@ use crate::core::Core;
 use crate::error::{CommandError, CommandErrorKind};
 use crate::handler::slot::BoxFuture;
 use crate::message::{Command, MessageId, MessageInfo};
+use crate::session::IntoSessionId;
+#[cfg(doc)]
 use crate::session::SessionId;
 
 pub(crate) type Reply<O, E> = Result<O, CommandError<E>>;
@@ -99,7 +101,7 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
 
     /// Executes in the session of this id, which must be open, instead of in the one that the handler
     /// around this runs in. [`SessionId::BUS`] is outside all sessions.
-    pub fn session(mut self, session: impl Into<SessionId>) -> Self {
+    pub fn session(mut self, session: impl IntoSessionId) -> Self {
         self.call.head().session = Some(InScope::Named(session.into()));
         self
     }

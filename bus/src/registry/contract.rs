@@ -49,6 +49,11 @@ use crate::session::SessionId;
 /// let bus = Bus::builder().registry(Quiet::default()).build()?;
 /// # Ok::<(), bus::BuildError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a registry",
+    label = "expected a type that implements `bus::Registry`",
+    note = "implement `register`, `unregister`, `unregister_session` and `handlers`; a `bus::SimpleRegistry` inside can keep what is given to it"
+)]
 pub trait Registry: Send + Sync + 'static {
     /// Keeps a handler: of the bus ([`SessionId::BUS`]) or of a session.
     ///

@@ -61,9 +61,10 @@ impl SessionBuilder {
 /// What the work of a session may fail with: any error that can be written, and that a
 /// [`SessionError`] converts into, as opening the session may fail too.
 #[diagnostic::on_unimplemented(
-    message = "the error `{Self}` has no room for a session that cannot be opened",
-    label = "expected an error that `bus::SessionError` converts into",
-    note = "add a variant for it, e.g. with `#[from] bus::SessionError` of thiserror, or return a `bus::Result`, whose error takes any"
+    message = "the work of a session cannot fail with `{Self}`",
+    label = "expected an error that is `Display`, and that `bus::SessionError` converts into",
+    note = "the session may not open: add a variant for that, e.g. with `#[from] bus::SessionError` of thiserror, or return a `bus::Result`, whose error takes any",
+    note = "the session may end with it: its text is told in `SessionEndEvent`"
 )]
 pub trait WorkError: Sized {
     #[doc(hidden)]

@@ -11,7 +11,7 @@ use super::handle::Session;
 ///
 /// Everything a [`Session`] can, this can. Handles are made by [`handle`](Self::handle), and by
 /// taking a `Session` as a handler parameter.
-#[must_use = "the session ends when its guard is dropped: `let session = ..`"]
+#[must_use = "the session ends when its guard is dropped, and `let _ = ..` drops it at once: write `let session = ..`"]
 pub struct SessionGuard {
     session: Session,
     owns: bool,

@@ -97,6 +97,16 @@ impl SessionName for Option<SessionId> {
     }
 }
 
+/// What names a session that is there: whatever a [`SessionId`] is made of.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the id of a session",
+    label = "expected text or a `SessionId`",
+    note = "a handle has the verbs: `session.execute(command)`, `session.publish(event)`; its id is `session.id()`, and `SessionId::BUS` is outside all sessions"
+)]
+pub trait IntoSessionId: Into<SessionId> {}
+#[diagnostic::do_not_recommend]
+impl<I: Into<SessionId>> IntoSessionId for I {}
+
 #[cfg(test)]
 mod tests {
     use super::{SessionId, SessionName};

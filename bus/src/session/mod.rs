@@ -23,6 +23,7 @@ mod task;
 pub use closure::WorkError;
 pub use guard::SessionGuard;
 pub use handle::Session;
+pub(crate) use id::IntoSessionId;
 pub use id::{SessionId, SessionName};
 pub(crate) use member::{InSession, Member, Owned};
 pub use opening::SessionBuilder;

@@ -4,7 +4,9 @@ use std::future::Future;
 
 use super::closure::WorkError;
 use super::handle::Session;
-use super::id::{SessionId, SessionName};
+#[cfg(doc)]
+use super::id::SessionId;
+use super::id::{IntoSessionId, SessionName};
 use super::opening::SessionBuilder;
 use super::report::SessionInfo;
 use crate::bus::Bus;
@@ -94,7 +96,7 @@ impl Bus {
 
     /// The open session of this id.
     #[must_use]
-    pub fn find_session(&self, id: impl Into<SessionId>) -> Option<Session> {
+    pub fn find_session(&self, id: impl IntoSessionId) -> Option<Session> {
         let scope = self.core().sessions.find(&id.into())?;
         Some(Session::new(self.clone(), scope))
     }

@@ -18,7 +18,7 @@ use crate::error::SessionError;
 use crate::handler::reply::IntoOutcome;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::message::carrier::{MessageOf, TakeFrom};
-use crate::message::kind::{Carrier, Outcome};
+use crate::message::kind::{self, Carrier, EventOutcome, Outcome};
 use crate::message::{Command, Event, Message, SessionStartEvent};
 use crate::pipeline::{ambient, announce};
 use crate::registration::{closure_plan, linked_plan};
@@ -68,7 +68,7 @@ impl SessionBuilder {
         A::Message: Event,
         F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+        Fut::Output: IntoOutcome<kind::Event, Outcome = EventOutcome>,
     {
         self.on_event_with(HandlerOptions::new(), handler)
     }
@@ -81,7 +81,7 @@ impl SessionBuilder {
         A::Message: Event,
         F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+        Fut::Output: IntoOutcome<kind::Event, Outcome = EventOutcome>,
     {
         let plan = closure_plan(options, handler, Location::caller());
         self.handlers.push(Brought::Closure(Box::new(plan)));

@@ -10,7 +10,7 @@ use crate::context::OwnedContext;
 use crate::core::Core;
 use crate::handler::reply::IntoOutcome;
 use crate::message::carrier::{MessageOf, TakeFrom};
-use crate::message::kind::{Carrier, Outcome};
+use crate::message::kind::{self, Carrier, EventOutcome, Outcome};
 use crate::message::{Command, Event, Message};
 use crate::registration::{closure_plan, linked_plan};
 use crate::registry::entry::HandlerType;
@@ -89,7 +89,7 @@ impl Session {
         A::Message: Event,
         F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+        Fut::Output: IntoOutcome<kind::Event, Outcome = EventOutcome>,
     {
         self.register_event_handler_with(HandlerOptions::new(), handler)
     }
@@ -110,7 +110,7 @@ impl Session {
         A::Message: Event,
         F: Fn(A, OwnedContext) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
-        Fut::Output: IntoOutcome<<A::Message as Message>::Kind, Outcome = Outcome<A::Message>>,
+        Fut::Output: IntoOutcome<kind::Event, Outcome = EventOutcome>,
     {
         let plan = closure_plan(options, handler, Location::caller());
         let (core, scope) = self.place();

@@ -5,7 +5,7 @@ use bus::{Bus, OwnedContext, command};
 struct Import;
 
 fn open(bus: &Bus) {
-    let _ = bus.session("job").on_event(|_: Import, _: OwnedContext| async { Ok::<_, bus::Error>(()) });
+    let _ = bus.session("job").on_event(|_: Import, _: OwnedContext| async {});
 }
 
 fn main() {}

@@ -26,6 +26,8 @@ use crate::error::PublishError;
 use crate::message::{Event, MessageId};
 use crate::pipeline::options::{Head, InScope, Principal};
 use crate::pipeline::origin::Origin;
+use crate::session::IntoSessionId;
+#[cfg(doc)]
 use crate::session::SessionId;
 
 /// A published event.
@@ -95,7 +97,7 @@ impl<'a, E> Publish<'a, E> {
 
     /// Publishes in the session of this id, which must be open, instead of in the one that the handler
     /// around this runs in. [`SessionId::BUS`] is outside all sessions.
-    pub fn session(mut self, session: impl Into<SessionId>) -> Self {
+    pub fn session(mut self, session: impl IntoSessionId) -> Self {
         self.head().session = Some(InScope::Named(session.into()));
         self
     }
