@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Visibility;
 
 /// A local of the expansion. Its span keeps it apart from the user's names, so it has to be made
 /// once and interpolated: the same text in a fragment with another span is another variable.
@@ -32,6 +33,23 @@ pub(crate) fn place_of_function(name: &Ident) -> TokenStream {
     let place = place(name);
     let column = quote_spanned!(name.span()=> ::core::column!());
     quote!(module: ::core::module_path!(), #place column: #column,)
+}
+
+/// A type of a function's name: with braces, so that it takes no name among the values. At the
+/// function's name: a module or a type of that name is reported there.
+pub(crate) fn type_of_function(vis: Option<&Visibility>, ident: &Ident, doc: &str) -> TokenStream {
+    quote_spanned! {ident.span()=>
+        #[doc = #doc]
+        #[allow(
+            non_camel_case_types,
+            dead_code,
+            unreachable_pub,
+            missing_debug_implementations,
+            missing_copy_implementations,
+            clippy::empty_structs_with_brackets
+        )]
+        #vis struct #ident {}
+    }
 }
 
 /// An optional duration as a constant.

@@ -11,8 +11,10 @@ mod expansion;
 mod filter;
 mod handler;
 mod handlers;
+mod hook;
 mod item;
 mod message;
+mod middleware;
 mod resource;
 #[cfg(test)]
 mod tests;
@@ -105,6 +107,7 @@ pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `timeout` | how long the handler may take, such as `"5s"` | that of the message or the bus |
 /// | `concurrency` | of an event: how many runs there may be at once, from 1 up | no limit of its own |
 /// | `filter` | of an event: a `fn(&FilterView<'_>) -> bool` that decides whether it is called | always |
+/// | `middleware` | what wraps this handler alone: the name of a [`macro@middleware`], what makes one, or several in brackets, outermost first | none of its own |
 /// | `blocking` | the plain `fn` runs on a thread where it may block | it runs where the message is |
 /// | `manual` | not registered, but offered: `bus.register::<sign_up>()` | registered everywhere |
 /// | `crate` | the path of the crate `bus`, where it has another name | `::bus` |
@@ -199,4 +202,62 @@ pub fn resource(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn filter(args: TokenStream, item: TokenStream) -> TokenStream {
     filter::expand(args.into(), item.into()).into()
+}
+
+/// Makes an `async fn` a middleware: it wraps the calls of handlers.
+///
+/// ```ignore
+/// #[middleware(on = commands, priority = 10)]
+/// async fn audit(call: &mut Call<'_>, next: Next, log: &Res<AuditLog>) -> Handled {
+///     let handled = next.run(call).await;
+///     log.write(call.info().name(), call.principal(), call.is_ok());
+///     handled
+/// }
+/// ```
+///
+/// It takes the call and what comes after it; the *other parameters* are injected, as those of a
+/// [`macro@handler`]. It returns `Handled`, which it gets from `next`, or from the answer that it gives
+/// itself: `call.reject(..)`, `call.reply::<C>(..)`, `call.skip()`.
+///
+/// | key | value | default |
+/// | --- | --- | --- |
+/// | `priority` | an `i32`: higher ones are further outside | `0` |
+/// | `on` | `commands`, `events`, or one message type | all, but the bus's own events |
+/// | `per_attempt` | inside of the timeout, as a part of each run of the handler | around all of them |
+/// | `name` | the name in errors and descriptions, in quotes | the function's |
+/// | `manual` | only where it is named: `#[handler(middleware = audit)]`, or `.middleware(audit {})` on the builder | everywhere |
+/// | `crate` | the path of the crate `bus`, where it has another name | `::bus` |
+#[proc_macro_attribute]
+pub fn middleware(args: TokenStream, item: TokenStream) -> TokenStream {
+    middleware::expand(args.into(), item.into()).into()
+}
+
+/// Registers a function that is called before or after each run of a handler.
+///
+/// ```ignore
+/// #[hook]
+/// fn begins(call: &HookCall<'_>) {
+///     STARTED.fetch_add(1, Ordering::Relaxed);
+/// }
+///
+/// #[hook(on = events)]
+/// fn ended(call: &HookCall<'_>, ended: &Ended<'_>) {
+///     if !ended.is_ok() {
+///         eprintln!("{} {ended}", call.handler());
+///     }
+/// }
+/// ```
+///
+/// One that takes the call alone is called before the handler, one that takes `&Ended<'_>` as well after
+/// it. What has to wait, or to change what happens, is a [`macro@middleware`].
+///
+/// | key | value | default |
+/// | --- | --- | --- |
+/// | `priority` | an `i32`: higher ones are told first before, and last after | `0` |
+/// | `on` | `commands`, `events`, or one message type | all, but the bus's own events |
+/// | `name` | the name in descriptions, in quotes | the function's |
+/// | `crate` | the path of the crate `bus`, where it has another name | `::bus` |
+#[proc_macro_attribute]
+pub fn hook(args: TokenStream, item: TokenStream) -> TokenStream {
+    hook::expand(args.into(), item.into()).into()
 }

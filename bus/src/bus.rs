@@ -17,7 +17,7 @@ use std::task::{self, Poll};
 use crate::builder::Builder;
 use crate::context::Context;
 use crate::core::Core;
-use crate::error::{Error, PublishError};
+use crate::error::{CancelledBy, Error, PublishError};
 use crate::event::publish::{self, Publish, Published};
 use crate::event::queue::BoundedEventQueue;
 use crate::event::shutdown::{self, ShutdownReport};
@@ -27,7 +27,9 @@ use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::carrier::Moved;
 use crate::message::{Command, Event};
 use crate::observe::Description;
-use crate::pipeline::execute::{Execute, Reply, Stage, StageProj};
+use crate::pipeline::admission::Accepted;
+use crate::pipeline::execute::{self, Execute, Reply, Stage, StageProj};
+use crate::pipeline::failure::Failure;
 use crate::pipeline::origin::Inherited;
 use crate::pipeline::run::Run;
 use crate::pipeline::{admission, ambient, announce, conclusion};
@@ -193,7 +195,7 @@ static GLOBAL: OnceLock<Bus> = OnceLock::new();
 /// The flow of a command.
 impl<C, O, E> Future for Execute<'_, C, O, E>
 where
-    C: Send + 'static,
+    C: Send + Sync + 'static,
     O: Send + 'static,
     E: Send + 'static,
 {
@@ -204,9 +206,14 @@ where
         let core = *this.core;
         loop {
             match this.stage.as_mut().project() {
-                StageProj::New => match admission::look_up(core, this.call) {
-                    Ok((found, seed, session)) => {
-                        let run = Run::new(core, seed, session);
+                StageProj::New => match admission::look_up(core, this.request) {
+                    Ok(accepted) if accepted.plan.layers.is_some() => {
+                        let Some(command) = this.command.take() else { continue };
+                        let inside = execute::around(core, this.request, accepted, command);
+                        this.stage.set(Stage::Around { inside });
+                    }
+                    Ok(Accepted { plan, found, seed, session }) => {
+                        let run = Run::new(core, plan, seed, session);
                         this.stage.set(Stage::Running { run, found });
                     }
                     Err(refused) => {
@@ -217,17 +224,33 @@ where
                 StageProj::Running { mut run, found } => {
                     let answer = match this.command.take() {
                         Some(command) => {
-                            announce::started(core, run.context(), this.call);
-                            run.as_mut().begin(|lender| found.slot().begin(Moved(command), lender))
+                            announce::started(core, run.context(), &this.request.sent);
+                            run.as_mut().begin(
+                                command,
+                                |command| Some(command),
+                                |command, plan, lender| {
+                                    found.slot(plan).begin(Moved::Owned(command), lender)
+                                },
+                            )
                         }
-                        None if this.call.is_cancelled(task) => {
-                            Some(conclusion::cancel(run.as_mut()))
+                        None if this.request.is_cancelled(task) => {
+                            Some(Err(run.as_mut().end(Failure::Cancelled(CancelledBy::Caller))))
                         }
                         None => Some(task::ready!(run.as_mut().poll(task))),
                     };
                     let Some(answer) = answer else { continue };
-                    let reply = conclusion::conclude(core, this.call, found, run.context(), answer);
-                    let Some(debt) = conclusion::debt(core, this.call, run.context()) else {
+                    let (sent, context) = (&this.request.sent, run.context());
+                    let reply = conclusion::conclude(core, sent, run.plan(), context, answer);
+                    let Some(debt) = conclusion::debt(core, sent, context) else {
+                        this.stage.set(Stage::Done);
+                        return Poll::Ready(reply);
+                    };
+                    this.stage.set(Stage::Settling { reply: Some(reply), debt });
+                }
+                StageProj::Around { inside } => {
+                    let (reply, sent, debt) = task::ready!(inside.as_mut().poll(task));
+                    this.request.sent = sent;
+                    let Some(debt) = debt else {
                         this.stage.set(Stage::Done);
                         return Poll::Ready(reply);
                     };

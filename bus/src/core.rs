@@ -19,6 +19,8 @@ use crate::handler::resource::ResourceSet;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::observe::flow::Flow;
 use crate::pipeline::cancel::Cancel;
+use crate::pipeline::hook::Hook;
+use crate::pipeline::middleware::Layer;
 use crate::pipeline::origin::Origin;
 use crate::registry::contract::Registry;
 use crate::registry::plan::Plan;
@@ -63,6 +65,9 @@ pub(crate) struct Settings {
     pub(crate) session_close: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) filters: Vec<Installed>,
+    /// In the order in which they were added, those of the linker first.
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) flow: Option<Flow>,
     pub(crate) on_unhandled: Option<Listener<UnhandledEvent>>,
     pub(crate) on_queue_mark: Option<Listener<QueueMarkEvent>>,

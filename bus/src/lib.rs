@@ -6,6 +6,13 @@ pub mod __private;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 pub mod prelude;
+/// Middleware that are ready to use.
+///
+/// They are given to [`Builder::middleware`], to a single handler, or wrapped in a [`Layer`] that says
+/// where they are put.
+pub mod middleware {
+    pub use crate::pipeline::middleware::stock::*;
+}
 
 mod builder;
 mod bus;
@@ -48,7 +55,10 @@ pub use crate::message::{
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::observe::{Description, HandlerDescription, MessageDescription};
-pub use crate::pipeline::{CommandReport, Detailed, Execute, Headers, Principal};
+pub use crate::pipeline::{
+    Call, CommandReport, Detailed, Ended, Execute, Handled, HandlerError, Headers, Hook, HookCall,
+    IntoLayer, Layer, Middleware, Next, Principal,
+};
 pub use crate::registry::{
     BuildError, HandlerId, HandlerInfo, HandlerOptions, RegisterError, RegisteredHandler,
     Registration, Registry, RegistryChanges, RegistryError, ScopedRegistration, SimpleRegistry,
@@ -60,4 +70,5 @@ pub use crate::session::{
     WorkError,
 };
 pub use crate::stats::Stats;
-pub use bus_macros::{command, event, filter, handler, handlers, resource};
+pub use async_trait::async_trait;
+pub use bus_macros::{command, event, filter, handler, handlers, hook, middleware, resource};

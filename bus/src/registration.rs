@@ -16,6 +16,7 @@ use crate::handler::reply::IntoOutcome;
 use crate::message::carrier::{MessageOf, TakeFrom};
 use crate::message::kind::{self, Carrier, EventOutcome, Kind, Outcome};
 use crate::message::{Command, Event, Message};
+use crate::pipeline::hook::Hooks;
 use crate::registry::entry::{HandlerEntry, HandlerType};
 use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
 use crate::registry::registration::register;
@@ -175,6 +176,10 @@ where
         is_plain: false,
         slot: SlotRef::Added(Arc::new(closure::slot(handler))),
         filter: options.filter.map(|filter| Box::new(Installed::new(filter))),
+        borrows: false,
+        layers: None,
+        own_layers: options.layers,
+        hooks: Hooks::default(),
         owner: None,
     }
 }

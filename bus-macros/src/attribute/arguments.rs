@@ -6,7 +6,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Path, Type};
+use syn::{Expr, Path, Type};
 
 use super::argument::{Argument, Arguments};
 use super::category::Category;
@@ -37,6 +37,7 @@ pub(crate) struct HandlerArgs {
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<Keyed<NonZeroU32>>,
     pub(crate) filter: Option<Keyed<Path>>,
+    pub(crate) middleware: Vec<Expr>,
     /// The key, when it is there.
     pub(crate) blocking: Option<Ident>,
     /// The key, when it is there.
@@ -57,6 +58,43 @@ impl Arguments for FilterArgs {
         match argument.name() {
             "priority" => self.priority = Some(argument.priority()?),
             "name" => self.name = Some(argument.text()?),
+            _ => self.root = Root(Some(argument.path()?)),
+        }
+        Ok(())
+    }
+}
+
+/// Of `#[middleware]` and `#[hook]`; what the latter does not know stays `None`.
+#[derive(Default)]
+pub(crate) struct AroundArgs {
+    pub(crate) priority: Option<i32>,
+    pub(crate) name: Option<String>,
+    pub(crate) on: On,
+    /// The key, when it is there.
+    pub(crate) per_attempt: Option<Ident>,
+    /// The key, when it is there.
+    pub(crate) manual: Option<Ident>,
+    pub(crate) root: Root,
+}
+
+/// Around the handlers of which messages.
+#[derive(Default)]
+pub(crate) enum On {
+    #[default]
+    All,
+    Commands,
+    Events,
+    Message(Box<Type>),
+}
+
+impl Arguments for AroundArgs {
+    fn take(&mut self, argument: &Argument<'_>) -> syn::Result<()> {
+        match argument.name() {
+            "priority" => self.priority = Some(argument.priority()?),
+            "name" => self.name = Some(argument.text()?),
+            "on" => self.on = argument.on()?,
+            "per_attempt" => self.per_attempt = Some(argument.flag()?),
+            "manual" => self.manual = Some(argument.flag()?),
             _ => self.root = Root(Some(argument.path()?)),
         }
         Ok(())
@@ -115,6 +153,7 @@ impl Arguments for HandlerArgs {
                 self.concurrency = Some(argument.keyed(argument.concurrency()?));
             }
             "filter" => self.filter = Some(argument.keyed(argument.path()?)),
+            "middleware" => self.middleware = argument.middleware()?,
             "blocking" => self.blocking = Some(argument.flag()?),
             "manual" => self.manual = Some(argument.flag()?),
             _ => self.root = Root(Some(argument.path()?)),

@@ -18,6 +18,9 @@ const TIMEOUT: Key = Key { name: "timeout", usage: "timeout = \"5s\"" };
 const CONCURRENCY: Key = Key { name: "concurrency", usage: "concurrency = 4" };
 const PRIORITY: Key = Key { name: "priority", usage: "priority = 5" };
 const FILTER: Key = Key { name: "filter", usage: "filter = is_large" };
+const MIDDLEWARE: Key = Key { name: "middleware", usage: "middleware = audit" };
+const ON: Key = Key { name: "on", usage: "on = commands" };
+const PER_ATTEMPT: Key = Key { name: "per_attempt", usage: "per_attempt" };
 const BLOCKING: Key = Key { name: "blocking", usage: "blocking" };
 const MANUAL: Key = Key { name: "manual", usage: "manual" };
 const CRATE: Key = Key { name: "crate", usage: "crate = ::bus" };
@@ -28,9 +31,11 @@ impl Attribute {
             Self::Command => &[OUTPUT, ERROR, COMMAND_KIND, NAME, VERSION, TIMEOUT, CRATE],
             Self::Event => &[EVENT_KIND, NAME, VERSION, CRATE],
             Self::Handler => {
-                &[PRIORITY, NAME, TIMEOUT, CONCURRENCY, FILTER, BLOCKING, MANUAL, CRATE]
+                &[PRIORITY, NAME, TIMEOUT, CONCURRENCY, FILTER, MIDDLEWARE, BLOCKING, MANUAL, CRATE]
             }
             Self::Filter => &[PRIORITY, NAME, CRATE],
+            Self::Middleware => &[PRIORITY, NAME, ON, PER_ATTEMPT, MANUAL, CRATE],
+            Self::Hook => &[PRIORITY, NAME, ON, CRATE],
             Self::Handlers | Self::Resource => &[CRATE],
         }
     }
@@ -45,7 +50,7 @@ impl Attribute {
             (Self::Event, "output" | "error") => {
                 format!("an event has no reply: `{name}` belongs on `#[command]`")
             }
-            (Self::Event, "timeout" | "concurrency" | "filter") => {
+            (Self::Event, "timeout" | "concurrency" | "filter" | "middleware") => {
                 format!("`{name}` belongs on the event's `#[handler]`s: each has its own")
             }
             // Nor does it belong on the command's `#[handler]`.
@@ -56,7 +61,8 @@ impl Attribute {
             }
             (
                 Self::Handlers,
-                "priority" | "name" | "timeout" | "concurrency" | "filter" | "blocking" | "manual",
+                "priority" | "name" | "timeout" | "concurrency" | "filter" | "middleware"
+                | "blocking" | "manual",
             ) => {
                 format!("`{name}` belongs on the `#[handler]` of a method, not on the `impl`")
             }
@@ -68,12 +74,18 @@ impl Attribute {
     fn belongs_elsewhere(self, name: &str) -> Option<String> {
         let owners: Vec<String> = Self::ALL
             .into_iter()
-            // What a filter takes, a handler does, and that is what is meant.
-            .filter(|attribute| *attribute != Self::Filter && attribute.key(name).is_some())
+            // What a filter or a middleware takes, a handler does, and that is what is meant.
+            .filter(|attribute| !attribute.is_around() || matches!(name, "on" | "per_attempt"))
+            .filter(|attribute| attribute.key(name).is_some())
             .map(|attribute| attribute.to_string())
             .collect();
         let owners = (!owners.is_empty()).then(|| owners.join(" or "))?;
         Some(format!("`{name}` belongs on {owners}, not on {self}"))
+    }
+
+    /// Is it for what stands around handlers?
+    fn is_around(self) -> bool {
+        matches!(self, Self::Filter | Self::Middleware | Self::Hook)
     }
 
     fn misspelt(self, name: &str) -> String {

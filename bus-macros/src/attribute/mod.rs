@@ -14,7 +14,9 @@ mod value;
 use std::fmt;
 
 pub(crate) use argument::parse;
-pub(crate) use arguments::{FilterArgs, HandlerArgs, Keyed, MessageArgs, Root, RootArgs};
+pub(crate) use arguments::{
+    AroundArgs, FilterArgs, HandlerArgs, Keyed, MessageArgs, On, Root, RootArgs,
+};
 
 /// The attributes of this crate.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,11 +27,21 @@ pub(crate) enum Attribute {
     Handlers,
     Resource,
     Filter,
+    Middleware,
+    Hook,
 }
 
 impl Attribute {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Command, Self::Event, Self::Handler, Self::Handlers, Self::Resource, Self::Filter];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Command,
+        Self::Event,
+        Self::Handler,
+        Self::Handlers,
+        Self::Resource,
+        Self::Filter,
+        Self::Middleware,
+        Self::Hook,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -39,6 +51,8 @@ impl Attribute {
             Self::Handlers => "handlers",
             Self::Resource => "resource",
             Self::Filter => "filter",
+            Self::Middleware => "middleware",
+            Self::Hook => "hook",
         }
     }
 

@@ -8,9 +8,10 @@ use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream};
-use syn::{LitInt, LitStr, Path, Token, Type};
+use syn::{Expr, LitInt, LitStr, Path, Token, Type};
 
 use super::argument::{Argument, skip};
+use super::arguments::On;
 use super::category::Category;
 use super::duration;
 
@@ -34,6 +35,40 @@ impl Argument<'_> {
 
     pub(super) fn path(&self) -> syn::Result<Path> {
         self.value("a path, without quotes", Path::parse_mod_style)
+    }
+
+    /// `commands`, `events`, or a type.
+    pub(super) fn on(&self) -> syn::Result<On> {
+        let ty = self.value("`commands`, `events` or a message type", Type::parse)?;
+        let word = match &ty {
+            Type::Path(path) if path.qself.is_none() => path.path.get_ident(),
+            _ => None,
+        };
+        Ok(match word {
+            Some(word) if word == "commands" => On::Commands,
+            Some(word) if word == "events" => On::Events,
+            _ => On::Message(Box::new(ty)),
+        })
+    }
+
+    /// One middleware, or several in brackets, outermost first.
+    pub(super) fn middleware(&self) -> syn::Result<Vec<Expr>> {
+        let what = "the name of a `#[middleware]` function, what makes one, or several of them in \
+                    brackets";
+        let written = self.value(what, Expr::parse)?;
+        match written {
+            Expr::Array(several) if several.elems.is_empty() => {
+                Err(syn::Error::new_spanned(several, "`middleware` names none: leave the key out"))
+            }
+            Expr::Array(several) => Ok(several.elems.into_iter().collect()),
+            Expr::Path(_) | Expr::Call(_) | Expr::MethodCall(_) | Expr::Struct(_) => {
+                Ok(vec![written])
+            }
+            wrong => {
+                let message = format!("`middleware` is {what}: `{}`", self.known.usage);
+                Err(syn::Error::new_spanned(wrong, message))
+            }
+        }
     }
 
     pub(super) fn category(&self) -> syn::Result<Category> {

@@ -3,13 +3,14 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Expr;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::call;
 use super::model::{Handler, Owner};
 use crate::attribute::Keyed;
-use crate::expansion::{duration, local, place_of_function};
+use crate::expansion::{duration, local, place_of_function, type_of_function};
 
 pub(super) fn handler(handler: &Handler) -> TokenStream {
     let import = handler.root.import();
@@ -46,7 +47,7 @@ pub(super) fn message(handler: &Handler) -> TokenStream {
     }
 }
 
-/// The type of the function's name: with braces, so that it takes no name among the values.
+/// The type of the function's name.
 fn marker(handler: &Handler) -> TokenStream {
     let Handler { ident, owner, .. } = handler;
     let vis = match owner {
@@ -58,19 +59,7 @@ fn marker(handler: &Handler) -> TokenStream {
         " The handler [`{name}`](fn@{name}) as a type: what names it to `Builder::without`, \
          `Builder::configure` and `Bus::register`."
     );
-    // At the function's name: a module or a type of that name is reported there.
-    quote_spanned! {ident.span()=>
-        #[doc = #doc]
-        #[allow(
-            non_camel_case_types,
-            dead_code,
-            unreachable_pub,
-            missing_debug_implementations,
-            missing_copy_implementations,
-            clippy::empty_structs_with_brackets
-        )]
-        #vis struct #ident {}
-    }
+    type_of_function(vis, ident, &doc)
 }
 
 /// A second handler of the same command makes the `_` ambiguous, across crates too. What it is
@@ -164,7 +153,8 @@ fn meta(handler: &Handler) -> TokenStream {
             quote!(__bus::NonZeroU32::new(#runs))
         }
     };
-    let filter = filter(handler);
+    let (filter, middleware) = (filter(handler), middleware(handler));
+    let borrows = handler.message.by_ref;
     quote! {
         __bus::HandlerMeta {
             name: #name,
@@ -173,6 +163,8 @@ fn meta(handler: &Handler) -> TokenStream {
             timeout: #timeout,
             concurrency: #concurrency,
             filter: #filter,
+            middleware: #middleware,
+            borrows: #borrows,
             manual: #manual,
         }
     }
@@ -188,6 +180,16 @@ fn filter(handler: &Handler) -> TokenStream {
     quote! {
         __bus::Option::Some(__bus::FilterFn { name: #written, accepts: #accepts })
     }
+}
+
+/// What makes the middleware of this handler. A path names a type: that of a `#[middleware]` function has
+/// its name.
+fn middleware(handler: &Handler) -> TokenStream {
+    let make = handler.middleware.iter().map(|written| match written {
+        Expr::Path(path) => quote_spanned!(path.span()=> <#path as __bus::OwnLayer>::own_layer),
+        made => quote_spanned!(made.span()=> || __bus::IntoLayer::into_layer(#made)),
+    });
+    quote!(&[#(#make),*])
 }
 
 /// From the marker to the entry, for those who name the handler.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Path, ReturnType, Signature, Type, TypeReference, Visibility, parse_quote};
+use syn::{Expr, Path, ReturnType, Signature, Type, TypeReference, Visibility, parse_quote};
 
 use crate::attribute::{HandlerArgs, Keyed, Root};
 use crate::item::signature::typed_parameters;
@@ -25,6 +25,8 @@ pub(super) struct Handler {
     pub(super) timeout: Option<Duration>,
     pub(super) concurrency: Option<Keyed<NonZeroU32>>,
     pub(super) filter: Option<Keyed<Path>>,
+    /// Outermost first.
+    pub(super) middleware: Vec<Expr>,
     pub(super) manual: bool,
     pub(super) root: Root,
 }
@@ -79,6 +81,7 @@ impl Handler {
             timeout: args.timeout,
             concurrency: args.concurrency,
             filter: args.filter,
+            middleware: args.middleware,
             manual: args.manual.is_some(),
             root: args.root,
             ident: sig.ident.clone(),

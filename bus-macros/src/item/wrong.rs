@@ -27,6 +27,8 @@ fn place(attribute: Attribute) -> &'static str {
         Attribute::Handlers => "the `impl` block of a type",
         Attribute::Resource => "a function that makes the resource",
         Attribute::Filter => "a function that says whether an event enters",
+        Attribute::Middleware => "an `async fn` that wraps the calls of handlers",
+        Attribute::Hook => "a function that is told of the runs of handlers",
     }
 }
 
@@ -56,6 +58,13 @@ fn help(attribute: Attribute, what: &str) -> Option<&'static str> {
         }
         (Attribute::Resource, "a struct" | "an enum" | "a static") => {
             "write a function that returns the value: `#[resource] fn store() -> Store`"
+        }
+        (Attribute::Middleware, "a struct" | "an enum" | "an `impl` block") => {
+            "a middleware that has a state implements `Middleware`, and is given to \
+             `Bus::builder().middleware(..)`"
+        }
+        (Attribute::Hook, "a struct" | "an enum" | "an `impl` block") => {
+            "a hook that has a state implements `Hook`, and is given to `Bus::builder().hook(..)`"
         }
         (Attribute::Filter, "a struct" | "an enum") => {
             "a filter that has a state implements `EventFilter`, and is given to \

@@ -98,6 +98,7 @@ fn capabilities(message: &Message) -> TokenStream {
         __bus::Capabilities {
             clone: __bus::probe::Probe::<Self>::CLONE,
             debug: __bus::probe::Probe::<Self>::DEBUG,
+            clone_into: __bus::probe::Probe::<Self>::CLONE_INTO,
             error_text: __bus::probe::Probe::<#error>::TEXT,
         }
     }

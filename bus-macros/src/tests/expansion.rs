@@ -148,3 +148,33 @@ fn filtered_handler() {
         "fn large(event: &Uploaded) {}",
     );
 }
+
+#[test]
+fn handler_in_middleware() {
+    check(
+        "handler_in_middleware",
+        Attribute::Handler,
+        "middleware = [audit, rate_limit(Rate::per_second(5))]",
+        "async fn pay(command: Pay) -> Result<(), PayError> {}",
+    );
+}
+
+#[test]
+fn middleware() {
+    check(
+        "middleware",
+        Attribute::Middleware,
+        "priority = 10, on = commands, per_attempt",
+        "pub(crate) async fn audit(call: &mut Call<'_>, next: Next, log: &Res<Log>) -> Handled {}",
+    );
+}
+
+#[test]
+fn hook() {
+    check(
+        "hook",
+        Attribute::Hook,
+        "on = Paid",
+        "fn ended(call: &HookCall<'_>, ended: &Ended<'_>) {}",
+    );
+}

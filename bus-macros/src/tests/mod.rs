@@ -16,6 +16,8 @@ fn expand(attribute: Attribute, args: &str, item: &str) -> TokenStream {
         Attribute::Handlers => crate::handlers::expand(args, item),
         Attribute::Resource => crate::resource::expand(args, item),
         Attribute::Filter => crate::filter::expand(args, item),
+        Attribute::Middleware => crate::middleware::expand(args, item),
+        Attribute::Hook => crate::hook::expand(args, item),
     }
 }
 

@@ -66,6 +66,8 @@ const _: () = {
             timeout: __bus::Option::Some(__bus::Duration::new(5u64, 0u32)),
             concurrency: __bus::Option::None,
             filter: __bus::Option::None,
+            middleware: &[],
+            borrows: false,
             manual: false,
         },
         &__SLOT,

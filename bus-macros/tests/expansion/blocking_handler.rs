@@ -54,6 +54,8 @@ const _: () = {
             timeout: __bus::Option::None,
             concurrency: __bus::Option::None,
             filter: __bus::Option::None,
+            middleware: &[],
+            borrows: false,
             manual: false,
         },
         &__SLOT,

@@ -59,6 +59,8 @@ const _: () = {
                 name: "rules::is_large",
                 accepts: rules::is_large,
             }),
+            middleware: &[],
+            borrows: true,
             manual: false,
         },
         &__SLOT,

@@ -31,6 +31,7 @@ const _: () = {
                 __bus::Capabilities {
                     clone: __bus::probe::Probe::<Self>::CLONE,
                     debug: __bus::probe::Probe::<Self>::DEBUG,
+                    clone_into: __bus::probe::Probe::<Self>::CLONE_INTO,
                     error_text: __bus::probe::Probe::<()>::TEXT,
                 },
             )

@@ -57,6 +57,8 @@ const _: () = {
             timeout: __bus::Option::None,
             concurrency: __bus::NonZeroU32::new(4u32),
             filter: __bus::Option::None,
+            middleware: &[],
+            borrows: true,
             manual: false,
         },
         &__SLOT,

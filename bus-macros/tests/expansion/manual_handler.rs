@@ -45,6 +45,8 @@ const _: () = {
             timeout: __bus::Option::None,
             concurrency: __bus::Option::None,
             filter: __bus::Option::None,
+            middleware: &[],
+            borrows: true,
             manual: true,
         },
         &__SLOT,

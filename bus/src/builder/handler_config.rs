@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::event::EventFilter;
 use crate::event::filter::{AnyFilter, Installed};
+use crate::pipeline::middleware::{IntoLayer, Layer};
 use crate::registry::plan::{Plan, slots};
 use crate::registry::problem::WiringProblem;
 
@@ -16,6 +17,7 @@ pub struct HandlerConfig {
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<u32>,
     filter: Option<AnyFilter>,
+    layers: Vec<Layer>,
 }
 
 impl HandlerConfig {
@@ -45,9 +47,17 @@ impl HandlerConfig {
         self
     }
 
+    /// Adds a middleware around this handler, inside of those that its attribute names.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl IntoLayer) -> Self {
+        self.layers.push(middleware.into_layer());
+        self
+    }
+
     pub(super) fn apply(&self, plan: &mut Plan, problems: &mut Vec<WiringProblem>) {
         plan.handler.priority = self.priority.unwrap_or(plan.handler.priority);
         plan.timeout = self.timeout.or(plan.timeout);
+        plan.own_layers.extend(self.layers.iter().cloned());
         if let Some(filter) = &self.filter {
             if plan.message.is_command() {
                 let range = "left out: a command has to be answered";

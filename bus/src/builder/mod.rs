@@ -75,6 +75,8 @@ impl Default for Builder {
                 session_close: Duration::from_secs(30),
                 clock: Arc::new(TokioClock),
                 filters: Vec::new(),
+                layers: Vec::new(),
+                hooks: Vec::new(),
                 flow: None,
                 on_unhandled: None,
                 on_queue_mark: None,
@@ -159,15 +161,18 @@ impl Builder {
         let functions = self.resource_functions();
         let promised: HashSet<_> = functions.iter().map(|entry| entry.type_id).collect();
         provide::provide(functions, &mut resources, &mut problems);
-        wiring::check_handlers(&plans, &resources, &promised, &mut problems);
+        let is_there = |id| resources.contains(id) || promised.contains(&id);
+        if self.registered {
+            self.settings.add_linked();
+        }
+        wiring::check_handlers(&plans, is_there, &mut problems);
+        wiring::check_layers(&self.settings.layers, is_there, &mut problems);
         let mut report = wiring::report(self.registered, self.strict, &plans, &mut problems);
         if !problems.is_empty() {
             return Err(BuildError::new(problems));
         }
-        if self.registered {
-            let added = std::mem::replace(&mut self.settings.filters, wiring::linked_filters());
-            self.settings.filters.extend(added);
-        }
+        let wrapped = |(entry, plan): Planned| (entry, plan.wrapped(&self.settings));
+        let plans = plans.into_iter().map(wrapped).collect();
         let changes = RegistryChanges::default();
         self.registry.watch(changes.clone());
         let listed = wiring::keep(&*self.registry, plans, self.strict, &mut report)?;
@@ -225,6 +230,18 @@ impl Builder {
     fn resource_functions(&self) -> Vec<&'static ResourceEntry> {
         let functions = inventory::iter::<RegisteredResource>.into_iter().map(|entry| entry.0);
         functions.filter(|_| self.registered).collect()
+    }
+}
+
+impl Settings {
+    /// What stands around handlers and is registered at link time comes before what was added.
+    fn add_linked(&mut self) {
+        let added = std::mem::replace(&mut self.filters, wiring::linked_filters());
+        self.filters.extend(added);
+        let added = std::mem::replace(&mut self.layers, wiring::linked_layers());
+        self.layers.extend(added);
+        let added = std::mem::replace(&mut self.hooks, wiring::linked_hooks());
+        self.hooks.extend(added);
     }
 }
 

@@ -10,6 +10,8 @@ use crate::event::filter::{AnyFilter, Installed};
 use crate::event::queue::BackpressureStrategy;
 use crate::message::{QueueMarkEvent, UnhandledEvent};
 use crate::observe::flow::Flow;
+use crate::pipeline::hook::Hook;
+use crate::pipeline::middleware::IntoLayer;
 use crate::registry::problem::WiringProblem;
 
 /// Settings.
@@ -32,6 +34,31 @@ impl Builder {
     /// those that are added here, in the order in which they are.
     pub fn filter(mut self, filter: impl EventFilter) -> Self {
         self.settings.filters.push(Installed::new(AnyFilter(Arc::new(filter))));
+        self
+    }
+
+    /// Wraps the calls of handlers: of commands, and of each (event, handler) pair. A
+    /// [`Layer`](crate::Layer) says of which, and where it is put.
+    ///
+    /// ```
+    /// use bus::{Bus, Layer, middleware};
+    ///
+    /// let timing = middleware::timing();
+    /// let bus = Bus::builder()
+    ///     .middleware(timing.clone())
+    ///     .middleware(Layer::new(middleware::logging()).on_commands())
+    ///     .build()?;
+    /// assert!(timing.stats().is_empty());
+    /// # Ok::<(), bus::BuildError>(())
+    /// ```
+    pub fn middleware(mut self, middleware: impl IntoLayer) -> Self {
+        self.settings.layers.push(middleware.into_layer());
+        self
+    }
+
+    /// Adds a hook, which is told before and after each run of a handler.
+    pub fn hook(mut self, hook: impl Hook) -> Self {
+        self.settings.hooks.push(Arc::new(hook));
         self
     }
 

@@ -35,11 +35,13 @@ pub struct Context {
     seed: Seed,
     /// Fixed when first asked for, so that a handler that is ready at once reads no clock.
     deadline: OnceLock<Option<Instant>>,
+    /// The headers, where a middleware inside of the run has changed them.
+    headers: OnceLock<Box<Headers>>,
 }
 
 impl Context {
     pub(crate) fn new(core: CoreRef, seed: Seed) -> Self {
-        Self { core, seed, deadline: OnceLock::new() }
+        Self { core, seed, deadline: OnceLock::new(), headers: OnceLock::new() }
     }
 
     /// The id of the message being handled.
@@ -76,6 +78,9 @@ impl Context {
     /// The headers the message was sent with. They are not inherited.
     #[must_use]
     pub fn headers(&self) -> &Headers {
+        if let Some(changed) = self.headers.get() {
+            return changed;
+        }
         self.seed.head.as_ref().map_or(Headers::NONE, |head| &head.headers)
     }
 
@@ -207,11 +212,41 @@ impl Context {
         self.scratch();
         let deadline = self.deadline.get().copied().flatten();
         let mut seed = self.seed.clone();
+        if let Some(headers) = self.headers.get() {
+            Arc::make_mut(seed.head.get_or_insert_default()).headers = Headers::clone(headers);
+        }
         if let Some(fixed) = deadline {
             seed.deadline = Some(fixed);
             seed.timeout = None;
         }
         seed
+    }
+
+    /// What a run inside of this call is made of.
+    pub(crate) fn of_attempt(&self, attempt: u32, headers: Option<&Headers>) -> Seed {
+        let head = match headers {
+            None => self.seed.head.clone(),
+            Some(headers) => {
+                let mut head = self.seed.head.as_deref().cloned().unwrap_or_default();
+                head.headers = headers.clone();
+                Some(Arc::new(head))
+            }
+        };
+        self.seed.of_attempt(attempt, head)
+    }
+
+    /// What the last run has inserted is seen by the call around it.
+    pub(crate) fn take_extensions(&self, run: &Self) {
+        let Some(run) = run.used_scratch() else { return };
+        let extensions = std::mem::take(&mut *lock(&run.extensions));
+        if !extensions.is_empty() {
+            *lock(&self.scratch().extensions) = extensions;
+        }
+    }
+
+    /// From now on the handler sees these.
+    pub(crate) fn fix_headers(&self, headers: &Headers) {
+        let _ = self.headers.set(Box::new(headers.clone()));
     }
 
     /// Does the call wait for the handlers of other events?

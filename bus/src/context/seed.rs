@@ -11,7 +11,7 @@ use crate::pipeline::cancel::Cancel;
 use crate::pipeline::options::{Head, Principal};
 use crate::pipeline::origin::Origin;
 use crate::session::Scope;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, lock};
 
 /// What a context is made of, but for the core.
 #[derive(Clone)]
@@ -61,6 +61,21 @@ impl Seed {
     /// Somebody waits for all that follows from this message.
     pub(crate) fn track(&mut self, completion: Weak<Completion>) {
         self.shared = OnceLock::from(self.make(completion));
+    }
+
+    /// That of one run inside of this call. It is cancelled with the call and not the other way round,
+    /// and finds what was inserted there; what it emits is its own.
+    pub(super) fn of_attempt(&self, attempt: u32, head: Option<Arc<Head>>) -> Self {
+        let shared = self.shared.get().map(|call| {
+            Arc::new(Scratch {
+                outbox: Outbox::default(),
+                cancel: Arc::new(Cancel::child_of(Some(Arc::clone(&call.cancel)))),
+                origin: Arc::clone(&call.origin),
+                extensions: Mutex::new(lock(&call.extensions).clone()),
+            })
+        });
+        let shared = shared.map(OnceLock::from).unwrap_or_default();
+        Self { attempt, head, shared, ..self.clone() }
     }
 
     fn make(&self, completion: Weak<Completion>) -> Arc<Scratch> {

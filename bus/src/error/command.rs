@@ -47,12 +47,19 @@ pub enum CommandErrorKind<E> {
     },
     /// The call was ended from outside.
     Cancelled(CancelledBy),
-    /// Something before the handler refused: a parameter that cannot be made.
+    /// Something before the handler refused: a middleware, or a parameter that cannot be made.
     Rejected {
         /// Who.
         by: String,
         /// Why.
         reason: String,
+    },
+    /// It is executed more often than it may be: the handler was not called.
+    RateLimited {
+        /// The middleware that limits it.
+        by: String,
+        /// When there is room for one more.
+        retry_after: Duration,
     },
     /// The handler succeeded, but so many events are queued that those it emitted could not be.
     Overloaded {
@@ -189,6 +196,10 @@ impl<E> CommandError<E> {
             CommandErrorKind::Rejected { by, reason } => {
                 write!(f, "command {command} was rejected by {by}: {reason}")
             }
+            CommandErrorKind::RateLimited { by, retry_after } => write!(
+                f,
+                "command {command} was rejected by middleware {by}: too often, again in {retry_after:?}"
+            ),
             CommandErrorKind::Overloaded { emitted } => write!(
                 f,
                 "command {command} succeeded, but the {emitted} events that it emitted could not be queued: \

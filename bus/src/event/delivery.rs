@@ -15,11 +15,15 @@ use super::slots::Slot;
 use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::envelope::Envelope;
-use crate::message::kind::EventOutcome;
+use crate::message::kind::{Deliver, EventOutcome};
 use crate::pipeline::announce;
-use crate::pipeline::run::{Failure, Run, text_of_users};
+use crate::pipeline::failure::Failure;
+use crate::pipeline::frame::Held;
+use crate::pipeline::middleware::around::Around;
+use crate::pipeline::middleware::source::EventSource;
+use crate::pipeline::run::{Run, text_of_users};
 use crate::registry::plan::Plan;
-use crate::registry::table::Route;
+use crate::registry::table::{Found, Route};
 use crate::session::{InSession, Owned};
 use crate::sync::lock;
 
@@ -102,15 +106,14 @@ impl<'a> Delivery<'a> {
 
     /// Runs a handler that is a plain function, without a future.
     #[inline]
-    fn handle_at_once(&self, plan: &Plan) {
+    fn handle_at_once(&self, plan: &'a Plan) {
         let Some(deliver) = plan.deliver else { return };
         if !self.passes(plan) {
             return;
         }
-        let mut run = pin!(Run::new(self.core, self.seed(plan), self.in_session(plan)));
-        let event = &self.envelope.event;
-        if let Some(answer) = run.as_mut().begin(|lender| deliver(plan.slot.get(), event, lender)) {
-            self.conclude(plan, run.context(), answer);
+        let mut run = pin!(self.run(plan));
+        if let Some(answer) = self.begin(run.as_mut(), deliver) {
+            self.conclude(plan, run.context(), answer, 1);
         }
     }
 
@@ -121,16 +124,58 @@ impl<'a> Delivery<'a> {
             return;
         }
         let Ok(mut slot) = Slot::acquire(self.core, plan, parking).await else { return };
-        let mut run = pin!(Run::new(self.core, self.seed(plan), self.in_session(plan)));
+        if plan.layers.is_some() {
+            return Box::pin(self.handle_around(plan, deliver, slot)).await;
+        }
+        let mut run = pin!(self.run(plan));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
-        let answer =
-            run.as_mut().begin(|lender| deliver(plan.slot.get(), &self.envelope.event, lender));
-        let answer = match answer {
+        let answer = match self.begin(run.as_mut(), deliver) {
             Some(answer) => answer,
             None => drive(run.as_mut(), &mut slot).await,
         };
         cut_off.armed = false;
-        self.conclude(plan, run.context(), answer);
+        self.conclude(plan, run.context(), answer, 1);
+    }
+
+    /// Runs one handler inside of its middleware.
+    async fn handle_around(self, plan: &'a Plan, deliver: Deliver, mut slot: Slot<'_>) {
+        let held = Held::new(self.core, self.seed(plan));
+        let mut cut_off = CutOff { delivery: self, plan, armed: true };
+        let source = EventSource::new(plan, deliver, &self.envelope.event);
+        let around = Around { core: self.core, plan, held: &held };
+        let mut inside = pin!(around.run(source, self.in_session(plan), |_| Poll::Pending));
+        let (answer, attempts) = loop {
+            let ended = poll_fn(|task| match inside.as_mut().poll(task) {
+                Poll::Pending if held.context().waits_inside() => Poll::Ready(None),
+                polled => polled.map(Some),
+            });
+            if let Some(ended) = ended.await {
+                break ended;
+            }
+            slot.release();
+            woken().await;
+            slot.take_again().await;
+        };
+        cut_off.armed = false;
+        self.conclude(plan, held.context(), answer, attempts);
+    }
+
+    #[inline]
+    fn run(&self, plan: &'a Plan) -> Run<'a, EventOutcome> {
+        Run::new(self.core, Found::Built(plan), self.seed(plan), self.in_session(plan))
+    }
+
+    #[inline]
+    fn begin(
+        &self,
+        run: Pin<&mut Run<'_, EventOutcome>>,
+        deliver: Deliver,
+    ) -> Option<Result<EventOutcome, Failure>> {
+        run.begin(
+            &self.envelope.event,
+            |event| Some(&***event),
+            |event, plan, lender| deliver(plan.slot.get(), event, lender),
+        )
     }
 
     #[inline]
@@ -164,9 +209,9 @@ impl<'a> Delivery<'a> {
             Ok(()) => true,
             Err(KeptOut::Filtered { .. }) => false,
             Err(KeptOut::Panicked { filter, message }) => {
-                let run = Run::<EventOutcome>::new(self.core, self.seed(plan), None);
+                let held = Held::new(self.core, self.seed(plan));
                 let why = Failure::Filter { filter, message };
-                self.conclude(plan, run.context(), Err(why));
+                self.conclude(plan, held.context(), Err(why), 0);
                 false
             }
         }
@@ -180,19 +225,18 @@ impl<'a> Delivery<'a> {
     }
 
     #[inline]
-    fn conclude(&self, plan: &Plan, context: &Context, answer: Result<EventOutcome, Failure>) {
+    fn conclude(
+        &self,
+        plan: &Plan,
+        context: &Context,
+        answer: Result<EventOutcome, Failure>,
+        attempts: u32,
+    ) {
         let Self { core, envelope, share } = self;
         let failure = match answer {
             Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
             Ok(Err(error)) => Some(text_of_users(|| error.chain())),
-            Err(Failure::Refused(reason)) => Some(reason.to_string()),
-            Err(Failure::Filter { filter, message }) => {
-                Some(format!("its filter {filter} panicked: {message}"))
-            }
-            Err(Failure::Panicked(message)) => Some(format!("panicked: {message}")),
-            Err(Failure::TimedOut(Some(after))) => Some(format!("timed out after {after:?}")),
-            Err(Failure::TimedOut(None)) => Some("timed out".to_owned()),
-            Err(Failure::Cancelled(by)) => Some(format!("was cancelled by {by}")),
+            Err(failure) => Some(failure.to_string()),
         };
         let Some(error) = failure else {
             if !envelope.lifecycle {
@@ -214,9 +258,9 @@ impl<'a> Delivery<'a> {
             "an event handler failed"
         );
         if let Some(share) = share {
-            share.failed(Some(&handler.name), &error, context.attempt());
+            share.failed(Some(&handler.name), &error, attempts);
         }
-        announce::handler_failed(core, context, &handler.name, &error);
+        announce::handler_failed(core, context, &handler.name, &error, attempts);
     }
 
     /// The event was dropped while handlers waited for their slots. It is counted already.

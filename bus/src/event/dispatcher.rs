@@ -20,7 +20,7 @@ use super::queue::{Batch, Intake, Take};
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::pipeline::announce;
-use crate::pipeline::run::panic_text;
+use crate::pipeline::failure::panic_text;
 use crate::resilience::timer::Timer;
 
 /// Starts the dispatcher if it does not run and there is a runtime to run on; else events wait.

@@ -61,6 +61,16 @@ impl Outbox {
         }
     }
 
+    /// Keeps what was emitted elsewhere, in a part of the call.
+    fn keep(&self, mut events: Vec<Envelope>) {
+        match &mut *lock(&self.0) {
+            State::Kept(kept) => kept.append(&mut events),
+            State::Sent(_) | State::Discarded(_) => {
+                unreachable!("a call ends after its parts")
+            }
+        }
+    }
+
     /// The handler has succeeded: what it emitted, to be queued. `core` is for those that emit even
     /// after their handler has returned.
     pub(crate) fn take(&self, core: Weak<Core>) -> Vec<Envelope> {
@@ -135,6 +145,15 @@ pub(crate) fn flush(core: &Core, context: &Context) -> Result<(), NotFlushed> {
             Refused::ShuttingDown | Refused::Closed => NotFlushed::Closed,
         }
     })
+}
+
+/// What a run of a handler has emitted is emitted by the call that it was a part of.
+pub(crate) fn hand_over(core: &Core, run: &Context, call: &Context) {
+    let Some(scratch) = run.used_scratch() else { return };
+    let events = scratch.outbox.take(core.weak_for(scratch));
+    if !events.is_empty() {
+        call.scratch().outbox.keep(events);
+    }
 }
 
 /// A handler that failed has emitted nothing.

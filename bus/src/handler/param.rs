@@ -64,6 +64,10 @@ impl ParamError {
         Self(reason.into())
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn missing<T>() -> Self {
         Self::new(format!(
             "no `{}` was provided: write a `#[bus::resource]` function that returns one, or call `Bus::builder().provide(..)`",

@@ -7,17 +7,17 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::param::ParamError;
 use super::running::Running;
 use crate::context::Context;
 use crate::message::kind::{Carrier, Outcome};
 use crate::pipeline::blocking;
+use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::{Handle, Lender};
 
 /// A future on the heap.
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// What a handler gives back, or why it could not be called.
-pub(crate) type Called<O> = Result<O, ParamError>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// What a handler gives back, or why it was not called.
+pub(crate) type Called<O> = Result<O, Box<Failure>>;
 
 /// A handler that takes `I` and gives `O`.
 #[non_exhaustive]

@@ -7,14 +7,31 @@ use super::Message;
 
 /// A command is moved into its only handler.
 #[derive(Debug)]
-pub struct Moved<M>(pub M);
+pub enum Moved<M> {
+    /// It is the only one.
+    Owned(M),
+    /// It is kept for another call: only where the handler borrows it.
+    Shared(Arc<M>),
+}
 /// An event is shared by its handlers.
 #[derive(Debug)]
 pub struct Shared<M>(pub Arc<M>);
 
+impl<M> Moved<M> {
+    pub(crate) fn into_arc(self) -> Arc<M> {
+        match self {
+            Self::Owned(message) => Arc::new(message),
+            Self::Shared(message) => message,
+        }
+    }
+}
+
 impl<M> Borrow<M> for Moved<M> {
     fn borrow(&self) -> &M {
-        &self.0
+        match self {
+            Self::Owned(message) => message,
+            Self::Shared(message) => message,
+        }
     }
 }
 impl<M> Borrow<M> for Shared<M> {
@@ -72,12 +89,15 @@ pub trait TakeFrom<Carrier>: Sized {
 }
 impl<M> TakeFrom<Moved<M>> for M {
     fn take(carrier: Moved<M>) -> M {
-        carrier.0
+        match carrier {
+            Moved::Owned(message) => message,
+            Moved::Shared(_) => unreachable!("a command that is shared is only borrowed"),
+        }
     }
 }
 impl<M> TakeFrom<Moved<M>> for Arc<M> {
     fn take(carrier: Moved<M>) -> Self {
-        Arc::new(carrier.0)
+        carrier.into_arc()
     }
 }
 #[diagnostic::do_not_recommend]

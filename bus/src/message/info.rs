@@ -77,6 +77,9 @@ pub struct Capabilities {
     pub clone: bool,
     /// It is `Debug`.
     pub debug: bool,
+    /// Clones a message into an `Option` of its type, if it is `Clone`.
+    #[doc(hidden)]
+    pub clone_into: Option<fn(&dyn Any, &mut dyn Any)>,
     /// The text of a command's error, when the error can be written.
     #[doc(hidden)]
     pub error_text: Option<fn(&dyn Any) -> Option<String>>,
@@ -105,8 +108,9 @@ impl MessageInfo {
         self.hears
     }
 
-    /// Is it an event of the bus's own?
-    pub(crate) fn is_own(&self) -> bool {
+    /// Is it an event of the bus's own, such as [`CommandResultEvent`](crate::CommandResultEvent)?
+    #[must_use]
+    pub fn is_own(&self) -> bool {
         self.name().starts_with("bus::message::lifecycle::")
     }
 

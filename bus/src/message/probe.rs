@@ -17,6 +17,14 @@ impl<T: Clone> Probe<T> {
     /// Yes.
     pub const CLONE: bool = true;
 }
+impl<T: Clone + 'static> Probe<T> {
+    /// How to clone a value of `T` into an `Option` of one.
+    pub const CLONE_INTO: Option<fn(&dyn Any, &mut dyn Any)> = Some(|value, clone| {
+        if let (Some(value), Some(clone)) = (value.downcast_ref::<T>(), clone.downcast_mut()) {
+            *clone = Some(value.clone());
+        }
+    });
+}
 impl<T: Debug> Probe<T> {
     /// Yes.
     pub const DEBUG: bool = true;
@@ -31,6 +39,8 @@ impl<T: Display + 'static> Probe<T> {
 pub trait NotClone {
     /// No.
     const CLONE: bool = false;
+    /// It cannot be cloned.
+    const CLONE_INTO: Option<fn(&dyn Any, &mut dyn Any)> = None;
 }
 impl<T> NotClone for Probe<T> {}
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::flow::Flow;
 use crate::core::Core;
 use crate::message::MessageInfo;
+use crate::pipeline::hook;
 use crate::registry::plan::Plan;
 use crate::session::SessionId;
 
@@ -79,6 +80,11 @@ pub struct HandlerDescription {
     pub concurrency: Option<u32>,
     /// The filter that it stands behind.
     pub filter: Option<String>,
+    /// The middleware that it stands inside of: the outer ones, outermost first, then those that are a
+    /// part of each run.
+    pub middleware: Vec<String>,
+    /// The hooks that are told of its runs.
+    pub hooks: Vec<String>,
     /// The names of the events that it may emit: its `Emit<E>` parameters. What it publishes besides
     /// does not show in its signature.
     pub emits: Vec<&'static str>,
@@ -170,6 +176,8 @@ impl HandlerDescription {
             timeout: plan.timeout,
             concurrency: plan.concurrency,
             filter: plan.filter.as_ref().map(|filter| filter.stats(None).filter.into()),
+            middleware: plan.layers.iter().flat_map(|layers| layers.names()).collect(),
+            hooks: plan.hooks.iter().map(|hook| hook::name_of(&**hook).into()).collect(),
             emits: plan.emits.iter().map(|event| event.name()).collect(),
         }
     }

@@ -44,6 +44,12 @@ impl fmt::Display for HandlerDescription {
         if let Some(filter) = &self.filter {
             write!(f, ", behind {filter}")?;
         }
+        if !self.middleware.is_empty() {
+            write!(f, ", inside of {}", self.middleware.join(", "))?;
+        }
+        if !self.hooks.is_empty() {
+            write!(f, ", with hooks {}", self.hooks.join(", "))?;
+        }
         if !self.emits.is_empty() {
             write!(f, ", emits {}", self.emits.join(", "))?;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::execute::Call;
+use super::execute::Request;
 use crate::context::Seed;
 use crate::core::{AtWork, Core};
 use crate::error::{CommandError, CommandErrorKind};
@@ -13,53 +13,62 @@ use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::session::{InSession, Member, Owned, Scope, SessionId};
 
-type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
-/// A command that may run, what its context is made of, and its session.
-type Accepted<'a, C, O, E> = (Admitted<'a, C, O, E>, Seed, Option<Box<InSession>>);
+pub(super) type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
 
-/// A command with its handler, counted as being at work.
+/// A command that may run: its handler, what its context is made of, and its session.
+pub(crate) struct Accepted<'a, C, O, E> {
+    pub(crate) plan: Found<'a, Plan>,
+    pub(crate) found: Admitted<'a, C, O, E>,
+    pub(crate) seed: Seed,
+    pub(crate) session: Option<Box<InSession>>,
+}
+
+/// A command, counted as being at work, and how its handler is called.
 pub(crate) struct Admitted<'a, C, O, E> {
-    pub(super) plan: Found<'a, Plan>,
     slot: fn(&Plan) -> &CommandSlot<C, O, E>,
     _at_work: AtWork<'a>,
 }
 
 impl<C, O, E> Admitted<'_, C, O, E> {
-    pub(crate) fn slot(&self) -> &CommandSlot<C, O, E> {
-        (self.slot)(&self.plan)
+    pub(crate) fn slot<'p>(&self, plan: &'p Plan) -> &'p CommandSlot<C, O, E> {
+        (self.slot)(plan)
     }
 }
 
 /// Finds the handler, unless the command may not be executed now.
 pub(crate) fn look_up<'a, C, O, E>(
     core: &'a Core,
-    call: &mut Call<'_>,
+    call: &mut Request<'_>,
 ) -> Result<Accepted<'a, C, O, E>, CommandError<E>>
 where
     C: Send + 'static,
     O: Send + 'static,
     E: Send + 'static,
 {
-    let id = *call.id.insert(MessageId::next(core.number));
+    let id = *call.sent.id.insert(MessageId::next(core.number));
     let member = match call.enter_session(core) {
         Ok(member) => member,
-        Err(session_id) => return Err(call.error(CommandErrorKind::SessionClosed { session_id })),
+        Err(session_id) => {
+            return Err(call.sent.error(CommandErrorKind::SessionClosed { session_id }));
+        }
     };
     let session = member.as_ref().map(Member::scope);
     let (plan, at_work) = match admit(core, call, session) {
         Ok(admitted) => admitted,
-        Err(Refusal::ShuttingDown) => return Err(call.error(CommandErrorKind::ShuttingDown)),
-        Err(Refusal::NoHandler) => return Err(call.error(CommandErrorKind::NoHandler)),
-        Err(Refusal::TooDeep(chain)) => return Err(call.error(CommandErrorKind::TooDeep { chain })),
+        Err(Refusal::ShuttingDown) => return Err(call.sent.error(CommandErrorKind::ShuttingDown)),
+        Err(Refusal::NoHandler) => return Err(call.sent.error(CommandErrorKind::NoHandler)),
+        Err(Refusal::TooDeep(chain)) => {
+            return Err(call.sent.error(CommandErrorKind::TooDeep { chain }));
+        }
     };
-    call.attempts = 1;
+    call.sent.attempts = 1;
     if call.timed || core.listens(session).command_result {
-        call.started = Some(core.settings.clock.now());
+        call.sent.started = Some(core.settings.clock.now());
     }
     let inherited = std::mem::take(&mut call.inherited.deadline);
     let seed = Seed {
         id,
-        info: call.info,
+        info: call.sent.info,
         attempt: 1,
         lifecycle: call.inherited.origin.as_ref().is_some_and(|origin| origin.lifecycle),
         timeout: call.timeout.or(plan.timeout).or(core.settings.command_timeout),
@@ -71,7 +80,8 @@ where
         shared: OnceLock::new(),
     };
     let session = member.and_then(|member| in_session(member, &plan, &seed));
-    Ok((Admitted { plan, slot: slot_of::<C, O, E>, _at_work: at_work }, seed, session))
+    let found = Admitted { slot: slot_of::<C, O, E>, _at_work: at_work };
+    Ok(Accepted { plan, found, seed, session })
 }
 
 enum Refusal {
@@ -83,25 +93,25 @@ enum Refusal {
 #[inline]
 fn admit<'a>(
     core: &'a Core,
-    call: &Call<'_>,
+    call: &Request<'_>,
     session: Option<&Arc<Scope>>,
 ) -> Result<(Found<'a, Plan>, AtWork<'a>), Refusal> {
     // Counted first: either the shutdown sees the count, or this sees the shutdown.
     let at_work = core.work.begin_command();
-    if core.work.is_closing() && call.is_root() {
+    if core.work.is_closing() && call.sent.is_root {
         return Err(Refusal::ShuttingDown);
     }
-    if let Some(chain) = call.inherited.origin.as_ref().and_then(|o| o.too_deep(call.info)) {
+    if let Some(chain) = call.inherited.origin.as_ref().and_then(|o| o.too_deep(call.sent.info)) {
         return Err(Refusal::TooDeep(chain));
     }
-    let plan = core.command(call.info.type_id(), session).ok_or(Refusal::NoHandler)?;
+    let plan = core.command(call.sent.info.type_id(), session).ok_or(Refusal::NoHandler)?;
     if let Some(origin) = &call.inherited.origin {
-        core.saw(origin, call.info);
+        core.saw(origin, call.sent.info);
     }
     Ok((plan, at_work))
 }
 
-impl Call<'_> {
+impl Request<'_> {
     #[inline]
     fn enter_session(&self, core: &Core) -> Result<Option<Member>, SessionId> {
         core.sessions.admit(self.head.as_deref(), self.inherited.origin.as_deref())

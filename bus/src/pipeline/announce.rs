@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::execute::Call;
+use super::execute::Sent;
+use super::failure::panic_text;
 use super::origin::Origin;
-use super::run::panic_text;
 use crate::context::Context;
 use crate::core::{Core, Listener};
 use crate::envelope::Envelope;
@@ -21,11 +21,11 @@ use crate::message::{
 use crate::session::{Member, Scope};
 
 /// A command's handler is about to run.
-pub(crate) fn started(core: &Core, context: &Context, call: &Call<'_>) {
+pub(crate) fn started(core: &Core, context: &Context, sent: &Sent) {
     if core.listens(context.scope()).command_started && !context.is_lifecycle() {
         let event = CommandStartedEvent {
             command_id: context.id(),
-            command: call.info.name(),
+            command: sent.info.name(),
             session_id: context.session_id(),
         };
         announce(core, context, event);
@@ -36,7 +36,7 @@ pub(crate) fn started(core: &Core, context: &Context, call: &Call<'_>) {
 pub(crate) fn result(
     core: &Core,
     context: &Context,
-    call: &Call<'_>,
+    sent: &Sent,
     error: impl FnOnce() -> Option<String>,
 ) {
     if !core.listens(context.scope()).command_result || context.is_lifecycle() {
@@ -46,26 +46,32 @@ pub(crate) fn result(
     let error = error();
     let event = CommandResultEvent {
         command_id: context.id(),
-        command: call.info.name(),
+        command: sent.info.name(),
         session_id: context.session_id(),
         success: error.is_none(),
         error,
-        attempts: context.attempt(),
-        duration: call.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
+        attempts: sent.attempts,
+        duration: sent.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
         metadata: context.headers().iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
     };
     announce(core, context, event);
 }
 
 /// A handler of an event has failed for good.
-pub(crate) fn handler_failed(core: &Core, context: &Context, handler: &str, error: &str) {
+pub(crate) fn handler_failed(
+    core: &Core,
+    context: &Context,
+    handler: &str,
+    error: &str,
+    attempts: u32,
+) {
     if core.listens(context.scope()).handler_failed && !context.is_lifecycle() {
         let event = EventHandlerFailedEvent {
             event_id: context.id(),
             event: context.message().name(),
             handler: handler.to_owned(),
             error: error.to_owned(),
-            attempts: context.attempt(),
+            attempts,
         };
         announce(core, context, event);
     }

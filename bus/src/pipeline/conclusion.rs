@@ -3,63 +3,60 @@
 use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
 
-use super::admission::Admitted;
 use super::announce;
-use super::execute::{Call, Reply};
-use super::run::{Failure, Run, text_of_users};
+use super::execute::{Reply, Sent};
+use super::failure::Failure;
+use super::run::text_of_users;
 use crate::context::Context;
 use crate::core::Core;
-use crate::error::{CancelledBy, CommandError, CommandErrorKind};
+use crate::error::{CommandError, CommandErrorKind};
 use crate::event::effects::{NotFlushed, discard, flush};
 use crate::handler::slot::BoxFuture;
 use crate::message::MessageInfo;
 use crate::registry::plan::Plan;
 
-pub(crate) fn cancel<O>(run: Pin<&mut Run<'_, O>>) -> Result<O, Failure> {
-    run.cancel();
-    Err(Failure::Cancelled(CancelledBy::Caller))
-}
-
 /// Sends or discards what was emitted, and announces the result.
 #[inline]
-pub(crate) fn conclude<C, O, E: 'static>(
+pub(crate) fn conclude<O, E: 'static>(
     core: &Core,
-    call: &Call<'_>,
-    admitted: &Admitted<'_, C, O, E>,
+    sent: &Sent,
+    plan: &Plan,
     context: &Context,
     answer: Result<Result<O, E>, Failure>,
 ) -> Reply<O, E> {
     let reply = match answer {
         Ok(Ok(output)) => match flush(core, context) {
             Ok(()) => Ok(output),
-            Err(why) => Err(call.error(kind_of_unsent(why))),
+            Err(why) => Err(sent.error(kind_of_unsent(why))),
         },
         Ok(Err(error)) => {
             discard(core, context);
-            Err(call.error(CommandErrorKind::Handler(error)))
+            Err(sent.error(CommandErrorKind::Handler(error)))
         }
         Err(failure) => {
             discard(core, context);
-            Err(call.error(kind_of(failure, &admitted.plan)))
+            Err(sent.error(kind_of(failure, plan)))
         }
     };
-    announce::result(core, context, call, || {
-        reply.as_ref().err().map(|error| text_of(error, call.info))
+    announce::result(core, context, sent, || {
+        reply.as_ref().err().map(|error| text_of(error, sent.info))
     });
     reply
 }
 
+/// What a command has come to, and the debt that it waits for.
+pub(crate) type Concluded<'a, O, E> = (Reply<O, E>, Sent, Option<BoxFuture<'a, ()>>);
+
 /// A root command whose effects are more than the queue holds waits until that is paid.
 pub(crate) fn debt<'a>(
     core: &'a Core,
-    call: &Call<'_>,
+    sent: &Sent,
     context: &Context,
 ) -> Option<BoxFuture<'a, ()>> {
     // A call that was never asked for its outbox has no effects.
     context.used_scratch()?;
-    let owes = call.is_root() && core.queue.has_debt() && core.work.is_dispatching();
+    let owes = sent.is_root && core.queue.has_debt() && core.work.is_dispatching();
     owes.then(|| -> BoxFuture<'a, ()> {
         let mut debtor = core.queue.debtor();
         Box::pin(poll_fn(move |task| core.queue.poll_paid(&mut debtor, task)))
@@ -76,6 +73,12 @@ fn kind_of<E>(failure: Failure, plan: &Plan) -> CommandErrorKind<E> {
         // Commands are not filtered.
         Failure::Filter { filter, message } => {
             CommandErrorKind::Rejected { by: format!("filter {filter}"), reason: message }
+        }
+        Failure::Rejected { by, reason } => {
+            CommandErrorKind::Rejected { by: format!("middleware {by}"), reason }
+        }
+        Failure::RateLimited { by, retry_after } => {
+            CommandErrorKind::RateLimited { by: by.into_owned(), retry_after }
         }
         Failure::Panicked(message) => CommandErrorKind::Panicked {
             message,

@@ -4,18 +4,24 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::task;
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use super::admission::Admitted;
+use super::admission::{Accepted, Admitted};
+use super::announce;
+use super::conclusion::{self, Concluded};
+use super::failure::Failure;
+use super::frame::Held;
+use super::middleware::around::Around;
+use super::middleware::source::CommandSource;
 use super::options::{Head, InScope, Principal};
 use super::origin::Inherited;
 use super::report::Detailed;
 use super::run::Run;
 use crate::core::Core;
-use crate::error::{CommandError, CommandErrorKind};
+use crate::error::{CancelledBy, CommandError, CommandErrorKind};
 use crate::handler::slot::BoxFuture;
 use crate::message::{Command, MessageId, MessageInfo};
 use crate::session::IntoSessionId;
@@ -30,24 +36,31 @@ pin_project! {
     pub struct Execute<'a, C, O, E> {
         pub(crate) core: &'a Core,
         pub(crate) command: Option<C>,
-        pub(crate) call: Call<'a>,
+        pub(crate) request: Request<'a>,
         #[pin]
         pub(crate) stage: Stage<'a, C, O, E>,
     }
 }
 
-/// What is known of a command but its type.
-pub(crate) struct Call<'a> {
-    pub(crate) info: &'static MessageInfo,
-    pub(crate) id: Option<MessageId>,
+/// What is asked for, beside the command.
+pub(crate) struct Request<'a> {
+    pub(crate) sent: Sent,
     pub(super) inherited: Inherited,
     pub(crate) head: Option<Arc<Head>>,
     pub(super) timeout: Option<Duration>,
-    cancel_on: Option<BoxFuture<'a, ()>>,
+    pub(super) cancel_on: Option<BoxFuture<'a, ()>>,
     /// Is somebody interested in how long it takes?
     pub(super) timed: bool,
+}
+
+/// What is known of a command that was sent, but its type.
+#[derive(Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) info: &'static MessageInfo,
+    pub(crate) id: Option<MessageId>,
     pub(crate) started: Option<Instant>,
-    pub(super) attempts: u32,
+    pub(crate) attempts: u32,
+    pub(super) is_root: bool,
 }
 
 pin_project! {
@@ -55,6 +68,7 @@ pin_project! {
     pub(crate) enum Stage<'a, C, O, E> {
         New,
         Running { #[pin] run: Run<'a, Result<O, E>>, found: Admitted<'a, C, O, E> },
+        Around { inside: BoxFuture<'a, Concluded<'a, O, E>> },
         Settling { reply: Option<Reply<O, E>>, debt: BoxFuture<'a, ()> },
         Done,
     }
@@ -62,18 +76,11 @@ pin_project! {
 
 impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
     pub(crate) fn new(core: &'a Core, command: C, inherited: Inherited) -> Self {
-        let call = Call {
-            info: C::INFO,
-            id: None,
-            inherited,
-            head: None,
-            timeout: None,
-            cancel_on: None,
-            timed: false,
-            started: None,
-            attempts: 0,
-        };
-        Self { core, command: Some(command), call, stage: Stage::New }
+        let is_root = inherited.origin.is_none();
+        let sent = Sent { info: C::INFO, id: None, started: None, attempts: 0, is_root };
+        let request =
+            Request { sent, inherited, head: None, timeout: None, cancel_on: None, timed: false };
+        Self { core, command: Some(command), request, stage: Stage::New }
     }
 }
 
@@ -81,7 +88,7 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
 impl<'a, C, O, E> Execute<'a, C, O, E> {
     /// What a session says of it.
     pub(crate) fn with_head(mut self, head: Arc<Head>) -> Self {
-        self.call.head = Some(head);
+        self.request.head = Some(head);
         self
     }
 
@@ -89,26 +96,26 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
     /// (30 s). Counts from the handler's first `Pending`; a handler that is ready at once is never
     /// timed. A zero ends every handler that is not.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.call.timeout = Some(timeout);
+        self.request.timeout = Some(timeout);
         self
     }
 
     /// Adds a header, which the handler reads with [`Context::header`](crate::Context::header).
     pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
-        self.call.head().headers.set(name.into(), value.into());
+        self.request.head().headers.set(name.into(), value.into());
         self
     }
 
     /// Executes in the session of this id, which must be open, instead of in the one that the handler
     /// around this runs in. [`SessionId::BUS`] is outside all sessions.
     pub fn session(mut self, session: impl IntoSessionId) -> Self {
-        self.call.head().session = Some(InScope::Named(session.into()));
+        self.request.head().session = Some(InScope::Named(session.into()));
         self
     }
 
     /// Executes on behalf of a principal; all that follows from the command inherits it.
     pub fn principal(mut self, principal: Principal) -> Self {
-        self.call.head().principal = Some(principal);
+        self.request.head().principal = Some(principal);
         self
     }
 
@@ -116,18 +123,52 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
     /// [`Cancelled`](CommandErrorKind::Cancelled). A signal that is ready before the handler has
     /// been called leaves the first step to the handler.
     pub fn cancel_on(mut self, signal: impl Future<Output = ()> + Send + 'a) -> Self {
-        self.call.cancel_on = Some(Box::pin(signal));
+        self.request.cancel_on = Some(Box::pin(signal));
         self
     }
 
     /// Resolves to a [`CommandReport`](crate::CommandReport) with id, attempts and duration beside the result.
     pub fn detailed(mut self) -> Detailed<'a, C, O, E> {
-        self.call.timed = true;
+        self.request.timed = true;
         Detailed::new(self)
     }
 }
 
-impl Call<'_> {
+/// The flow of a command whose handler stands inside of middleware.
+pub(crate) fn around<'a, C, O, E>(
+    core: &'a Core,
+    request: &mut Request<'a>,
+    accepted: Accepted<'a, C, O, E>,
+    command: C,
+) -> BoxFuture<'a, Concluded<'a, O, E>>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    let (mut sent, mut cancel_on) = (request.sent, request.cancel_on.take());
+    Box::pin(async move {
+        let Accepted { plan, found, seed, session } = accepted;
+        let held = Held::new(core, seed);
+        let context = held.context();
+        announce::started(core, context, &sent);
+        let source = CommandSource::new(&plan, &found, command);
+        let cancelled = |task: &mut task::Context<'_>| match &mut cancel_on {
+            None => Poll::Pending,
+            Some(signal) => {
+                signal.as_mut().poll(task).map(|()| Failure::Cancelled(CancelledBy::Caller))
+            }
+        };
+        let around = Around { core, plan: &plan, held: &held };
+        let (answer, attempts) = around.run(source, session, cancelled).await;
+        sent.attempts = attempts;
+        let reply = conclusion::conclude(core, &sent, &plan, context, answer);
+        let debt = conclusion::debt(core, &sent, context);
+        (reply, sent, debt)
+    })
+}
+
+impl Request<'_> {
     fn head(&mut self) -> &mut Head {
         Arc::make_mut(self.head.get_or_insert_default())
     }
@@ -135,11 +176,9 @@ impl Call<'_> {
     pub(crate) fn is_cancelled(&mut self, task: &mut task::Context<'_>) -> bool {
         self.cancel_on.as_mut().is_some_and(|signal| signal.as_mut().poll(task).is_ready())
     }
+}
 
-    pub(super) fn is_root(&self) -> bool {
-        self.inherited.origin.is_none()
-    }
-
+impl Sent {
     pub(super) fn error<E>(&self, kind: CommandErrorKind<E>) -> CommandError<E> {
         let id = self.id.unwrap_or_else(|| MessageId::next(0));
         CommandError::new(self.info.name(), id, self.attempts, kind)
@@ -148,6 +187,6 @@ impl Call<'_> {
 
 impl<C, O, E> fmt::Debug for Execute<'_, C, O, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Execute({})", self.call.info.name())
+        write!(f, "Execute({})", self.request.sent.info.name())
     }
 }

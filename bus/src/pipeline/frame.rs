@@ -8,9 +8,9 @@
 //! Three pointers are kept without a lifetime, since a context has none (an elided lifetime
 //! parameter in an `async fn` signature is E0726) and an `Arc` clone a call is a shared cache line:
 //!
-//! 1. **A context points at its core.** A context is made in two places only. In a [`Frame<'a>`]
-//!    it comes from a `&'a Core`, so the core outlives the frame; a context cannot be moved out of
-//!    its frame, it is only ever lent as `&Context`, and it is not `Clone`. In an [`OwnedContext`]
+//! 1. **A context points at its core.** A context is made in three places only. In a [`Frame<'a>`]
+//!    or a [`Held<'a>`] it comes from a `&'a Core`, so the core outlives both; a context cannot be moved
+//!    out of them, it is only ever lent as `&Context`, and it is not `Clone`. In an [`OwnedContext`]
 //!    it lies beside the `Arc<Core>` that it points into, which is dropped after it.
 //! 2. **A handler's future points at its context** ([`Handle`]). A frame is pinned before it makes
 //!    a handle, and does not move its context or lend it mutably afterwards (`Frame` is `!Unpin`,
@@ -18,8 +18,8 @@
 //!    [`Running`], whose drop drops it, though the memory it lay in is kept for another; and so it
 //!    is dropped before the context: at its end, in [`Frame::stop`], or as the first field. A pinned value's
 //!    memory is not reused before its `Drop`, and a frame that is leaked keeps its context. The
-//!    future never hands the handle on: generated code alone names it, and only calls
-//!    [`Handle::get`], whose borrow ends with the future.
+//!    future never hands the handle on, but to a future that it holds itself (a handler inside of its
+//!    middleware): generated code only calls [`Handle::get`], whose borrow ends with the future.
 //! 3. **A thread points at the context that it is running** ([`with_current`]). The pointer is set
 //!    for the time of a poll or a call during which the frame is borrowed, and put back by a guard.
 //!
@@ -70,6 +70,11 @@ impl Handle {
     pub fn get(&self) -> &Context {
         // SAFETY: the future that holds this is dropped before the context (2).
         unsafe { self.0.as_ref() }
+    }
+
+    /// Lends the context on, to what the future that holds this calls.
+    pub(crate) fn lender(&self) -> Lender<'_> {
+        Lender(self.get())
     }
 }
 
@@ -152,6 +157,28 @@ impl<'a, O> Frame<'a, O> {
         let this = unsafe { self.get_unchecked_mut() };
         let _current = enter(&this.context);
         this.running = None;
+    }
+}
+
+/// A context that no handler's future borrows: that of the middleware around a call.
+pub(crate) struct Held<'a> {
+    context: Context,
+    core: PhantomData<&'a Core>,
+}
+
+impl<'a> Held<'a> {
+    pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
+        Self { context: Context::new(CoreRef(NonNull::from(core)), seed), core: PhantomData }
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Runs `work` as part of the call.
+    pub(crate) fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _current = enter(&self.context);
+        work()
     }
 }
 

@@ -32,6 +32,11 @@ impl Handle {
     pub fn get(&self) -> &Context {
         &self.0
     }
+
+    /// Lends the context on, to what the future that holds this calls.
+    pub(crate) fn lender(&self) -> Lender<'_> {
+        Lender(&self.0)
+    }
 }
 
 /// A context, about to be lent to its handler.
@@ -100,6 +105,28 @@ impl<'a, O> Frame<'a, O> {
     pub(crate) fn stop(mut self: Pin<&mut Self>) {
         let _current = enter(&self.context);
         self.running = None;
+    }
+}
+
+/// A context that no handler's future borrows: that of the middleware around a call.
+pub(crate) struct Held<'a> {
+    context: Arc<Context>,
+    core: PhantomData<&'a Core>,
+}
+
+impl<'a> Held<'a> {
+    pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
+        Self { context: Arc::new(Context::new(CoreRef(core.arc()), seed)), core: PhantomData }
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Runs `work` as part of the call.
+    pub(crate) fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _current = enter(&self.context);
+        work()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Around a call: from a message and its handler to an outcome.
 //!
 //! In: a handler's [`Plan`](crate::registry::plan::Plan) and a message. Out: its outcome or a
-//! [`Failure`](run::Failure). [`execute`] is the command's way, [`crate::event::delivery`] the
+//! [`Failure`](failure::Failure). [`execute`] is the command's way, [`crate::event::delivery`] the
 //! event's; both go through the one [`run`].
 
 pub(crate) mod admission;
@@ -10,7 +10,11 @@ pub(crate) mod announce;
 pub(crate) mod blocking;
 pub(crate) mod cancel;
 pub(crate) mod conclusion;
+pub(crate) mod ended;
 pub(crate) mod execute;
+pub(crate) mod failure;
+pub(crate) mod hook;
+pub(crate) mod middleware;
 pub(crate) mod options;
 pub(crate) mod origin;
 pub(crate) mod report;
@@ -22,6 +26,9 @@ pub(crate) mod frame;
 #[path = "frame_shared.rs"]
 pub(crate) mod frame;
 
+pub use ended::{Ended, HandlerError};
 pub use execute::Execute;
+pub use hook::{Hook, HookCall};
+pub use middleware::{Call, Handled, IntoLayer, Layer, Middleware, Next};
 pub use options::{Headers, Principal};
 pub use report::{CommandReport, Detailed};

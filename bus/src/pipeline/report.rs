@@ -58,18 +58,20 @@ impl<'a, C, O, E> Detailed<'a, C, O, E> {
     }
 }
 
-impl<C: Send + 'static, O: Send + 'static, E: Send + 'static> Future for Detailed<'_, C, O, E> {
+impl<C: Send + Sync + 'static, O: Send + 'static, E: Send + 'static> Future
+    for Detailed<'_, C, O, E>
+{
     type Output = CommandReport<O, E>;
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut execute = self.project().execute;
         let result = task::ready!(execute.as_mut().poll(task));
         let execute = execute.project();
         let now = execute.core.settings.clock.now();
-        let call = execute.call;
-        let duration = call.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let metadata = call.head.take().map(|head| head.headers.clone()).unwrap_or_default();
-        let command_id = call.id.unwrap_or_else(|| MessageId::next(0));
-        Poll::Ready(CommandReport::new(command_id, result, call.attempts, duration, metadata))
+        let (sent, head) = (execute.request.sent, execute.request.head.take());
+        let duration = sent.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let metadata = head.map(|head| head.headers.clone()).unwrap_or_default();
+        let command_id = sent.id.unwrap_or_else(|| MessageId::next(0));
+        Poll::Ready(CommandReport::new(command_id, result, sent.attempts, duration, metadata))
     }
 }
 

@@ -5,20 +5,22 @@
 //! discarded here.
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{self, Poll};
-use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use super::ended::{Ended, Outcome};
+use super::failure::{Failure, panic_text};
 use super::frame::{Frame, Lender};
+use super::hook;
 use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::error::CancelledBy;
-use crate::handler::param::ParamError;
 use crate::handler::slot::{Begun, Called};
+use crate::registry::plan::Plan;
+use crate::registry::table::Found;
 use crate::resilience::timer::Timer;
 use crate::session::{InSession, Owned};
 
@@ -26,73 +28,93 @@ pin_project! {
     /// A handler's call in progress. Dropping it cancels the call.
     pub(crate) struct Run<'a, O> {
         core: &'a Core,
+        plan: Found<'a, Plan>,
         #[pin]
         frame: Frame<'a, O>,
         #[pin]
         timer: Timer,
         session: Option<Box<InSession>>,
-        ended: bool,
+        stage: Stage,
     }
 
     impl<O> PinnedDrop for Run<'_, O> {
         fn drop(this: Pin<&mut Self>) {
-            if !this.ended {
+            if this.stage != Stage::Ended {
+                let this = this.project();
+                if *this.stage == Stage::Begun {
+                    this.plan.ended(this.frame.context(), &Ended::Dropped);
+                }
                 abandon(this.core, this.frame.context());
             }
         }
     }
 }
 
-/// Why a call has no answer of its handler.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// A parameter could not be made, so the handler was not called.
-    Refused(ParamError),
-    Panicked(String),
-    /// The filter of an event's handler panicked, so the handler was not called.
-    Filter {
-        filter: Cow<'static, str>,
-        message: String,
-    },
-    /// After so long; `None`: past the deadline of the caller.
-    TimedOut(Option<Duration>),
-    Cancelled(CancelledBy),
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    New,
+    /// The hooks were told that it begins, and will be told how it ends.
+    Begun,
+    Ended,
 }
 
 impl<'a, O> Run<'a, O> {
     #[inline]
-    pub(crate) fn new(core: &'a Core, seed: Seed, session: Option<Box<InSession>>) -> Self {
-        Self { core, frame: Frame::new(core, seed), timer: Timer::Unarmed, session, ended: false }
+    pub(crate) fn new(
+        core: &'a Core,
+        plan: Found<'a, Plan>,
+        seed: Seed,
+        session: Option<Box<InSession>>,
+    ) -> Self {
+        let frame = Frame::new(core, seed);
+        Self { core, plan, frame, timer: Timer::Unarmed, session, stage: Stage::New }
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     pub(crate) fn context(&self) -> &Context {
         self.frame.context()
     }
 
-    /// Calls the handler. `Some` when it has answered at once; else [`poll`](Self::poll).
+    /// Calls the handler with its input, in which `message` is. `Some` when it has answered at once;
+    /// else [`poll`](Self::poll).
     #[inline]
-    pub(crate) fn begin(
+    pub(crate) fn begin<I>(
         self: Pin<&mut Self>,
-        start: impl FnOnce(&Lender<'_>) -> Begun<O>,
-    ) -> Option<Result<O, Failure>> {
+        input: I,
+        message: impl FnOnce(&I) -> Option<&dyn Any>,
+        start: impl FnOnce(I, &Plan, &Lender<'_>) -> Begun<O>,
+    ) -> Option<Result<O, Failure>>
+    where
+        O: Outcome,
+    {
         let mut this = self.project();
         if is_late(this.core, this.frame.context()) {
-            *this.ended = true;
+            *this.stage = Stage::Ended;
             return Some(Err(Failure::TimedOut(None)));
         }
         if let Some(session) = this.session
             && let Some(over) = session.over()
         {
-            *this.ended = true;
+            *this.stage = Stage::Ended;
             return Some(Err(over));
         }
+        let plan = &**this.plan;
+        if !plan.hooks.is_empty() {
+            hook::before(&plan.hooks, this.frame.context(), &plan.handler, message(&input));
+        }
+        *this.stage = Stage::Begun;
+        let start = |lender: &Lender<'_>| start(input, plan, lender);
         let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));
         let answer = match answer {
             Ok(None) => return None,
-            Ok(Some(answer)) => answer.map_err(Failure::Refused),
+            Ok(Some(answer)) => answer.map_err(|failure| *failure),
             Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
         };
-        *this.ended = true;
+        *this.stage = Stage::Ended;
+        plan.ended_with(this.frame.context(), &answer);
         Some(answer)
     }
 
@@ -102,59 +124,78 @@ impl<'a, O> Run<'a, O> {
         task: &mut task::Context<'_>,
     ) -> Poll<Result<O, Failure>>
     where
-        O: 'static,
+        O: Outcome,
     {
         let mut this = self.as_mut().project();
         let polled = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().poll(task)));
         let answer = match polled {
             Ok(Poll::Ready(Called::Ok(answer))) => Ok(answer),
-            Ok(Poll::Ready(Err(refused))) => Err(Failure::Refused(refused)),
+            Ok(Poll::Ready(Err(failure))) => Err(*failure),
             Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
             Ok(Poll::Pending) => return self.poll_end(task).map(Err),
         };
-        *this.ended = true;
+        *this.stage = Stage::Ended;
         if answer.is_err() {
-            stop(this.core, this.frame);
+            stop(this.core, this.frame.as_mut());
         }
+        this.plan.ended_with(this.frame.context(), &answer);
         Poll::Ready(answer)
     }
 
     /// Ends the call when its deadline has passed, or its session ends. The handler is not polled.
-    pub(crate) fn poll_end(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Failure> {
-        let this = self.project();
-        if let Some(session) = this.session
-            && let Poll::Ready(over) = session.poll_over(task)
-        {
-            *this.ended = true;
-            stop(this.core, this.frame);
-            return Poll::Ready(over);
+    pub(crate) fn poll_end(
+        mut self: Pin<&mut Self>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<Failure> {
+        let mut this = self.as_mut().project();
+        let over = this.session.as_mut().map(|session| session.poll_over(task));
+        if let Some(Poll::Ready(over)) = over {
+            return Poll::Ready(self.end(over));
         }
         let context = this.frame.context();
-        task::ready!(this.timer.poll(this.core, task, || context.deadline()));
+        task::ready!(this.timer.as_mut().poll(this.core, task, || context.deadline()));
         let callers = context.callers_deadline();
         let own = context.timeout().filter(|_| callers != context.deadline());
-        *this.ended = true;
-        stop(this.core, this.frame);
-        Poll::Ready(Failure::TimedOut(own))
+        Poll::Ready(self.end(Failure::TimedOut(own)))
     }
 
     /// Ends the call from outside.
-    pub(crate) fn cancel(self: Pin<&mut Self>) {
-        let this = self.project();
-        *this.ended = true;
-        stop(this.core, this.frame);
+    pub(crate) fn end(self: Pin<&mut Self>, why: Failure) -> Failure {
+        let mut this = self.project();
+        let was = std::mem::replace(this.stage, Stage::Ended);
+        stop(this.core, this.frame.as_mut());
+        if was == Stage::Begun {
+            this.plan.ended(this.frame.context(), &Ended::without_answer(&why));
+        }
+        why
+    }
+}
+
+impl Plan {
+    #[inline]
+    fn ended_with<O: Outcome>(&self, context: &Context, answer: &Result<O, Failure>) {
+        if !self.hooks.is_empty() {
+            self.ended(context, &Ended::with(context.message(), answer.as_ref()));
+        }
+    }
+
+    #[inline]
+    fn ended(&self, context: &Context, ended: &Ended<'_>) {
+        if !self.hooks.is_empty() {
+            hook::after(&self.hooks, context, &self.handler, ended);
+        }
     }
 }
 
 impl InSession {
     /// Has the session ended what is its own?
     #[inline(never)]
-    fn over(&mut self) -> Option<Failure> {
+    pub(super) fn over(&mut self) -> Option<Failure> {
         self.owned().filter(|owned| owned.is_over()).map(|owned| ended_with(owned))
     }
 
     #[inline(never)]
-    fn poll_over(&mut self, task: &mut task::Context<'_>) -> Poll<Failure> {
+    pub(super) fn poll_over(&mut self, task: &mut task::Context<'_>) -> Poll<Failure> {
         let Some(owned) = self.owned() else { return Poll::Pending };
         owned.poll_over(task).map(|()| ended_with(owned))
     }
@@ -174,7 +215,7 @@ fn stop<O>(core: &Core, mut frame: Pin<&mut Frame<'_, O>>) {
     abandon(core, frame.context());
 }
 
-fn abandon(core: &Core, context: &Context) {
+pub(crate) fn abandon(core: &Core, context: &Context) {
     if let Some(scratch) = context.used_scratch() {
         scratch.cancel.fire();
         scratch.outbox.discard(core.weak_for(scratch));
@@ -190,11 +231,4 @@ fn is_late(core: &Core, context: &Context) -> bool {
 pub(crate) fn text_of_users(write: impl FnOnce() -> String) -> String {
     catch_unwind(AssertUnwindSafe(write))
         .unwrap_or_else(|panic| format!("an error whose text panicked: {}", panic_text(&*panic)))
-}
-
-/// What `panic!` was given, if it was text.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a value that is not text".to_owned())
 }

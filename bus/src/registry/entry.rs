@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -14,6 +15,8 @@ use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::handler::slot::{Slot, SlotOf};
 use crate::message::kind::{Deliver, Kind};
 use crate::message::{Message, MessageInfo};
+use crate::pipeline::hook::Hook;
+use crate::pipeline::middleware::layers::MakeLayer;
 
 /// A message type.
 #[derive(Debug)]
@@ -49,6 +52,10 @@ pub struct HandlerMeta {
     pub timeout: Option<Duration>,
     pub concurrency: Option<NonZeroU32>,
     pub filter: Option<FilterFn>,
+    /// The middleware of this handler alone.
+    pub middleware: &'static [MakeLayer],
+    /// Does it take the message as `&M`?
+    pub borrows: bool,
     pub manual: bool,
 }
 
@@ -144,6 +151,28 @@ pub struct FilterEntry {
     pub priority: i32,
 }
 
+/// A `#[middleware]` function, or a `#[hook]` one.
+pub struct AroundEntry<T> {
+    pub make: T,
+    pub name: &'static str,
+    pub module: &'static str,
+    pub file: &'static str,
+    pub line: u32,
+    pub column: u32,
+    pub priority: i32,
+}
+
+/// Makes the hook of a `#[hook]` function.
+pub type MakeHook = fn() -> Arc<dyn Hook>;
+
+impl<T> fmt::Debug for AroundEntry<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}:{}", self.name, self.file, self.line)
+    }
+}
+
+inventory::collect!(AroundEntry<MakeHook>);
+inventory::collect!(AroundEntry<MakeLayer>);
 inventory::collect!(FilterEntry);
 inventory::collect!(MessageEntry);
 inventory::collect!(Registered);

@@ -12,10 +12,14 @@ use tokio::sync::Semaphore;
 
 use super::contract::HandlerId;
 use super::entry::HandlerEntry;
+use crate::core::Settings;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::handler::param::Requirements;
 use crate::message::MessageInfo;
 use crate::message::kind::Deliver;
+use crate::pipeline::hook::{self, Hooks};
+use crate::pipeline::middleware::Layer;
+use crate::pipeline::middleware::layers::Layers;
 use crate::session::Scope;
 
 /// How one handler runs: the dispatch follows it, and the wiring report reads it.
@@ -35,11 +39,19 @@ pub(crate) struct Plan {
     pub(crate) slot: SlotRef,
     /// Decides whether it is called.
     pub(crate) filter: Option<Box<Installed>>,
+    /// Does it take the message as `&M`?
+    pub(crate) borrows: bool,
+    /// What wraps it; `None` if nothing does.
+    pub(crate) layers: Option<Arc<Layers>>,
+    /// Of what is said of this handler alone.
+    pub(crate) own_layers: Vec<Layer>,
+    pub(crate) hooks: Hooks,
     /// The session whose handler it is, and whose end ends it.
     pub(crate) owner: Option<Weak<Scope>>,
 }
 
 /// A typed slot whose type only the message knows.
+#[derive(Clone)]
 pub(crate) enum SlotRef {
     Linked(&'static (dyn Any + Send + Sync)),
     Added(Arc<dyn Any + Send + Sync>),
@@ -108,7 +120,7 @@ impl Plan {
 
     /// Is it never pending, and is there always a slot?
     pub(crate) fn runs_at_once(&self) -> bool {
-        self.is_plain && self.slots.is_none()
+        self.is_plain && self.slots.is_none() && self.layers.is_none()
     }
 
     pub(crate) fn of(entry: &'static HandlerEntry) -> Self {
@@ -135,8 +147,21 @@ impl Plan {
             is_plain: entry.is_plain,
             slot: SlotRef::Linked(entry.slot),
             filter: meta.filter.map(|filter| Box::new(Installed::new(AnyFilter(Arc::new(filter))))),
+            borrows: meta.borrows,
+            layers: None,
+            own_layers: meta.middleware.iter().map(|make| make()).collect(),
+            hooks: Hooks::default(),
             owner: None,
         }
+    }
+}
+
+impl Plan {
+    /// Puts it inside of the middleware and hooks that a bus has for it.
+    pub(crate) fn wrapped(mut self, settings: &Settings) -> Self {
+        self.layers = Layers::of(&self, &settings.layers);
+        self.hooks = hook::of(self.message, &settings.hooks);
+        self
     }
 }
 

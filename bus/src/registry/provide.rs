@@ -7,7 +7,7 @@ use super::entry::ResourceEntry;
 use super::problem::WiringProblem;
 use crate::handler::param::{Requirement, Requirements};
 use crate::handler::resource::{Provided, ResourceSet};
-use crate::pipeline::run::panic_text;
+use crate::pipeline::failure::panic_text;
 
 fn place(entry: &ResourceEntry) -> String {
     let meta = &entry.meta;

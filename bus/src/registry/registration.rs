@@ -11,6 +11,7 @@ use super::plan::{HandlerInfo, Plan};
 use crate::core::Core;
 use crate::event::EventFilter;
 use crate::event::filter::AnyFilter;
+use crate::pipeline::middleware::{IntoLayer, Layer};
 use crate::session::{Scope, SessionId};
 
 /// What may be said of a handler that is registered at run time.
@@ -21,6 +22,7 @@ pub struct HandlerOptions {
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) concurrency: Option<NonZeroU32>,
     pub(crate) filter: Option<AnyFilter>,
+    pub(crate) layers: Vec<Layer>,
 }
 
 impl HandlerOptions {
@@ -50,6 +52,14 @@ impl HandlerOptions {
     }
 }
 
+impl HandlerOptions {
+    /// Adds a middleware around this handler alone.
+    pub fn middleware(mut self, middleware: impl IntoLayer) -> Self {
+        self.layers.push(middleware.into_layer());
+        self
+    }
+}
+
 /// Registers a handler of the bus, or of a session.
 pub(crate) fn register(
     core: &Core,
@@ -64,7 +74,14 @@ pub(crate) fn register(
         let (command, handler) = (plan.message.name(), plan.handler);
         return Err(RegisterError::FilteredCommand { command, handler });
     }
-    let plan = Plan { owner: scope.map(Arc::downgrade), ..plan };
+    let needs = plan.own_layers.iter().flat_map(|layer| layer.require().1.resources);
+    let is_there =
+        |id| core.resources.contains(id) || scope.is_some_and(|scope| scope.provides(id));
+    if let Some(missing) = needs.into_iter().find(|needed| !is_there(needed.type_id)) {
+        let (handler, resource) = (plan.handler, missing.type_name);
+        return Err(RegisterError::MissingResource { handler, resource });
+    }
+    let plan = Plan { owner: scope.map(Arc::downgrade), ..plan }.wrapped(&core.settings);
     let info = plan.handler.clone();
     let (wired, session, built) = match scope {
         None => (&core.wired, SessionId::BUS, Some(&core.table)),

@@ -2,18 +2,20 @@
 
 use std::any::TypeId;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::contract::{RegisteredHandler, Registry};
-use super::entry::{FilterEntry, HandlerEntry, MessageEntry, Registered};
+use super::entry::{AroundEntry, FilterEntry, HandlerEntry, MakeHook, MessageEntry, Registered};
 use super::plan::Plan;
 use super::problem::{BuildError, WiringProblem};
 use super::report::{WiringReport, WiringRow};
 use super::type_map::TypeMap;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::handler::param::Requirements;
-use crate::handler::resource::ResourceSet;
+use crate::pipeline::hook::Hook;
+use crate::pipeline::middleware::Layer;
+use crate::pipeline::middleware::layers::MakeLayer;
 use crate::session::SessionId;
 
 /// A handler with its entry.
@@ -35,11 +37,40 @@ pub(crate) fn linked_filters() -> Vec<Installed> {
     entries.iter().map(|e| Installed::new(AnyFilter(Arc::new(e.filter)))).collect()
 }
 
+/// The middleware that are registered at link time, in the order in which equals stand around a handler.
+pub(crate) fn linked_layers() -> Vec<Layer> {
+    let mut entries: Vec<_> = inventory::iter::<AroundEntry<MakeLayer>>.into_iter().collect();
+    entries.sort_by_key(|e| (e.module, e.name, e.line, e.column));
+    entries.iter().map(|e| (e.make)()).collect()
+}
+
+/// The hooks that are registered at link time, in the order in which they are told.
+pub(crate) fn linked_hooks() -> Vec<Arc<dyn Hook>> {
+    let mut entries: Vec<_> = inventory::iter::<AroundEntry<MakeHook>>.into_iter().collect();
+    entries.sort_by_key(|e| (Reverse(e.priority), e.module, e.name, e.line, e.column));
+    entries.iter().map(|e| (e.make)()).collect()
+}
+
+/// What middleware take was provided or will be.
+pub(crate) fn check_layers<'l>(
+    layers: impl IntoIterator<Item = &'l Layer>,
+    is_there: impl Fn(TypeId) -> bool,
+    problems: &mut Vec<WiringProblem>,
+) {
+    for layer in layers {
+        let (taker, takes) = layer.require();
+        let missing = takes.resources.iter().filter(|needed| !is_there(needed.type_id));
+        problems.extend(missing.map(|needed| WiringProblem::MissingResource {
+            taker: taker.clone(),
+            resource: needed.type_name,
+        }));
+    }
+}
+
 /// One handler a command; what each handler takes was provided or will be.
 pub(crate) fn check_handlers(
     plans: &[Planned],
-    resources: &ResourceSet,
-    promised: &HashSet<TypeId>,
+    is_there: impl Fn(TypeId) -> bool + Copy,
     problems: &mut Vec<WiringProblem>,
 ) {
     let mut first_of: TypeMap<&Plan> = TypeMap::default();
@@ -55,10 +86,8 @@ pub(crate) fn check_handlers(
         }
         let mut takes = Requirements::default();
         (entry.require)(&mut takes);
-        let missing = takes
-            .resources
-            .iter()
-            .filter(|r| !resources.contains(r.type_id) && !promised.contains(&r.type_id));
+        let missing = takes.resources.iter().filter(|needed| !is_there(needed.type_id));
+        check_layers(&plan.own_layers, is_there, problems);
         problems.extend(missing.map(|requirement| WiringProblem::MissingResource {
             taker: format!("handler {}", plan.handler),
             resource: requirement.type_name,

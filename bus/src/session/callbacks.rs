@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::scope::Scope;
 use crate::core::Core;
 use crate::handler::slot::BoxFuture;
-use crate::pipeline::run::panic_text;
+use crate::pipeline::failure::panic_text;
 use crate::resilience::timer::within;
 use crate::sync::lock;
 

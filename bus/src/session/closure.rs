@@ -9,7 +9,8 @@ use super::guard::SessionGuard;
 use super::handle::Session;
 use super::opening::SessionBuilder;
 use crate::error::SessionError;
-use crate::pipeline::run::{panic_text, text_of_users};
+use crate::pipeline::failure::panic_text;
+use crate::pipeline::run::text_of_users;
 
 impl SessionBuilder {
     /// Opens the session, runs `work` with it, and ends it, whatever happens: when `work` has

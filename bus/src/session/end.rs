@@ -18,7 +18,7 @@ use crate::core::Core;
 use crate::event::completion::{Completion, Share};
 use crate::message::{Message, SessionEndEvent};
 use crate::pipeline::announce;
-use crate::pipeline::run::panic_text;
+use crate::pipeline::failure::panic_text;
 use crate::resilience::timer::within;
 use crate::sync::lock;
 

@@ -13,7 +13,7 @@ use super::scope::Scope;
 use crate::core::Core;
 use crate::error::SessionError;
 use crate::pipeline::ambient;
-use crate::pipeline::run::panic_text;
+use crate::pipeline::failure::panic_text;
 use crate::sync::lock;
 
 pub(super) fn spawn<F>(

@@ -42,6 +42,10 @@ fn argument(attribute: Attribute, args: &str, at: &str, message: &str) {
         Attribute::Handlers => "impl S { #[handler] fn f(&self, m: M) {} }",
         Attribute::Resource => "fn f() -> S { S }",
         Attribute::Filter => "fn f(event: &FilterView<'_>) -> bool { true }",
+        Attribute::Middleware => {
+            "async fn f(call: &mut Call<'_>, next: Next) -> Handled { next.run(call).await }"
+        }
+        Attribute::Hook => "fn f(call: &HookCall<'_>) {}",
     };
     check(attribute, args, item, &[(at, message)]);
 }

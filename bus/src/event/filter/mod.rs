@@ -17,7 +17,7 @@ pub use view::FilterView;
 
 use crate::core::Core;
 use crate::envelope::Envelope;
-use crate::pipeline::run::panic_text;
+use crate::pipeline::failure::panic_text;
 use crate::registry::HandlerInfo;
 
 /// Filters that are ready to use: given to [`Builder::filter`](crate::Builder::filter), alone or

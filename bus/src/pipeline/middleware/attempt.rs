@@ -1,0 +1,104 @@
+//! One run of a handler inside of its middleware of the place `per_attempt`: they are a part of the run,
+//! with its context and inside of its timeout.
+
+use std::any::Any;
+use std::future::Future as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll};
+
+use super::Next;
+use super::call::{Answer, Call, Inner};
+use super::layers::Layers;
+use super::source::Source;
+use crate::handler::running::{Running, running};
+use crate::handler::slot::{Begun, Called};
+use crate::pipeline::failure::{Failure, panic_text};
+use crate::pipeline::frame::{Handle, Lender};
+use crate::pipeline::options::Headers;
+
+/// Calls the handler through them.
+pub(super) fn begin<S: Source>(
+    layers: Arc<Layers>,
+    source: S,
+    lender: &Lender<'_>,
+) -> Begun<S::Outcome> {
+    let handle = lender.handle();
+    Begun::Running(running(async move {
+        let mut calls = Calls { source, handle: &handle, running: None, answer: None };
+        let mut call = Call::new(handle.get(), &layers, &layers.per_attempt, &mut calls);
+        let _handled = Next::FIRST.run(&mut call).await;
+        match calls.answer {
+            Some(answer) => answer.map_err(Box::new),
+            None => Err(Box::new(Failure::Rejected {
+                by: "a middleware".into(),
+                reason: "it has given no answer".to_owned(),
+            })),
+        }
+    }))
+}
+
+/// The calls of the handler, one after the other.
+struct Calls<'h, S: Source> {
+    source: S,
+    handle: &'h Handle,
+    running: Option<Running<Called<S::Outcome>>>,
+    answer: Option<Result<S::Outcome, Failure>>,
+}
+
+impl<S: Source> Inner for Calls<'_, S> {
+    fn poll_run(&mut self, headers: Option<&Headers>, task: &mut task::Context<'_>) -> Poll<()> {
+        // Caught here and not in the run, so that those around it see an end like any other.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.poll_call(headers, task)));
+        self.answer = Some(match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => answer.map_err(|failure| *failure),
+            Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
+        });
+        self.stop();
+        Poll::Ready(())
+    }
+
+    fn stop(&mut self) {
+        self.running = None;
+    }
+    fn message(&self) -> Option<&dyn Any> {
+        self.source.message()
+    }
+    fn keep(&mut self) -> bool {
+        self.source.keep()
+    }
+    fn answer(&mut self) -> &mut dyn Answer {
+        &mut self.answer
+    }
+    fn answered(&self) -> &dyn Answer {
+        &self.answer
+    }
+}
+
+impl<S: Source> Calls<'_, S> {
+    fn poll_call(
+        &mut self,
+        headers: Option<&Headers>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<Called<S::Outcome>> {
+        let running = match &mut self.running {
+            Some(running) => running,
+            None => {
+                let context = self.handle.get();
+                let Some(once) = self.source.once() else {
+                    return Poll::Ready(Err(Box::new(super::around::moved(context.message()))));
+                };
+                if let Some(headers) = headers {
+                    context.fix_headers(headers);
+                }
+                match once.begin(&self.handle.lender()) {
+                    Begun::Done(answer) => return Poll::Ready(answer),
+                    Begun::Running(running) => self.running.insert(running),
+                }
+            }
+        };
+        Pin::new(running).poll(task)
+    }
+}

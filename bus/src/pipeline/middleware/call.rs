@@ -1,0 +1,336 @@
+//! A call, as its middleware see it.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{self, Poll};
+use std::time::{Duration, Instant};
+
+use super::Handled;
+use super::layers::{Installed, Layers};
+use crate::context::Context;
+use crate::message::kind::EventOutcome;
+use crate::message::{Command, Message, MessageInfo};
+use crate::pipeline::ended::{Ended, Outcome};
+use crate::pipeline::failure::Failure;
+use crate::pipeline::options::{Headers, Principal};
+use crate::registry::{HandlerId, HandlerInfo};
+
+/// The call of a handler, as its [`Middleware`](crate::Middleware) see it: what is asked for, and, when
+/// `next` has run, what was answered.
+pub struct Call<'c> {
+    context: &'c Context,
+    inner: &'c mut dyn Inner,
+    all: &'c Layers,
+    /// Those of this place.
+    layers: &'c [Arc<Installed>],
+    /// The middleware that has it now.
+    at: usize,
+    /// The headers, where a middleware has changed them.
+    headers: Option<Headers>,
+}
+
+/// The answer to a command: of its handler, or why there is none.
+type AnswerOf<C> = Result<Result<<C as Command>::Output, <C as Command>::Error>, Failure>;
+
+/// What is in the middle: the handler with its message and its answer.
+pub(super) trait Inner: Send {
+    /// Begins a run, unless one has begun, and drives it on. When it is ready, there is an answer.
+    fn poll_run(&mut self, headers: Option<&Headers>, task: &mut task::Context<'_>) -> Poll<()>;
+    /// Ends the run.
+    fn stop(&mut self);
+    /// The message, unless it was moved into the handler.
+    fn message(&self) -> Option<&dyn Any>;
+    /// Sees to it that there can be another run.
+    fn keep(&mut self) -> bool;
+    fn answer(&mut self) -> &mut dyn Answer;
+    fn answered(&self) -> &dyn Answer;
+}
+
+/// An answer, of which only the message knows the type.
+pub(super) trait Answer: Send {
+    fn ended(&self, info: &'static MessageInfo) -> Option<Ended<'_>>;
+    /// A `Result<O, Failure>`, with `O` the outcome of the message.
+    fn as_any(&self) -> Option<&dyn Any>;
+    /// An `Option` of that.
+    fn place(&mut self) -> &mut dyn Any;
+    fn fail(&mut self, failure: Failure);
+    fn forget(&mut self);
+}
+
+impl<O: Outcome> Answer for Option<Result<O, Failure>> {
+    fn ended(&self, info: &'static MessageInfo) -> Option<Ended<'_>> {
+        self.as_ref().map(|answer| Ended::with(info, answer.as_ref()))
+    }
+    fn as_any(&self) -> Option<&dyn Any> {
+        self.as_ref().map(|answer| answer as &dyn Any)
+    }
+    fn place(&mut self) -> &mut dyn Any {
+        self
+    }
+    fn fail(&mut self, failure: Failure) {
+        *self = Some(Err(failure));
+    }
+    fn forget(&mut self) {
+        *self = None;
+    }
+}
+
+/// What is asked for.
+impl<'c> Call<'c> {
+    /// The message, if it is of type `M`. A command is gone when its handler has run: it belonged to
+    /// that, unless it was [kept](Self::keep).
+    #[must_use]
+    pub fn get<M: Message>(&self) -> Option<&M> {
+        self.inner.message()?.downcast_ref()
+    }
+
+    /// What is known of the type of the message: name, version, whether it is a command.
+    #[must_use]
+    pub fn info(&self) -> &'static MessageInfo {
+        self.context.message()
+    }
+
+    /// The handler that is called.
+    #[must_use]
+    pub fn handler(&self) -> &'c HandlerInfo {
+        &self.all.handler
+    }
+
+    /// The id of the handler, which no other has.
+    #[must_use]
+    pub fn handler_id(&self) -> HandlerId {
+        self.all.id
+    }
+
+    /// What the handler sees: ids, session, extensions, resources, the bus. Of an outer middleware it is
+    /// that of the call: what is [inserted](Context::insert) there, each run of the handler finds, and
+    /// what the last run has inserted is found here; what is [emitted](Context::emit) is sent if the
+    /// call ends well.
+    #[must_use]
+    pub fn context(&self) -> &'c Context {
+        self.context
+    }
+
+    /// Now, by the clock of the bus.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.context.core().settings.clock.now()
+    }
+
+    /// On whose behalf the message was sent.
+    #[must_use]
+    pub fn principal(&self) -> Option<&'c Principal> {
+        self.context.principal()
+    }
+
+    /// The headers that the handler will see.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        self.headers.as_ref().unwrap_or_else(|| self.context.headers())
+    }
+
+    /// One header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get(name)
+    }
+
+    /// Sets a header: seen by the middleware after this one, and by the handler. Of a
+    /// [`per_attempt`](crate::Layer::per_attempt) middleware it is fixed by the first run.
+    pub fn set_header(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let headers = self.headers.get_or_insert_with(|| self.context.headers().clone());
+        headers.set(name.into(), value.into());
+    }
+
+    /// Keeps the message, so that `next` can run more than once. `false`: it cannot, as this is a command
+    /// whose handler takes it by value, and its type is not `Clone`. An event is always kept.
+    #[must_use = "`false`: the handler can be called once only"]
+    pub fn keep(&mut self) -> bool {
+        self.inner.keep()
+    }
+}
+
+/// What was answered.
+impl Call<'_> {
+    /// How the run has ended; `None` before there was one.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended<'_>> {
+        self.inner.answered().ended(self.info())
+    }
+
+    /// Has it ended well?
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.ended().is_some_and(|ended| ended.is_ok())
+    }
+
+    /// What the handler has answered, if the command is a `C`. `None` as well if there is no answer of
+    /// it: it panicked, was not done in time, was not called.
+    #[must_use]
+    pub fn result<C: Command>(&self) -> Option<&Result<C::Output, C::Error>> {
+        let answer = self.inner.answered().as_any()?.downcast_ref();
+        let answer: &AnswerOf<C> = answer?;
+        answer.as_ref().ok().filter(|_| self.is_of::<C>())
+    }
+
+    /// As [`result`](Self::result), by value: the call has no answer then, until it is given one.
+    pub fn take_result<C: Command>(&mut self) -> Option<Result<C::Output, C::Error>> {
+        self.result::<C>()?;
+        let place = self.inner.answer().place().downcast_mut();
+        let place: &mut Option<AnswerOf<C>> = place?;
+        place.take()?.ok()
+    }
+}
+
+/// Answers of one's own.
+impl Call<'_> {
+    /// Answers the command `C`, in place of the handler or of what it has answered. A call of another
+    /// message is rejected.
+    pub fn reply<C: Command>(&mut self, result: Result<C::Output, C::Error>) -> Handled {
+        if !self.is_of::<C>() {
+            let (is, given) = (self.info().name(), C::INFO.name());
+            return self.reject(format!("it has answered a {is} as if it were a {given}"));
+        }
+        let place = self.inner.answer().place().downcast_mut();
+        if let Some(place) = place {
+            let place: &mut Option<AnswerOf<C>> = place;
+            *place = Some(Ok(result));
+        }
+        Handled(())
+    }
+
+    /// Ends the call of an event's handler well, without calling it: counted as
+    /// [skipped](crate::HandlerStats). A command has to be answered, and is rejected.
+    pub fn skip(&mut self) -> Handled {
+        let place = self.inner.answer().place().downcast_mut();
+        let place: Option<&mut Option<Result<EventOutcome, Failure>>> = place;
+        match place {
+            Some(place) if !self.context.message().is_command() => {
+                *place = Some(Ok(Ok(())));
+                self.all.skipped();
+            }
+            _ => return self.reject("it has skipped a command, which has to be answered"),
+        }
+        Handled(())
+    }
+
+    /// Ends the call with a refusal: of a command a
+    /// [`Rejected`](crate::CommandErrorKind::Rejected) that names the middleware, of an event a failure
+    /// of the handler.
+    pub fn reject(&mut self, reason: impl fmt::Display) -> Handled {
+        let (by, reason) = (self.name(), reason.to_string());
+        self.inner.answer().fail(Failure::Rejected { by, reason });
+        Handled(())
+    }
+
+    /// As [`reject`](Self::reject), since it was called too often: of a command a
+    /// [`RateLimited`](crate::CommandErrorKind::RateLimited).
+    pub fn reject_for(&mut self, retry_after: Duration) -> Handled {
+        let by = self.name();
+        self.inner.answer().fail(Failure::RateLimited { by, retry_after });
+        Handled(())
+    }
+}
+
+impl<'c> Call<'c> {
+    pub(super) fn new(
+        context: &'c Context,
+        all: &'c Layers,
+        layers: &'c [Arc<Installed>],
+        inner: &'c mut dyn Inner,
+    ) -> Self {
+        Self { context, inner, all, layers, at: 0, headers: None }
+    }
+
+    pub(super) fn layers(&self) -> &'c [Arc<Installed>] {
+        self.layers
+    }
+
+    /// What is not given an answer again has none.
+    pub(super) fn forget(&mut self) {
+        self.inner.answer().forget();
+    }
+
+    /// The call in the hands of one of them; it returns to the former one.
+    pub(super) fn at(&mut self, at: usize) -> At<'_, 'c> {
+        let former = std::mem::replace(&mut self.at, at);
+        At { call: self, former }
+    }
+
+    pub(super) async fn run_handler(&mut self) {
+        let running = Running(self);
+        poll_fn(|task| {
+            let Call { inner, headers, .. } = &mut *running.0;
+            inner.poll_run(headers.as_ref(), task)
+        })
+        .await;
+    }
+
+    /// What the handler handles: of one that hears any event, not what it is called for.
+    pub(super) fn handles(&self) -> &'static MessageInfo {
+        self.all.message
+    }
+
+    fn name(&self) -> Cow<'static, str> {
+        self.layers.get(self.at).map_or(Cow::Borrowed("?"), |layer| layer.name.clone())
+    }
+
+    fn is_of<C: Command>(&self) -> bool {
+        self.info().type_id() == C::INFO.type_id()
+    }
+}
+
+/// A call in the hands of a middleware.
+pub(super) struct At<'a, 'c> {
+    call: &'a mut Call<'c>,
+    former: usize,
+}
+
+impl At<'_, '_> {
+    /// The middleware has returned, or panicked.
+    pub(super) fn has_ended(&mut self, ended: Result<(), String>) {
+        let failed = match ended {
+            Err(panic) => format!("it panicked: {panic}"),
+            Ok(()) if self.call.ended().is_none() => {
+                "it has dropped or taken the answer, and given none".to_owned()
+            }
+            Ok(()) => return,
+        };
+        let _ = self.call.reject(failed);
+    }
+}
+
+impl<'c> std::ops::Deref for At<'_, 'c> {
+    type Target = Call<'c>;
+    fn deref(&self) -> &Call<'c> {
+        self.call
+    }
+}
+impl std::ops::DerefMut for At<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.call
+    }
+}
+impl Drop for At<'_, '_> {
+    fn drop(&mut self) {
+        self.call.at = self.former;
+    }
+}
+
+/// Ends the run when its future is dropped. One that has ended has nothing to end.
+struct Running<'a, 'c>(&'a mut Call<'c>);
+
+impl Drop for Running<'_, '_> {
+    fn drop(&mut self) {
+        self.0.inner.stop();
+    }
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} by {})", self.info().name(), self.handler())
+    }
+}

@@ -1,0 +1,132 @@
+//! A handler with its message: what can be called, more than once if need be.
+
+use std::any::Any;
+use std::borrow::Borrow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::handler::slot::Begun;
+use crate::message::carrier::Moved;
+use crate::message::kind::{Deliver, Erased, EventOutcome};
+use crate::pipeline::admission::{Admitted, CommandSlot};
+use crate::pipeline::ended::Outcome;
+use crate::pipeline::frame::Lender;
+use crate::registry::plan::{Plan, SlotRef};
+
+/// A handler with its message.
+pub(crate) trait Source: Send + Sized + 'static {
+    type Outcome: Outcome;
+    /// The message, unless it is gone.
+    fn message(&self) -> Option<&dyn Any>;
+    /// Sees to it that [`once`](Self::once) gives more than one.
+    fn keep(&mut self) -> bool;
+    /// What is needed for one call; `None` when the message is gone.
+    fn once(&mut self) -> Option<Self>;
+    /// Calls the handler.
+    fn begin(self, lender: &Lender<'_>) -> Begun<Self::Outcome>;
+}
+
+/// An event is shared, and can always be handled again.
+#[derive(Clone)]
+pub(crate) struct EventSource {
+    slot: SlotRef,
+    deliver: Deliver,
+    event: Erased,
+}
+
+impl EventSource {
+    pub(crate) fn new(plan: &Plan, deliver: Deliver, event: &Erased) -> Self {
+        Self { slot: plan.slot.clone(), deliver, event: Arc::clone(event) }
+    }
+}
+
+impl Source for EventSource {
+    type Outcome = EventOutcome;
+
+    fn message(&self) -> Option<&dyn Any> {
+        Some(&*self.event)
+    }
+    fn keep(&mut self) -> bool {
+        true
+    }
+    fn once(&mut self) -> Option<Self> {
+        Some(self.clone())
+    }
+    fn begin(self, lender: &Lender<'_>) -> Begun<EventOutcome> {
+        (self.deliver)(self.slot.get(), &self.event, lender)
+    }
+}
+
+/// A command is moved into its handler. It can be handled again if that only borrows it, or if it is
+/// `Clone`.
+pub(crate) struct CommandSource<C, O, E> {
+    slot: SlotRef,
+    command: Option<Moved<C>>,
+    /// Does the handler only borrow it?
+    borrows: bool,
+    clone: Option<CloneInto>,
+    /// Is each call given a clone?
+    keeps: bool,
+    reply: PhantomData<fn() -> Result<O, E>>,
+}
+
+/// Clones a message into an `Option` of its type.
+pub(crate) type CloneInto = fn(&dyn Any, &mut dyn Any);
+
+impl<C, O, E> CommandSource<C, O, E> {
+    pub(crate) fn new(plan: &Plan, _: &Admitted<'_, C, O, E>, command: C) -> Self {
+        Self {
+            slot: plan.slot.clone(),
+            command: Some(Moved::Owned(command)),
+            borrows: plan.borrows,
+            clone: plan.message.capabilities().clone_into,
+            keeps: false,
+            reply: PhantomData,
+        }
+    }
+}
+
+impl<C, O, E> Source for CommandSource<C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    type Outcome = Result<O, E>;
+
+    fn message(&self) -> Option<&dyn Any> {
+        let command: &C = self.command.as_ref()?.borrow();
+        Some(command)
+    }
+
+    fn keep(&mut self) -> bool {
+        if self.borrows {
+            self.command = self.command.take().map(|command| Moved::Shared(command.into_arc()));
+        }
+        self.keeps = self.clone.is_some();
+        self.command.is_some() && (self.borrows || self.keeps)
+    }
+
+    fn once(&mut self) -> Option<Self> {
+        let command = match &self.command {
+            Some(Moved::Shared(command)) => Some(Moved::Shared(Arc::clone(command))),
+            Some(Moved::Owned(command)) if self.keeps => {
+                let mut cloned = None;
+                self.clone?(command, &mut cloned);
+                cloned.map(Moved::Owned)
+            }
+            _ => self.command.take(),
+        };
+        let (slot, borrows, clone) = (self.slot.clone(), self.borrows, self.clone);
+        let command = Some(command?);
+        Some(Self { slot, command, borrows, clone, keeps: false, reply: PhantomData })
+    }
+
+    fn begin(mut self, lender: &Lender<'_>) -> Begun<Result<O, E>> {
+        let slot = self.slot.get().downcast_ref::<CommandSlot<C, O, E>>();
+        match (slot, self.command.take()) {
+            (Some(slot), Some(command)) => slot.begin(command, lender),
+            _ => unreachable!("a command is called once, with the handler filed under its TypeId"),
+        }
+    }
+}
