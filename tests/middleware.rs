@@ -1,8 +1,6 @@
 //! Middleware around commands and around each (event, handler) pair: order, short-circuit, replaced
 //! outcomes, panics and cancels in every place of a chain.
 
-mod common;
-
 use std::sync::Mutex;
 
 use bus::{

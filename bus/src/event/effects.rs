@@ -71,6 +71,23 @@ impl Outbox {
         }
     }
 
+    /// How much is kept.
+    pub(crate) fn len(&self) -> usize {
+        match &*lock(&self.0) {
+            State::Kept(events) => events.len(),
+            State::Sent(_) | State::Discarded(_) => 0,
+        }
+    }
+
+    /// A part of the call has failed: what was emitted since there was so much has not happened.
+    pub(crate) fn discard_since(&self, len: usize) {
+        let mut events = match &mut *lock(&self.0) {
+            State::Kept(events) if events.len() > len => events.split_off(len),
+            _ => return,
+        };
+        events.iter_mut().for_each(Envelope::withdraw);
+    }
+
     /// The handler has succeeded: what it emitted, to be queued. `core` is for those that emit even
     /// after their handler has returned.
     pub(crate) fn take(&self, core: Weak<Core>) -> Vec<Envelope> {

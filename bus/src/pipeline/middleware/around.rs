@@ -42,7 +42,7 @@ impl Around<'_> {
         mut over: impl FnMut(&mut task::Context<'_>) -> Poll<Failure>,
     ) -> (Result<S::Outcome, Failure>, u32) {
         let context = self.held.context();
-        let _abandoned = Abandon { core: self.core, context };
+        let mut abandoned = Abandon { core: self.core, context, armed: true };
         if let Some(over) = session.as_mut().and_then(|session| session.over()) {
             return (Err(over), 0);
         }
@@ -77,6 +77,8 @@ impl Around<'_> {
             Ok(_) => runs.answer.take().unwrap_or_else(|| Err(unanswered())),
             Err(why) => Err(why),
         };
+        // As of a handler alone: what it has spawned goes on if it has answered, and is told else.
+        abandoned.armed = answer.is_err();
         (answer, runs.attempts)
     }
 }
@@ -166,14 +168,17 @@ pub(super) fn moved(message: &MessageInfo) -> Failure {
     Failure::Rejected { by: "a middleware that calls `next` again".into(), reason }
 }
 
-/// Tells what a call has left behind that it is over, however it ends.
+/// Tells what a call has left behind that it is over without an answer.
 struct Abandon<'a> {
     core: &'a Core,
     context: &'a Context,
+    armed: bool,
 }
 
 impl Drop for Abandon<'_> {
     fn drop(&mut self) {
-        abandon(self.core, self.context);
+        if self.armed {
+            abandon(self.core, self.context);
+        }
     }
 }

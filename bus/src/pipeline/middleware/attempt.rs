@@ -14,6 +14,7 @@ use super::layers::Layers;
 use super::source::Source;
 use crate::handler::running::{Running, running};
 use crate::handler::slot::{Begun, Called};
+use crate::pipeline::ended::Outcome as _;
 use crate::pipeline::failure::{Failure, panic_text};
 use crate::pipeline::frame::{Handle, Lender};
 use crate::pipeline::options::Headers;
@@ -26,7 +27,7 @@ pub(super) fn begin<S: Source>(
 ) -> Begun<S::Outcome> {
     let handle = lender.handle();
     Begun::Running(running(async move {
-        let mut calls = Calls { source, handle: &handle, running: None, answer: None };
+        let mut calls = Calls { source, handle: &handle, running: None, answer: None, emitted: 0 };
         let mut call = Call::new(handle.get(), &layers, &layers.per_attempt, &mut calls);
         let _handled = Next::FIRST.run(&mut call).await;
         match calls.answer {
@@ -45,23 +46,32 @@ struct Calls<'h, S: Source> {
     handle: &'h Handle,
     running: Option<Running<Called<S::Outcome>>>,
     answer: Option<Result<S::Outcome, Failure>>,
+    /// How much the run had emitted when the call began.
+    emitted: usize,
 }
 
 impl<S: Source> Inner for Calls<'_, S> {
     fn poll_run(&mut self, headers: Option<&Headers>, task: &mut task::Context<'_>) -> Poll<()> {
         // Caught here and not in the run, so that those around it see an end like any other.
         let polled = catch_unwind(AssertUnwindSafe(|| self.poll_call(headers, task)));
-        self.answer = Some(match polled {
+        let answer = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => answer.map_err(|failure| *failure),
             Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
-        });
-        self.stop();
+        };
+        let is_ok = answer.as_ref().is_ok_and(|answer| answer.error().is_none());
+        self.answer = Some(answer);
+        self.running = None;
+        if !is_ok {
+            self.forget_emitted();
+        }
         Poll::Ready(())
     }
 
     fn stop(&mut self) {
-        self.running = None;
+        if self.running.take().is_some() {
+            self.forget_emitted();
+        }
     }
     fn message(&self) -> Option<&dyn Any> {
         self.source.message()
@@ -78,6 +88,13 @@ impl<S: Source> Inner for Calls<'_, S> {
 }
 
 impl<S: Source> Calls<'_, S> {
+    /// A call that has failed has emitted nothing, whatever becomes of the run.
+    fn forget_emitted(&self) {
+        if let Some(scratch) = self.handle.get().used_scratch() {
+            scratch.outbox.discard_since(self.emitted);
+        }
+    }
+
     fn poll_call(
         &mut self,
         headers: Option<&Headers>,
@@ -90,6 +107,7 @@ impl<S: Source> Calls<'_, S> {
                 let Some(once) = self.source.once() else {
                     return Poll::Ready(Err(Box::new(super::around::moved(context.message()))));
                 };
+                self.emitted = context.used_scratch().map_or(0, |scratch| scratch.outbox.len());
                 if let Some(headers) = headers {
                     context.fix_headers(headers);
                 }

@@ -202,15 +202,18 @@ impl Call<'_> {
         Handled(())
     }
 
-    /// Ends the call of an event's handler well, without calling it: counted as
-    /// [skipped](crate::HandlerStats). A command has to be answered, and is rejected.
+    /// Ends the call of an event's handler well: without calling it, which is counted as skipped, or
+    /// whatever has become of it. A command has to be answered, and is rejected.
     pub fn skip(&mut self) -> Handled {
+        let is_called = self.ended().is_some();
         let place = self.inner.answer().place().downcast_mut();
         let place: Option<&mut Option<Result<EventOutcome, Failure>>> = place;
         match place {
             Some(place) if !self.context.message().is_command() => {
                 *place = Some(Ok(Ok(())));
-                self.all.skipped();
+                if !is_called {
+                    self.all.skipped();
+                }
             }
             _ => return self.reject("it has skipped a command, which has to be answered"),
         }
