@@ -142,11 +142,11 @@ impl<'a> Delivery<'a> {
         let held = Held::new(self.core, self.seed(plan));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
         let source = EventSource::new(plan, deliver, &self.envelope.event);
-        let around = Around { core: self.core, plan, held: &held };
+        let around = Around::new(self.core, plan, &held);
         let mut inside = pin!(around.run(source, self.in_session(plan), |_| Poll::Pending));
         let (answer, attempts) = loop {
             let ended = poll_fn(|task| match inside.as_mut().poll(task) {
-                Poll::Pending if held.context().waits_inside() => Poll::Ready(None),
+                Poll::Pending if around.waits_inside() => Poll::Ready(None),
                 polled => polled.map(Some),
             });
             if let Some(ended) = ended.await {

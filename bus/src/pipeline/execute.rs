@@ -159,7 +159,7 @@ where
                 signal.as_mut().poll(task).map(|()| Failure::Cancelled(CancelledBy::Caller))
             }
         };
-        let around = Around { core, plan: &plan, held: &held };
+        let around = Around::new(core, &plan, &held);
         let (answer, attempts) = around.run(source, session, cancelled).await;
         sent.attempts = attempts;
         let reply = conclusion::conclude(core, &sent, &plan, context, answer);

@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll};
 
 use super::Next;
@@ -30,13 +31,24 @@ pub(crate) struct Around<'a> {
     pub(crate) plan: &'a Plan,
     /// The context of the call: those of the runs are made after it.
     pub(crate) held: &'a Held<'a>,
+    /// Does the handler wait for the handlers of other events?
+    waits: AtomicBool,
 }
 
-impl Around<'_> {
+impl<'a> Around<'a> {
+    pub(crate) fn new(core: &'a Core, plan: &'a Plan, held: &'a Held<'a>) -> Self {
+        Self { core, plan, held, waits: AtomicBool::new(false) }
+    }
+
+    /// Does something in it wait for the handlers of other events?
+    pub(crate) fn waits_inside(&self) -> bool {
+        self.waits.load(Ordering::Relaxed) || self.held.context().waits_inside()
+    }
+
     /// The answer, and how often the handler was called. `over` is asked before each step: when it is
     /// ready, the call is ended.
     pub(crate) async fn run<S: Source>(
-        self,
+        &self,
         source: S,
         mut session: Option<Box<InSession>>,
         mut over: impl FnMut(&mut task::Context<'_>) -> Poll<Failure>,
@@ -49,7 +61,7 @@ impl Around<'_> {
         let Some(layers) = &self.plan.layers else { return (Err(unanswered()), 0) };
         let mut place = pin!(None);
         let mut runs =
-            Runs { around: &self, source, run: place.as_mut(), answer: None, attempts: 0 };
+            Runs { around: self, source, run: place.as_mut(), answer: None, attempts: 0 };
         let ended = {
             let mut call = Call::new(context, layers, &layers.outer, &mut runs);
             let mut inside = pin!(Some(Next::FIRST.run(&mut call)));
@@ -102,7 +114,12 @@ impl<S: Source> Inner for Runs<'_, '_, S> {
         let answer = if self.run.is_none() { self.begin(headers) } else { None };
         let answer = match (answer, self.run.as_mut().as_pin_mut()) {
             (Some(answer), _) => answer,
-            (None, Some(run)) => task::ready!(run.poll(task)),
+            (None, Some(mut run)) => {
+                let polled = run.as_mut().poll(task);
+                let waits = polled.is_pending() && run.context().waits_inside();
+                self.around.waits.store(waits, Ordering::Relaxed);
+                task::ready!(polled)
+            }
             (None, None) => Err(unanswered()),
         };
         self.conclude(&answer);
@@ -112,6 +129,7 @@ impl<S: Source> Inner for Runs<'_, '_, S> {
     }
 
     fn stop(&mut self) {
+        self.around.waits.store(false, Ordering::Relaxed);
         self.run.set(None);
     }
     fn message(&self) -> Option<&dyn Any> {
@@ -130,7 +148,7 @@ impl<S: Source> Inner for Runs<'_, '_, S> {
 
 impl<S: Source> Runs<'_, '_, S> {
     fn begin(&mut self, headers: Option<&Headers>) -> Option<Result<S::Outcome, Failure>> {
-        let Around { core, plan, held } = self.around;
+        let Around { core, plan, held, .. } = self.around;
         let Some(once) = self.source.once() else {
             return Some(Err(moved(plan.message)));
         };

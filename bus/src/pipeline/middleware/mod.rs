@@ -26,7 +26,6 @@ pub use layers::{IntoLayer, Layer};
 
 use super::failure::panic_text;
 use crate::handler::param::Requirements;
-use crate::handler::slot::BoxFuture;
 use crate::message::MessageInfo;
 
 /// Wraps the call of a handler: around a command, and around **each** (event, handler) pair.
@@ -45,8 +44,9 @@ use crate::message::MessageInfo;
 /// A middleware that panics ends the call as one that rejects it; the others go on. It costs an
 /// allocation for its future, and one for the call: what needs no future is a [`Hook`](crate::Hook).
 ///
-/// `#[middleware]` makes one of an `async fn`, with injected resources. Those that are ready to use
-/// are in [`middleware`](crate::middleware).
+/// `#[middleware]` makes one of an `async fn`, with injected resources, and
+/// [`from_fn`](crate::middleware::from_fn) of a closure. Those that are ready to use are in
+/// [`middleware`](crate::middleware).
 ///
 /// ```standalone_crate
 /// use bus::{Bus, Call, Handled, Middleware, Next, async_trait, command, handler};
@@ -113,25 +113,6 @@ pub trait Middleware: Send + Sync + 'static {
     /// The name in errors and descriptions: that of the type, unless it says otherwise.
     fn name(&self) -> Cow<'static, str> {
         Cow::Borrowed(type_name::<Self>())
-    }
-}
-
-/// A closure that boxes its future: `|call, next| Box::pin(async move { next.run(call).await })`.
-impl<F> Middleware for F
-where
-    F: for<'a, 'c> Fn(&'a mut Call<'c>, Next) -> BoxFuture<'a, Handled> + Send + Sync + 'static,
-{
-    fn handle<'s, 'a, 'c, 'f>(
-        &'s self,
-        call: &'a mut Call<'c>,
-        next: Next,
-    ) -> BoxFuture<'f, Handled>
-    where
-        's: 'f,
-        'a: 'f,
-        'c: 'f,
-    {
-        self(call, next)
     }
 }
 
