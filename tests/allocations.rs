@@ -4,7 +4,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 
-use bus::{Bus, Context, Res, command, event, handler};
+use bus::{
+    Bus, Call, Context, Ended, Handled, Hook, HookCall, Middleware, Next, Res, async_trait,
+    command, event, handler,
+};
 
 struct Counting;
 
@@ -73,6 +76,28 @@ async fn also(event: &Happened) -> bus::Result<()> {
 /// Without `unsafe`, the context of a call is behind an `Arc`.
 const CONTEXT: u64 = if cfg!(feature = "no-unsafe") { 1 } else { 0 };
 
+thread_local! {
+    static TOLD: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counts;
+impl Hook for Counts {
+    fn before(&self, call: &HookCall<'_>) {
+        TOLD.set(TOLD.get() + u64::from(call.info().is_command()));
+    }
+    fn after(&self, _: &HookCall<'_>, ended: &Ended<'_>) {
+        TOLD.set(TOLD.get() + u64::from(ended.is_ok()));
+    }
+}
+
+struct Passes;
+#[async_trait]
+impl Middleware for Passes {
+    async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
+        next.run(call).await
+    }
+}
+
 async fn count(call: impl AsyncFn(u64) -> u64) -> f64 {
     const CALLS: u32 = 1000;
     for n in 0..10 {
@@ -110,4 +135,18 @@ async fn a_call_of_a_handler_allocates_nothing() {
     let published = count(events).await / 100.0;
     let handlers = 3.0;
     assert!(published <= 1.0 + handlers * context + 0.1, "an event: {published}");
+
+    let hooked = Bus::builder().hook(Counts).hook(Counts).hook(Counts).build().unwrap();
+    let before = TOLD.get();
+    let plain = count(async |n| hooked.execute(Plain(n)).await.unwrap()).await;
+    assert_eq!(plain, context, "a plain handler with three hooks");
+    let pending = count(async |n| hooked.execute(Pending(n)).await.unwrap()).await;
+    assert!(pending < context + 0.1, "a pending handler with three hooks: {pending}");
+    assert_eq!(TOLD.get() - before, 2 * 1010 * 3 * 2, "each hook was told of each call, twice");
+
+    // A call inside of middleware is a future on the heap, and so is each of these.
+    let wrapped = Bus::builder().middleware(Passes).middleware(Passes).middleware(Passes);
+    let wrapped = wrapped.build().unwrap();
+    let plain = count(async |n| wrapped.execute(Plain(n)).await.unwrap()).await;
+    assert_eq!(plain, 4.0 + 2.0 * context, "a plain handler inside of three middleware");
 }
