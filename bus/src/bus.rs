@@ -25,8 +25,8 @@ use crate::event::{FilterStats, idle};
 use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::carrier::Moved;
-use crate::message::{Command, Event};
-use crate::observe::Description;
+use crate::message::{Command, Event, Message};
+use crate::observe::{Description, Explanation, HandlerStats, RecentFailure};
 use crate::pipeline::admission::Accepted;
 use crate::pipeline::execute::{self, Execute, Reply, Stage, StageProj};
 use crate::pipeline::failure::Failure;
@@ -161,6 +161,40 @@ impl Bus {
     #[must_use]
     pub fn describe(&self) -> Description {
         Description::of(self.core())
+    }
+
+    /// Who would get this message now, in which order, and why the others would not. Nothing is sent and
+    /// nothing is counted; filters are asked what they [would](crate::EventFilter::would_accept) say.
+    ///
+    /// ```
+    /// use bus::{Bus, event};
+    ///
+    /// #[event]
+    /// struct Rang;
+    ///
+    /// let bus = Bus::builder().build()?;
+    /// let explained = bus.explain(&Rang);
+    /// assert!(!explained.is_handled());
+    /// assert!(explained.to_string().ends_with("nobody handles it\n"));
+    /// # Ok::<(), bus::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn explain<M: Message>(&self, message: &M) -> Explanation {
+        Explanation::of(self.core(), None, message)
+    }
+
+    /// What has become of the runs of each handler: of those of the bus, then of those of the open
+    /// sessions.
+    #[must_use]
+    pub fn handler_stats(&self) -> Vec<HandlerStats> {
+        HandlerStats::of(self.core())
+    }
+
+    /// The calls of handlers that have failed last, oldest first: 100 at most. Commands that were answered
+    /// with an error of their handler are among them.
+    #[must_use]
+    pub fn recent_failures(&self) -> Vec<RecentFailure> {
+        self.core().failures.all()
     }
 
     /// Counts of what has happened so far. Exact when nothing moves.

@@ -17,6 +17,7 @@ use crate::event::runtime::Runtime;
 use crate::event::{DropReason, FilterStats};
 use crate::handler::resource::ResourceSet;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
+use crate::observe::failures::Failures;
 use crate::observe::flow::Flow;
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::hook::Hook;
@@ -48,6 +49,7 @@ pub(crate) struct Core {
     pub(crate) losses: Losses,
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,
+    pub(crate) failures: Failures,
     /// Fires when shutting down has lasted too long.
     pub(crate) cancel: Cancel,
     /// What is at work, for [`crate::event::idle`] and [`crate::event::shutdown`].

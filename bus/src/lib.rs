@@ -54,7 +54,10 @@ pub use crate::message::{
     SessionEndEvent, SessionStartEvent, UnhandledEvent, category,
 };
 pub use crate::message_bus::MessageBus;
-pub use crate::observe::{Description, HandlerDescription, MessageDescription};
+pub use crate::observe::{
+    Description, ExplainedHandler, Explanation, HandlerDescription, HandlerStats, LastFailure,
+    MessageDescription, RecentFailure,
+};
 pub use crate::pipeline::{
     Call, CommandReport, Detailed, Ended, Execute, Handled, HandlerError, Headers, Hook, HookCall,
     IntoLayer, Layer, Middleware, Next, Principal,

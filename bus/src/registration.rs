@@ -16,6 +16,7 @@ use crate::handler::reply::IntoOutcome;
 use crate::message::carrier::{MessageOf, TakeFrom};
 use crate::message::kind::{self, Carrier, EventOutcome, Kind, Outcome};
 use crate::message::{Command, Event, Message};
+use crate::observe::handler_stats::Counts;
 use crate::pipeline::hook::Hooks;
 use crate::registry::entry::{HandlerEntry, HandlerType};
 use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
@@ -180,6 +181,7 @@ where
         layers: None,
         own_layers: options.layers,
         hooks: Hooks::default(),
+        counts: Counts::new(true),
         owner: None,
     }
 }

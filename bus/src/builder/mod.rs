@@ -20,6 +20,7 @@ use crate::event::losses::Losses;
 use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
+use crate::observe::failures::Failures;
 use crate::observe::warnings;
 use crate::pipeline::cancel::Cancel;
 use crate::registry::contract::{Registry, RegistryChanges};
@@ -193,6 +194,7 @@ impl Builder {
             wiring: report,
             runtime: Runtime::new(self.runtime),
             counters: Counters::default(),
+            failures: Failures::default(),
             cancel: Cancel::default(),
             work: Work::default(),
             me: me.clone(),

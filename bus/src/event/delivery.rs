@@ -261,6 +261,7 @@ impl<'a> Delivery<'a> {
             share.failed(Some(&handler.name), &error, attempts);
         }
         announce::handler_failed(core, context, &handler.name, &error, attempts);
+        core.failures.note(context, handler, attempts, error);
     }
 
     /// The event was dropped while handlers waited for their slots. It is counted already.

@@ -161,7 +161,7 @@ impl MessageDescription {
 }
 
 impl HandlerDescription {
-    fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &Plan) -> Self {
         let handler = &plan.handler;
         let session = plan.owner().map_or(SessionId::BUS, |scope| scope.id.clone());
         Self {

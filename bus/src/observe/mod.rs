@@ -4,9 +4,15 @@
 //! JSON (feature `json`), or as a graph ([`graph`]); and what in it looks wrong ([`warnings`]).
 
 mod describe;
+mod explain;
+pub(crate) mod failures;
 pub(crate) mod flow;
 mod graph;
+pub(crate) mod handler_stats;
 mod text;
 pub(crate) mod warnings;
 
 pub use describe::{Description, HandlerDescription, MessageDescription};
+pub use explain::{ExplainedHandler, Explanation};
+pub use failures::RecentFailure;
+pub use handler_stats::{HandlerStats, LastFailure};

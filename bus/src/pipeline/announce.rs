@@ -32,18 +32,12 @@ pub(crate) fn started(core: &Core, context: &Context, sent: &Sent) {
     }
 }
 
-/// A command has ended; `error` is asked for only if somebody listens.
-pub(crate) fn result(
-    core: &Core,
-    context: &Context,
-    sent: &Sent,
-    error: impl FnOnce() -> Option<String>,
-) {
+/// A command has ended.
+pub(crate) fn result(core: &Core, context: &Context, sent: &Sent, error: Option<String>) {
     if !core.listens(context.scope()).command_result || context.is_lifecycle() {
         return;
     }
     let now = core.settings.clock.now();
-    let error = error();
     let event = CommandResultEvent {
         command_id: context.id(),
         command: sent.info.name(),

@@ -39,9 +39,14 @@ pub(crate) fn conclude<O, E: 'static>(
             Err(sent.error(kind_of(failure, plan)))
         }
     };
-    announce::result(core, context, sent, || {
-        reply.as_ref().err().map(|error| text_of(error, sent.info))
-    });
+    match &reply {
+        Ok(_) => announce::result(core, context, sent, None),
+        Err(error) => {
+            let text = text_of(error, sent.info);
+            core.failures.note(context, &plan.handler, sent.attempts, text.clone());
+            announce::result(core, context, sent, Some(text));
+        }
+    }
     reply
 }
 

@@ -105,6 +105,7 @@ impl<'a, O> Run<'a, O> {
         if !plan.hooks.is_empty() {
             hook::before(&plan.hooks, this.frame.context(), &plan.handler, message(&input));
         }
+        plan.counts.begun();
         *this.stage = Stage::Begun;
         let start = |lender: &Lender<'_>| start(input, plan, lender);
         let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));
@@ -174,13 +175,19 @@ impl<'a, O> Run<'a, O> {
 impl Plan {
     #[inline]
     fn ended_with<O: Outcome>(&self, context: &Context, answer: &Result<O, Failure>) {
-        if !self.hooks.is_empty() {
-            self.ended(context, &Ended::with(context.message(), answer.as_ref()));
+        let is_ok = answer.as_ref().is_ok_and(|answer| answer.error().is_none());
+        if is_ok && self.hooks.is_empty() {
+            return self.counts.ended_well();
         }
+        self.ended(context, &Ended::with(context.message(), answer.as_ref()));
     }
 
-    #[inline]
     fn ended(&self, context: &Context, ended: &Ended<'_>) {
+        match ended {
+            Ended::Ok => self.counts.ended_well(),
+            Ended::Dropped | Ended::Cancelled(_) => {}
+            failed => self.counts.failed(failed),
+        }
         if !self.hooks.is_empty() {
             hook::after(&self.hooks, context, &self.handler, ended);
         }

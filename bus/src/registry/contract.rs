@@ -118,7 +118,7 @@ impl HandlerId {
 #[derive(Clone)]
 pub struct RegisteredHandler {
     pub(super) session: SessionId,
-    pub(super) plan: Arc<Plan>,
+    pub(crate) plan: Arc<Plan>,
 }
 
 impl RegisteredHandler {

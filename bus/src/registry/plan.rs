@@ -17,6 +17,7 @@ use crate::event::filter::{AnyFilter, Installed};
 use crate::handler::param::Requirements;
 use crate::message::MessageInfo;
 use crate::message::kind::Deliver;
+use crate::observe::handler_stats::Counts;
 use crate::pipeline::hook::{self, Hooks};
 use crate::pipeline::middleware::Layer;
 use crate::pipeline::middleware::layers::Layers;
@@ -46,6 +47,7 @@ pub(crate) struct Plan {
     /// Of what is said of this handler alone.
     pub(crate) own_layers: Vec<Layer>,
     pub(crate) hooks: Hooks,
+    pub(crate) counts: Counts,
     /// The session whose handler it is, and whose end ends it.
     pub(crate) owner: Option<Weak<Scope>>,
 }
@@ -151,6 +153,7 @@ impl Plan {
             layers: None,
             own_layers: meta.middleware.iter().map(|make| make()).collect(),
             hooks: Hooks::default(),
+            counts: Counts::new(false),
             owner: None,
         }
     }

@@ -28,6 +28,13 @@ impl<K: Hash + Eq + Clone> Recent<K> {
         Self { window, state: Mutex::new(state) }
     }
 
+    /// Would it be new, if it came now?
+    pub(crate) fn would_be_new(&self, key: &K, now: Instant) -> bool {
+        let state = lock(&self.state);
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= self.window;
+        !state.seen.contains(key) || state.order.iter().any(|(at, seen)| seen == key && is_old(*at))
+    }
+
     /// Was it not seen in the last window?
     pub(crate) fn is_new(&self, key: K, now: Instant) -> bool {
         let mut state = lock(&self.state);

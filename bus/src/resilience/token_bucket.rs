@@ -54,6 +54,14 @@ impl<K: Hash + Eq> TokenBuckets<K> {
         Self { rate, full_at: Mutex::new(HashMap::new()) }
     }
 
+    /// Is there a token?
+    pub(crate) fn has(&self, key: &K, now: Instant) -> bool {
+        let Rate { burst, every } = self.rate;
+        let full_at = lock(&self.full_at).get(key).copied().unwrap_or(now);
+        let missing = full_at.saturating_duration_since(now);
+        missing.saturating_add(every) <= every.saturating_mul(burst)
+    }
+
     /// Takes a token, or says when there will be one.
     pub(crate) fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
         let Rate { burst, every } = self.rate;

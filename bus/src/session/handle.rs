@@ -18,8 +18,9 @@ use crate::error::{PublishError, SessionError};
 use crate::event::publish::{self, Publish, Published};
 use crate::handler::param::{Param, ParamError};
 use crate::handler::resource::{Res, Resource};
-use crate::message::{Command, Event};
+use crate::message::{Command, Event, Message};
 use crate::message_bus::MessageBus;
+use crate::observe::Explanation;
 use crate::pipeline::ambient;
 use crate::pipeline::execute::Execute;
 use crate::pipeline::options::{Head, InScope};
@@ -50,6 +51,12 @@ impl Session {
     #[must_use]
     pub fn id(&self) -> &SessionId {
         &self.scope.id
+    }
+
+    /// Who would get this message if it were sent in this session: as [`Bus::explain`].
+    #[must_use]
+    pub fn explain<M: Message>(&self, message: &M) -> Explanation {
+        Explanation::of(self.bus.core(), Some(&self.scope), message)
     }
 
     /// The session around it.

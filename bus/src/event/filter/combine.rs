@@ -24,6 +24,9 @@ impl<A: EventFilter, B: EventFilter> EventFilter for And<A, B> {
     fn accepts(&self, event: &FilterView<'_>) -> bool {
         self.0.accepts(event) && self.1.accepts(event)
     }
+    fn would_accept(&self, event: &FilterView<'_>) -> bool {
+        self.0.would_accept(event) && self.1.would_accept(event)
+    }
     fn name(&self) -> Cow<'static, str> {
         format!("({} and {})", self.0.name(), self.1.name()).into()
     }
@@ -31,6 +34,9 @@ impl<A: EventFilter, B: EventFilter> EventFilter for And<A, B> {
 impl<A: EventFilter, B: EventFilter> EventFilter for Or<A, B> {
     fn accepts(&self, event: &FilterView<'_>) -> bool {
         self.0.accepts(event) || self.1.accepts(event)
+    }
+    fn would_accept(&self, event: &FilterView<'_>) -> bool {
+        self.0.would_accept(event) || self.1.would_accept(event)
     }
     fn name(&self) -> Cow<'static, str> {
         format!("({} or {})", self.0.name(), self.1.name()).into()
@@ -40,6 +46,9 @@ impl<A: EventFilter> EventFilter for Not<A> {
     fn accepts(&self, event: &FilterView<'_>) -> bool {
         !self.0.accepts(event)
     }
+    fn would_accept(&self, event: &FilterView<'_>) -> bool {
+        !self.0.would_accept(event)
+    }
     fn name(&self) -> Cow<'static, str> {
         format!("not {}", self.0.name()).into()
     }
@@ -47,6 +56,9 @@ impl<A: EventFilter> EventFilter for Not<A> {
 impl<A: EventFilter> EventFilter for Named<A> {
     fn accepts(&self, event: &FilterView<'_>) -> bool {
         self.0.accepts(event)
+    }
+    fn would_accept(&self, event: &FilterView<'_>) -> bool {
+        self.0.would_accept(event)
     }
     fn name(&self) -> Cow<'static, str> {
         self.1.clone()

@@ -39,6 +39,9 @@ impl<K: Hash + Eq + Send + 'static> EventFilter for RateLimit<K> {
     fn accepts(&self, event: &FilterView<'_>) -> bool {
         (self.key)(event).is_none_or(|key| self.buckets.take(key, event.now()).is_ok())
     }
+    fn would_accept(&self, event: &FilterView<'_>) -> bool {
+        (self.key)(event).is_none_or(|key| self.buckets.has(&key, event.now()))
+    }
     fn name(&self) -> Cow<'static, str> {
         "rate limit".into()
     }
@@ -107,6 +110,9 @@ impl<K: Hash + Eq + Clone + Send + 'static> EventFilter for Dedup<K> {
     fn accepts(&self, event: &FilterView<'_>) -> bool {
         (self.key)(event).is_none_or(|key| self.recent.is_new(key, event.now()))
     }
+    fn would_accept(&self, event: &FilterView<'_>) -> bool {
+        (self.key)(event).is_none_or(|key| self.recent.would_be_new(&key, event.now()))
+    }
     fn name(&self) -> Cow<'static, str> {
         "dedup".into()
     }
@@ -137,6 +143,9 @@ impl<F: EventFilter> EventFilter for Debugged<F> {
             "a filter has decided"
         );
         accepts
+    }
+    fn would_accept(&self, event: &FilterView<'_>) -> bool {
+        self.0.would_accept(event)
     }
     fn name(&self) -> Cow<'static, str> {
         self.0.name()

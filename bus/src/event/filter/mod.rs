@@ -72,6 +72,12 @@ pub trait EventFilter: Send + Sync + 'static {
     /// May the event enter? A panic fails this publish alone.
     fn accepts(&self, event: &FilterView<'_>) -> bool;
 
+    /// Would the event enter? For [`Bus::explain`](crate::Bus::explain), which sends nothing: a filter
+    /// that counts what it is asked, as a rate limit does, says so here without counting.
+    fn would_accept(&self, event: &FilterView<'_>) -> bool {
+        self.accepts(event)
+    }
+
     /// The name in outcomes, counts and errors: that of the type, unless it says otherwise.
     fn name(&self) -> Cow<'static, str> {
         Cow::Borrowed(type_name::<Self>())
@@ -218,7 +224,7 @@ pub(crate) fn ask(core: &Core, event: &Envelope) -> Result<(), KeptOut> {
 
 impl Installed {
     pub(crate) fn ask(&self, core: &Core, event: &Envelope) -> Result<(), KeptOut> {
-        let (filter, view) = (&*self.filter.0, FilterView { event, core });
+        let (filter, view) = (&*self.filter.0, FilterView::of(core, event));
         match catch_unwind(AssertUnwindSafe(|| filter.accepts(&view))) {
             Ok(true) => Ok(()),
             Ok(false) => {
@@ -231,6 +237,15 @@ impl Installed {
                 Err(KeptOut::Panicked { filter: name_of(filter), message })
             }
         }
+    }
+}
+
+impl Installed {
+    /// Its name, and whether it would let the event in. One that panics would not.
+    pub(crate) fn peek(&self, view: &FilterView<'_>) -> (String, bool) {
+        let filter = &*self.filter.0;
+        let would = catch_unwind(AssertUnwindSafe(|| filter.would_accept(view)));
+        (name_of(filter).into_owned(), would.unwrap_or(false))
     }
 }
 

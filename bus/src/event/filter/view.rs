@@ -2,63 +2,90 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::{Event, MessageId, MessageInfo};
-use crate::pipeline::options::{Headers, Principal};
-use crate::session::SessionId;
+use crate::pipeline::options::{Head, Headers, Principal};
+use crate::pipeline::origin::Origin;
+use crate::session::{Scope, SessionId};
 
 /// An event, as a filter sees it.
 pub struct FilterView<'a> {
-    pub(super) event: &'a Envelope,
-    pub(super) core: &'a Core,
+    core: &'a Core,
+    info: &'static MessageInfo,
+    id: MessageId,
+    event: &'a dyn Any,
+    head: Option<&'a Head>,
+    scope: Option<&'a Arc<Scope>>,
+    origin: Option<&'a Origin>,
+}
+
+impl<'a> FilterView<'a> {
+    pub(super) fn of(core: &'a Core, event: &'a Envelope) -> Self {
+        Self {
+            head: event.head.as_deref(),
+            origin: event.origin.as_deref(),
+            ..Self::asked(core, event.info, event.id, &*event.event, event.scope())
+        }
+    }
+
+    /// Of an event that is not sent, with nothing said beside it.
+    pub(crate) fn asked(
+        core: &'a Core,
+        info: &'static MessageInfo,
+        id: MessageId,
+        event: &'a dyn Any,
+        scope: Option<&'a Arc<Scope>>,
+    ) -> Self {
+        Self { core, info, id, event, head: None, scope, origin: None }
+    }
 }
 
 impl FilterView<'_> {
     /// The event, if it is of type `E`.
     #[must_use]
     pub fn get<E: Event>(&self) -> Option<&E> {
-        let event: &dyn Any = &*self.event.event;
-        event.downcast_ref()
+        self.event.downcast_ref()
     }
 
     /// What is known of its type: the name, the category.
     #[must_use]
     pub fn info(&self) -> &'static MessageInfo {
-        self.event.info
+        self.info
     }
 
     /// The id that it will have.
     #[must_use]
     pub fn id(&self) -> MessageId {
-        self.event.id
+        self.id
     }
 
     /// The headers that it is published with.
     #[must_use]
     pub fn headers(&self) -> &Headers {
-        self.event.head.as_ref().map_or(Headers::NONE, |head| &head.headers)
+        self.head.map_or(Headers::NONE, |head| &head.headers)
     }
 
     /// The id of the session that it is published in; [`SessionId::BUS`] outside sessions.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
-        self.event.session_id()
+        self.scope.map_or(SessionId::BUS, |scope| scope.id.clone())
     }
 
     /// The id of its session and of those around it, innermost first; [`SessionId::BUS`] comes last.
     pub fn sessions(&self) -> impl Iterator<Item = &SessionId> {
-        let chain = self.event.scope().into_iter().flat_map(|scope| scope.chain());
+        let chain = self.scope.into_iter().flat_map(|scope| scope.chain());
         chain.map(|scope| &scope.id).chain([const { &SessionId::BUS }])
     }
 
     /// On whose behalf it is published.
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
-        let own = self.event.head.as_ref().and_then(|head| head.principal.as_ref());
-        own.or_else(|| self.event.origin.as_ref().and_then(|origin| origin.principal.as_ref()))
+        let own = self.head.and_then(|head| head.principal.as_ref());
+        own.or_else(|| self.origin.and_then(|origin| origin.principal.as_ref()))
     }
 
     /// Now, by the clock of the bus.
@@ -70,6 +97,6 @@ impl FilterView<'_> {
 
 impl fmt::Debug for FilterView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FilterView({} {})", self.event.info.name(), self.event.id)
+        write!(f, "FilterView({} {})", self.info.name(), self.id)
     }
 }

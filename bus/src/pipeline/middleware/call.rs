@@ -202,8 +202,8 @@ impl Call<'_> {
         Handled(())
     }
 
-    /// Ends the call of an event's handler well: without calling it, which is counted as skipped, or
-    /// whatever has become of it. A command has to be answered, and is rejected.
+    /// Ends the call of an event's handler well: without calling it, which is counted
+    /// ([`HandlerStats::skipped`](crate::HandlerStats)), or whatever has become of it. A command has to be answered, and is rejected.
     pub fn skip(&mut self) -> Handled {
         let is_called = self.ended().is_some();
         let place = self.inner.answer().place().downcast_mut();
@@ -212,7 +212,7 @@ impl Call<'_> {
             Some(place) if !self.context.message().is_command() => {
                 *place = Some(Ok(Ok(())));
                 if !is_called {
-                    self.all.skipped();
+                    self.all.skip();
                 }
             }
             _ => return self.reject("it has skipped a command, which has to be answered"),

@@ -188,7 +188,7 @@ pub(crate) struct Layers {
     pub(crate) id: HandlerId,
     pub(crate) outer: Vec<Arc<Installed>>,
     pub(crate) per_attempt: Vec<Arc<Installed>>,
-    pub(crate) skipped: AtomicU64,
+    skipped: AtomicU64,
 }
 
 /// A middleware of a handler.
@@ -219,8 +219,12 @@ impl Layers {
         Some(Arc::new(Self { message, handler, id, outer, per_attempt, skipped }))
     }
 
-    pub(crate) fn skipped(&self) {
+    pub(super) fn skip(&self) {
         self.skipped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped.load(Ordering::Relaxed)
     }
 
     /// Their names, outermost first.
