@@ -532,3 +532,82 @@ async fn destructors_that_panic_are_kept_from_the_bus() {
     assert_eq!(bus.stats().commands_in_flight, 0);
     assert_eq!(bus.execute(Spend(3)).await.unwrap(), 3, "the bus goes on");
 }
+
+#[tokio::test]
+async fn what_stands_around_a_handler_is_decided_when_it_is_registered() {
+    #[derive(Default)]
+    struct Asked {
+        concerns: AtomicU32,
+        name: AtomicU32,
+        handle: AtomicU32,
+    }
+    struct Asks(Arc<Asked>);
+    #[async_trait]
+    impl Middleware for Asks {
+        async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
+            self.0.handle.fetch_add(1, Ordering::Relaxed);
+            next.run(call).await
+        }
+        fn concerns(&self, message: &bus::MessageInfo) -> bool {
+            self.0.concerns.fetch_add(1, Ordering::Relaxed);
+            message.short_name() == "Spend"
+        }
+        fn name(&self) -> Cow<'static, str> {
+            self.0.name.fetch_add(1, Ordering::Relaxed);
+            "asks".into()
+        }
+    }
+    let asked = Arc::new(Asked::default());
+    let (bus, _) = bus(|builder| builder.middleware(Asks(Arc::clone(&asked))));
+    let counts = || (asked.concerns.load(Ordering::Relaxed), asked.name.load(Ordering::Relaxed));
+    let when_built = counts();
+    assert!(when_built.0 > 0 && when_built.1 > 0);
+    for n in 0..10 {
+        bus.execute(Spend(n)).await.unwrap();
+        bus.execute(Double(n)).await.unwrap();
+    }
+    assert_eq!(counts(), when_built, "it was asked again");
+    assert_eq!(asked.handle.load(Ordering::Relaxed), 10);
+}
+
+#[tokio::test]
+async fn timing_has_a_row_for_a_place_and_not_for_a_registration() {
+    #[event]
+    struct Often;
+    let timing = middleware::timing();
+    let (bus, _) = bus(|builder| builder.middleware(timing.clone()));
+    for n in 0..100 {
+        let options = HandlerOptions::new().name(format!("handler {n}"));
+        let registered =
+            bus.register_event_handler_with(options, |_: Arc<Often>, _| async {}).unwrap();
+        bus.publish(Often).await.unwrap();
+        bus.idle().await;
+        registered.unregister();
+    }
+    bus.execute(Spend(1)).await.unwrap();
+    let mut stats = timing.stats();
+    stats.sort_by_key(|row| row.calls);
+    let rows: Vec<_> = stats.iter().map(|row| (row.message.short_name(), row.calls)).collect();
+    assert_eq!(rows, [("Spend", 1), ("Often", 100)]);
+}
+
+#[tokio::test]
+async fn what_handlers_take_by_value_is_their_own() {
+    #[event]
+    #[derive(Clone)]
+    struct Listed(Vec<u32>);
+    let (bus, log) = bus(|builder| builder);
+    for name in ["a", "b"] {
+        let log = Arc::clone(&log);
+        let options = HandlerOptions::new().name(name);
+        let add = move |mut listed: Listed, _: bus::OwnedContext| {
+            listed.0.push(9);
+            log.say(format!("{name} {:?}", listed.0));
+            async {}
+        };
+        bus.register_event_handler_with(options, add).unwrap();
+    }
+    bus.publish(Listed(vec![1])).await.unwrap();
+    bus.idle().await;
+    assert_eq!(log.take(), ["a [1, 9]", "b [1, 9]"], "one sees what the other has changed");
+}

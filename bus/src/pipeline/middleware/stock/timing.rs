@@ -10,12 +10,26 @@ use async_trait::async_trait;
 
 use crate::message::MessageInfo;
 use crate::pipeline::middleware::{Call, Handled, Middleware, Next};
-use crate::registry::{HandlerId, HandlerInfo};
+use crate::registry::HandlerInfo;
 use crate::sync::{Mutex, lock};
 
 /// Measures how long calls take: [`timing`].
 #[derive(Clone, Default)]
-pub struct Timing(Arc<Mutex<HashMap<HandlerId, TimingStats>>>);
+pub struct Timing(Arc<Mutex<HashMap<Place, TimingStats>>>);
+
+/// A place in the source, and what is handled there: handlers that come and go, as those of sessions do,
+/// share a row, so that there are no more rows than places.
+type Place = (&'static str, u32, &'static str, &'static str);
+
+fn place(handler: &HandlerInfo, message: &MessageInfo) -> Place {
+    // One line may have several handlers, made by a macro. A name that is made at run time tells
+    // nothing more than the line.
+    let name = match handler.name {
+        Cow::Borrowed(name) => name,
+        Cow::Owned(_) => "",
+    };
+    (handler.file, handler.line, name, message.name())
+}
 
 /// Measures how long the calls of each handler take, by the clock of the bus. Keep a clone, to ask for
 /// its [`stats`](Timing::stats). A call that is cancelled from outside is not measured.
@@ -44,13 +58,14 @@ pub fn timing() -> Timing {
     Timing::default()
 }
 
-/// How long the calls of one handler took.
+/// How long the calls of one handler took; of those that are registered again and again at one place in
+/// the source, all together.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TimingStats {
     /// What it handles.
     pub message: &'static MessageInfo,
-    /// The handler.
+    /// The handler: the first, of several.
     pub handler: HandlerInfo,
     /// How many calls have ended.
     pub calls: u64,
@@ -98,15 +113,16 @@ impl Middleware for Timing {
         let handled = next.run(call).await;
         let took = call.now().saturating_duration_since(began);
         let mut all = lock(&self.0);
-        let stats = all.entry(call.handler_id()).or_insert_with(|| TimingStats {
-            message: call.handles(),
-            handler: call.handler().clone(),
-            calls: 0,
-            failed: 0,
-            total: Duration::ZERO,
-            min: Duration::MAX,
-            max: Duration::ZERO,
-        });
+        let stats =
+            all.entry(place(call.handler(), call.handles())).or_insert_with(|| TimingStats {
+                message: call.handles(),
+                handler: call.handler().clone(),
+                calls: 0,
+                failed: 0,
+                total: Duration::ZERO,
+                min: Duration::MAX,
+                max: Duration::ZERO,
+            });
         stats.calls += 1;
         stats.failed += u64::from(!call.is_ok());
         stats.total = stats.total.saturating_add(took);
