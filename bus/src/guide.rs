@@ -8,3 +8,6 @@ pub mod sessions {}
 
 #[doc = include_str!("../guide/filters.md")]
 pub mod filters {}
+
+#[doc = include_str!("../guide/middleware.md")]
+pub mod middleware {}

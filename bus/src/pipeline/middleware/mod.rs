@@ -46,7 +46,7 @@ use crate::message::MessageInfo;
 ///
 /// `#[middleware]` makes one of an `async fn`, with injected resources, and
 /// [`from_fn`](crate::middleware::from_fn) of a closure. Those that are ready to use are in
-/// [`middleware`](crate::middleware).
+/// [`middleware`](mod@crate::middleware).
 ///
 /// ```standalone_crate
 /// use bus::{Bus, Call, Handled, Middleware, Next, async_trait, command, handler};
