@@ -90,7 +90,7 @@ impl Context {
         self.headers().get(name)
     }
 
-    /// Which call of the handler this is, from 1.
+    /// Which call of the handler this is, from 1; 0 around all of them, in an outer middleware.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.seed.attempt
@@ -107,9 +107,9 @@ impl Context {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         *self.deadline.get_or_init(|| {
-            // A timeout too long for the clock is no timeout.
-            let own =
-                self.seed.timeout.and_then(|t| self.core().settings.clock.now().checked_add(t));
+            // The timeout is that of a run. One that is too long for the clock is none.
+            let timeout = self.seed.timeout.filter(|_| self.seed.attempt > 0);
+            let own = timeout.and_then(|t| self.core().settings.clock.now().checked_add(t));
             match (own, self.seed.deadline) {
                 (Some(own), Some(callers)) => Some(own.min(callers)),
                 (own, callers) => own.or(callers),

@@ -168,6 +168,7 @@ pub(crate) struct Held<'a> {
 
 impl<'a> Held<'a> {
     pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
+        let seed = Seed { attempt: 0, ..seed };
         Self { context: Context::new(CoreRef(NonNull::from(core)), seed), core: PhantomData }
     }
 

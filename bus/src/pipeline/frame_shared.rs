@@ -116,6 +116,7 @@ pub(crate) struct Held<'a> {
 
 impl<'a> Held<'a> {
     pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
+        let seed = Seed { attempt: 0, ..seed };
         Self { context: Arc::new(Context::new(CoreRef(core.arc()), seed)), core: PhantomData }
     }
 
