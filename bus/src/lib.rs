@@ -50,8 +50,8 @@ pub use crate::event::{
 pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
 pub use crate::message::{
     AnyEvent, Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent, Event,
-    EventHandlerFailedEvent, EventsDroppedEvent, Message, MessageId, MessageInfo, QueueMarkEvent,
-    SessionEndEvent, SessionStartEvent, UnhandledEvent, category,
+    EventHandlerFailedEvent, EventsDroppedEvent, Invalid, Message, MessageId, MessageInfo, Problem,
+    QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent, Validate, category,
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::observe::{
@@ -67,7 +67,7 @@ pub use crate::registry::{
     Registration, Registry, RegistryChanges, RegistryError, ScopedRegistration, SimpleRegistry,
     WiringProblem, WiringReport,
 };
-pub use crate::resilience::Rate;
+pub use crate::resilience::{Jitter, Rate, RetryConfig};
 pub use crate::session::{
     Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,
     WorkError,

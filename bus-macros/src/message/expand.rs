@@ -32,7 +32,7 @@ fn implementation(message: &Message) -> TokenStream {
             const INFO: &'static __bus::MessageInfo = {
                 // What a probe falls back to when the type has not the trait that it asks for.
                 #[allow(unused_imports)]
-                use __bus::probe::{NotClone as _, NotDebug as _, NotText as _};
+                use __bus::probe::{NotClone as _, NotDebug as _, NotText as _, NotValidate as _};
                 &__bus::MessageInfo::new::<Self>(#meta, #capabilities)
             };
         }
@@ -99,6 +99,7 @@ fn capabilities(message: &Message) -> TokenStream {
             clone: __bus::probe::Probe::<Self>::CLONE,
             debug: __bus::probe::Probe::<Self>::DEBUG,
             clone_into: __bus::probe::Probe::<Self>::CLONE_INTO,
+            validate: __bus::probe::Probe::<Self>::VALIDATE,
             error_text: __bus::probe::Probe::<#error>::TEXT,
         }
     }

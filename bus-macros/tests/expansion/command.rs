@@ -8,7 +8,9 @@ const _: () = {
         type Kind = __bus::kind::Command<UserId, SignUpError>;
         const INFO: &'static __bus::MessageInfo = {
             #[allow(unused_imports)]
-            use __bus::probe::{NotClone as _, NotDebug as _, NotText as _};
+            use __bus::probe::{
+                NotClone as _, NotDebug as _, NotText as _, NotValidate as _,
+            };
             &__bus::MessageInfo::new::<
                 Self,
             >(
@@ -28,6 +30,7 @@ const _: () = {
                     clone: __bus::probe::Probe::<Self>::CLONE,
                     debug: __bus::probe::Probe::<Self>::DEBUG,
                     clone_into: __bus::probe::Probe::<Self>::CLONE_INTO,
+                    validate: __bus::probe::Probe::<Self>::VALIDATE,
                     error_text: __bus::probe::Probe::<SignUpError>::TEXT,
                 },
             )

@@ -24,6 +24,12 @@ impl Error {
         Self(Box::new(Message(message.to_string())))
     }
 
+    /// Of one that is boxed already.
+    #[cfg(feature = "tower")]
+    pub(crate) fn from_box(error: Box<dyn StdError + Send + Sync>) -> Self {
+        Self(error)
+    }
+
     /// The error inside, if it is an `E`.
     #[must_use]
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {

@@ -78,7 +78,13 @@ impl<C: category::Hears> Message for AnyEvent<C> {
             file: file!(),
             line: line!(),
         },
-        Capabilities { clone: false, debug: true, clone_into: None, error_text: None },
+        Capabilities {
+            clone: false,
+            debug: true,
+            clone_into: None,
+            validate: None,
+            error_text: None,
+        },
     )
     .hearing(C::CATEGORY);
 

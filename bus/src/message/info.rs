@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Message;
 use super::kind::Kind;
+use super::validate::Invalid;
 
 /// Everything that is known of a message type at compile time. One `const` per type.
 pub struct MessageInfo {
@@ -80,6 +81,9 @@ pub struct Capabilities {
     /// Clones a message into an `Option` of its type, if it is `Clone`.
     #[doc(hidden)]
     pub clone_into: Option<fn(&dyn Any, &mut dyn Any)>,
+    /// Says what is wrong with a message, if it is [`Validate`](crate::Validate).
+    #[doc(hidden)]
+    pub validate: Option<fn(&dyn Any, &mut Invalid)>,
     /// The text of a command's error, when the error can be written.
     #[doc(hidden)]
     pub error_text: Option<fn(&dyn Any) -> Option<String>>,

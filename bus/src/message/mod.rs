@@ -10,6 +10,7 @@ pub(crate) mod info;
 pub mod kind;
 pub(crate) mod lifecycle;
 pub mod probe;
+mod validate;
 
 pub use any::{AnyEvent, category};
 pub use id::MessageId;
@@ -18,6 +19,7 @@ pub use lifecycle::{
     CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent,
     QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
+pub use validate::{Invalid, Problem, Validate};
 
 use std::sync::Arc;
 

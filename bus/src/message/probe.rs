@@ -9,6 +9,8 @@ use std::any::Any;
 use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 
+use super::validate::{Invalid, Validate};
+
 /// Asks about `T`.
 #[derive(Debug)]
 pub struct Probe<T: ?Sized>(PhantomData<T>);
@@ -28,6 +30,14 @@ impl<T: Clone + 'static> Probe<T> {
 impl<T: Debug> Probe<T> {
     /// Yes.
     pub const DEBUG: bool = true;
+}
+impl<T: Validate + 'static> Probe<T> {
+    /// How to ask a value of `T` what is wrong with it.
+    pub const VALIDATE: Option<fn(&dyn Any, &mut Invalid)> = Some(|value, invalid| {
+        if let Some(value) = value.downcast_ref::<T>() {
+            value.validate(invalid);
+        }
+    });
 }
 impl<T: Display + 'static> Probe<T> {
     /// How to write a value of `T` for people.
@@ -50,6 +60,13 @@ pub trait NotDebug {
     const DEBUG: bool = false;
 }
 impl<T> NotDebug for Probe<T> {}
+
+/// The answer where `T: Validate` does not hold.
+pub trait NotValidate {
+    /// It cannot be asked.
+    const VALIDATE: Option<fn(&dyn Any, &mut Invalid)> = None;
+}
+impl<T> NotValidate for Probe<T> {}
 
 /// The answer where `T: Display` does not hold.
 pub trait NotText {

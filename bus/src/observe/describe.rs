@@ -144,7 +144,8 @@ impl Description {
 impl MessageDescription {
     fn of(info: &'static MessageInfo) -> Self {
         let can = info.capabilities();
-        let can = [(can.clone, "Clone"), (can.debug, "Debug")];
+        let can =
+            [(can.clone, "Clone"), (can.debug, "Debug"), (can.validate.is_some(), "Validate")];
         let (file, line) = info.place();
         Self {
             name: info.name(),

@@ -1,6 +1,6 @@
 //! Keys that were seen a short while ago.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
@@ -17,22 +17,27 @@ pub(crate) struct Recent<K> {
 }
 
 struct State<K> {
-    seen: HashSet<K>,
-    /// In the order in which they came.
+    /// When each was new.
+    seen: HashMap<K, Instant>,
+    /// In the order in which they came; among them such as were forgotten meanwhile.
     order: VecDeque<(Instant, K)>,
 }
 
 impl<K: Hash + Eq + Clone> Recent<K> {
     pub(crate) fn new(window: Duration) -> Self {
-        let state = State { seen: HashSet::new(), order: VecDeque::new() };
+        let state = State { seen: HashMap::new(), order: VecDeque::new() };
         Self { window, state: Mutex::new(state) }
     }
 
     /// Would it be new, if it came now?
     pub(crate) fn would_be_new(&self, key: &K, now: Instant) -> bool {
-        let state = lock(&self.state);
-        let is_old = |at: Instant| now.saturating_duration_since(at) >= self.window;
-        !state.seen.contains(key) || state.order.iter().any(|(at, seen)| seen == key && is_old(*at))
+        let at = lock(&self.state).seen.get(key).copied();
+        at.is_none_or(|at| now.saturating_duration_since(at) >= self.window)
+    }
+
+    /// It shall be new when it comes again.
+    pub(crate) fn forget(&self, key: &K) {
+        lock(&self.state).seen.remove(key);
     }
 
     /// Was it not seen in the last window?
@@ -42,15 +47,19 @@ impl<K: Hash + Eq + Clone> Recent<K> {
         while let Some((at, _)) = order.front()
             && (now.saturating_duration_since(*at) >= self.window || order.len() >= KEYS)
         {
-            if let Some((_, old)) = order.pop_front() {
+            // One that was forgotten may have come again since.
+            if let Some((at, old)) = order.pop_front()
+                && seen.get(&old) == Some(&at)
+            {
                 seen.remove(&old);
             }
         }
-        let is_new = seen.insert(key.clone());
-        if is_new {
-            order.push_back((now, key));
+        if seen.contains_key(&key) {
+            return false;
         }
-        is_new
+        seen.insert(key.clone(), now);
+        order.push_back((now, key));
+        true
     }
 }
 
@@ -69,6 +78,18 @@ mod tests {
         assert!(!recent.is_new("a", at(9)), "it was there 9 s ago");
         assert!(recent.is_new("a", at(10)) && !recent.is_new("b", at(14)));
         assert!(recent.is_new("b", at(15)));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_new_and_lasts_as_long_as_any() {
+        let recent = Recent::new(Duration::from_secs(10));
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(recent.is_new("a", at(0)));
+        recent.forget(&"a");
+        assert!(recent.would_be_new(&"a", at(5)) && recent.is_new("a", at(5)));
+        assert!(!recent.is_new("a", at(14)), "it is 9 s old, whatever was before");
+        assert!(recent.would_be_new(&"a", at(15)));
     }
 
     #[test]

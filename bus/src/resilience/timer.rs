@@ -69,6 +69,18 @@ fn arm(core: &Core, deadline: Option<Instant>) -> Timer {
     }
 }
 
+/// `false` where there is no timer: nothing was waited then.
+pub(crate) async fn sleep(core: &Core, duration: Duration) -> bool {
+    let mut timer = pin!(Timer::Unarmed);
+    let deadline = core.settings.clock.now().checked_add(duration);
+    poll_fn(|task| match timer.as_mut().poll(core, task, || deadline) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending if timer.is_endless() => Poll::Ready(false),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
 /// `false` when the time is over. Without a timer, the time is never over.
 pub(crate) async fn within(core: &Core, limit: Duration, work: impl Future<Output = ()>) -> bool {
     let mut work = pin!(work);

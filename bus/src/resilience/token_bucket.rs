@@ -64,6 +64,17 @@ impl<K: Hash + Eq> TokenBuckets<K> {
 
     /// Takes a token, or says when there will be one.
     pub(crate) fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
+        self.reserve(key, now, Duration::ZERO).map(drop)
+    }
+
+    /// Takes the next token, if it is there after `at_most`, and says when it is; else says the same, and
+    /// takes none.
+    pub(crate) fn reserve(
+        &self,
+        key: K,
+        now: Instant,
+        at_most: Duration,
+    ) -> Result<Duration, Duration> {
         let Rate { burst, every } = self.rate;
         let mut buckets = lock(&self.full_at);
         // Without tokens, the bucket will be full after this long.
@@ -71,8 +82,9 @@ impl<K: Hash + Eq> TokenBuckets<K> {
         let full_at = buckets.get(&key).copied().unwrap_or(now).max(now);
         let missing = full_at.saturating_duration_since(now);
         let after = missing.saturating_add(every);
-        if after > empty {
-            return Err(after.saturating_sub(empty));
+        let wait = after.saturating_sub(empty);
+        if wait > at_most {
+            return Err(wait);
         }
         if buckets.len() >= KEYS && !buckets.contains_key(&key) {
             make_room(&mut buckets, now);
@@ -81,7 +93,7 @@ impl<K: Hash + Eq> TokenBuckets<K> {
         if let Some(full_at) = now.checked_add(after) {
             buckets.insert(key, full_at);
         }
-        Ok(())
+        Ok(wait)
     }
 }
 

@@ -114,6 +114,11 @@ impl<'c> Call<'c> {
         self.context
     }
 
+    /// The message, unless it was moved into the handler.
+    pub(super) fn message(&self) -> Option<&dyn Any> {
+        self.inner.message()
+    }
+
     /// Now, by the clock of the bus.
     #[must_use]
     pub fn now(&self) -> Instant {
