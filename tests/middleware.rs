@@ -210,6 +210,7 @@ struct Twice {
 impl Middleware for Twice {
     async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
         let kept = self.keeps && call.keep();
+        assert!(!kept || call.info().short_name() == "Double", "it cannot be kept");
         let _ = next.run(call).await;
         assert_eq!(call.get::<Double>().is_some(), kept && call.info().short_name() == "Double");
         next.run(call).await
@@ -450,7 +451,9 @@ async fn the_handlers_of_the_buss_own_events_are_left_out_unless_they_are_named(
     let said = log.take();
     let around = said.iter().position(|said| said == "audited").unwrap();
     assert_eq!(said[around - 1..=around + 1], ["result in", "audited", "result out ended well"]);
-    assert!(!said[..around].contains(&"events in".to_owned()), "{said:?}");
+    // Around the command, and around the handler of the event that it has emitted.
+    let count = |what: &str| said.iter().filter(|said| *said == what).count();
+    assert_eq!((count("all in"), count("events in")), (2, 1), "{said:?}");
 }
 
 #[tokio::test]
@@ -610,4 +613,60 @@ async fn what_handlers_take_by_value_is_their_own() {
     bus.publish(Listed(vec![1])).await.unwrap();
     bus.idle().await;
     assert_eq!(log.take(), ["a [1, 9]", "b [1, 9]"], "one sees what the other has changed");
+}
+
+#[tokio::test]
+async fn a_command_that_is_answered_with_nothing_cannot_be_skipped_either() {
+    let skips = middleware::from_fn("skips", |call, _| Box::pin(async move { call.skip() }));
+    let (bus, _) = bus(|builder| builder.middleware(skips));
+    let error = bus.execute(Emits).await.unwrap_err().to_string();
+    assert!(
+        error.ends_with("skips: it has skipped a command, which has to be answered"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_is_gone_when_another_is_asked_for() {
+    let drops = middleware::from_fn("drops", |call, next| {
+        Box::pin(async move {
+            assert!(call.keep());
+            let handled = next.run(call).await;
+            // The handler waits once.
+            let mut again = Box::pin(next.run(call));
+            std::future::poll_fn(|task| {
+                assert!(again.as_mut().poll(task).is_pending());
+                std::task::Poll::Ready(())
+            })
+            .await;
+            drop(again);
+            assert!(call.ended().is_none() && !call.is_ok());
+            handled
+        })
+    });
+    let (bus, log) = bus(|builder| builder.middleware(drops));
+    let error = bus.execute(Double(1)).await.unwrap_err().to_string();
+    assert!(
+        error.ends_with("drops: it has dropped or taken the answer, and given none"),
+        "{error}"
+    );
+    assert_eq!(log.take().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outer_middleware_has_no_deadline_and_its_tasks_hear_of_the_end() {
+    let cancelled = Arc::new(Mutex::new(None));
+    let kept = Arc::clone(&cancelled);
+    let keeps = middleware::from_fn("keeps", move |call, next| {
+        let context = call.context();
+        assert!(context.deadline().is_none() && context.attempt() == 0);
+        *kept.lock().unwrap() = Some(context.to_owned());
+        Box::pin(next.run(call))
+    });
+    let (bus, _) = bus(|builder| builder.middleware(keeps));
+    let was_cancelled = || cancelled.lock().unwrap().take().unwrap().is_cancelled();
+    bus.execute(Double(1)).await.unwrap();
+    assert!(!was_cancelled(), "what it has begun may go on");
+    bus.execute(Hang).await.unwrap_err();
+    assert!(was_cancelled(), "nobody has told it");
 }

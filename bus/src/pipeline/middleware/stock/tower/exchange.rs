@@ -63,6 +63,7 @@ impl Future for Run {
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mut state = lock(&this.call.exchange().0);
+        let is_new = this.number.is_none();
         let number = *this.number.get_or_insert_with(|| {
             state.last += 1;
             // Another one that is wanted meanwhile is not wanted any more: one runs at a time.
@@ -80,7 +81,8 @@ impl Future for Run {
             return Poll::Ready(Err(CallFailed::overtaken()));
         }
         state.waits[1] = Some(task.waker().clone());
-        let waker = state.waits[0].take();
+        // Once: both sides may be one task, which would wake itself for ever.
+        let waker = if is_new { state.waits[0].take() } else { None };
         drop(state);
         waker.inspect(Waker::wake_by_ref);
         Poll::Pending
