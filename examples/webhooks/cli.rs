@@ -23,7 +23,6 @@ Options:
                   alert when this branch of this repository is force-pushed, as if it were its
                   default branch; may be given again
   --failures N    print the first N failures as they come (default 20); all are counted
-  --graph         print what is wired, and what followed from what in the FILEs, as a Mermaid flowchart
   --generate N    write N made-up deliveries to standard output, and do nothing else
   -h, --help      print this
 
@@ -33,8 +32,6 @@ Exit: 0; with --strict 1 when a line failed; 2 for wrong usage or a file that ca
 pub(crate) enum Action {
     Run(Options),
     Generate(u64),
-    /// Of what the bus does with the sources.
-    Graph(Options),
     Help,
 }
 
@@ -64,7 +61,7 @@ pub(crate) enum Wrong {
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wrong> {
     let mut args = args;
     let mut options = Options { failures: 20, ..Options::default() };
-    let (mut only_files, mut graph) = (false, false);
+    let mut only_files = false;
     while let Some(arg) = args.next() {
         let text = arg.to_string_lossy().into_owned();
         match &*text {
@@ -85,7 +82,6 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wron
             }
             "--failures" => options.failures = number(&text, args.next())?,
             "--generate" => return Ok(Action::Generate(number(&text, args.next())?)),
-            "--graph" => graph = true,
             "-" => options.files.push(None),
             _ if text.starts_with('-') => return Err(Wrong::Unknown(text)),
             _ => options.files.push(Some(arg.into())),
@@ -93,10 +89,6 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wron
     }
     if options.files.is_empty() {
         options.files.push(Some(sample()));
-    }
-    if graph {
-        // The graph is all that is wanted.
-        return Ok(Action::Graph(Options { failures: 0, ..options }));
     }
     Ok(Action::Run(options))
 }
