@@ -2,6 +2,7 @@
 //! compiler itself gives are pinned in `ui-tests`.
 
 mod arguments;
+mod around;
 mod functions;
 mod items;
 mod values;
