@@ -1,8 +1,8 @@
 //! The bus: its two verbs, and the two flows behind them.
 //!
 //! ```text
-//! execute: look up -> CommandStartedEvent -> timeout -> handler -> effects flushed if Ok
-//!          -> CommandResultEvent -> Result<Output, CommandError<Error>>
+//! execute: look up -> CommandStartedEvent -> middleware -> [ hooks -> timeout -> handler ]
+//!          -> effects flushed if Ok -> CommandResultEvent -> Result<Output, CommandError<Error>>
 //! publish: bounded queue (backpressure) -> Ok at once
 //!          dispatcher: take what is there -> handlers, priority groups, highest first
 //! ```

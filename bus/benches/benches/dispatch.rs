@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bus_bench::{
-    AddAsync, AddPlain, Added, AddedByFour, Counter, Handler, actor, ask, bus, tower_call,
-    tower_service,
+    AddAsync, AddPlain, Added, AddedByFour, Counter, Handler, Passes, Watches, actor, ask, bus,
+    tower_call, tower_service, with,
 };
 
 /// Counts allocations of the whole process: the dispatcher's and the actor's too.
@@ -135,6 +135,25 @@ async fn main() {
         row("bus.execute, plain fn", Some(0.0), size, async |calls| {
             for n in 0..calls {
                 black_box(bus.execute(AddPlain(black_box(n))).await.unwrap());
+            }
+        })
+        .await,
+    );
+    let hooked = with(|builder| builder.hook(Watches).hook(Watches).hook(Watches));
+    rows.push(
+        row("bus.execute, plain fn, 3 hooks", Some(0.0), size, async |calls| {
+            for n in 0..calls {
+                black_box(hooked.execute(AddPlain(black_box(n))).await.unwrap());
+            }
+        })
+        .await,
+    );
+    // The call, and the future of each.
+    let wrapped = with(|b| b.middleware(Passes).middleware(Passes).middleware(Passes));
+    rows.push(
+        row("bus.execute, plain fn, 3 middleware", Some(4.0), size, async |calls| {
+            for n in 0..calls {
+                black_box(wrapped.execute(AddPlain(black_box(n))).await.unwrap());
             }
         })
         .await,

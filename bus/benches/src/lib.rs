@@ -1,10 +1,11 @@
 //! The contenders, each adding one to a number: the work is nothing, the way to it is measured.
 
 use std::future::Future;
+use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bus::{Bus, Res};
+use bus::{Bus, Call, Ended, Handled, Hook, HookCall, Middleware, Next, Res, async_trait};
 use tokio::sync::{mpsc, oneshot};
 use tower::util::BoxCloneService;
 use tower::{Service, ServiceExt};
@@ -74,6 +75,42 @@ four!(one two three four);
 #[allow(clippy::missing_panics_doc, clippy::unwrap_used)]
 pub fn bus() -> Bus {
     Bus::from_registered().unwrap()
+}
+
+/// The same, with something around its handlers.
+///
+/// # Panics
+/// If that is wrong.
+#[must_use]
+#[allow(clippy::missing_panics_doc, clippy::unwrap_used)]
+pub fn with(around: impl FnOnce(bus::Builder) -> bus::Builder) -> Bus {
+    around(Bus::builder()).build().unwrap()
+}
+
+/// A hook that looks at what it is told.
+#[derive(Debug)]
+pub struct Watches;
+
+impl Hook for Watches {
+    fn before(&self, call: &HookCall<'_>) {
+        black_box(call.info());
+    }
+    fn after(&self, _: &HookCall<'_>, ended: &Ended<'_>) {
+        black_box(ended.is_ok());
+    }
+}
+
+/// A middleware that looks at the end.
+#[derive(Debug)]
+pub struct Passes;
+
+#[async_trait]
+impl Middleware for Passes {
+    async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
+        let handled = next.run(call).await;
+        black_box(call.is_ok());
+        handled
+    }
 }
 
 /// A future on the heap.

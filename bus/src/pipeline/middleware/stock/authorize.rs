@@ -7,9 +7,11 @@ use async_trait::async_trait;
 
 use crate::pipeline::middleware::{Call, Handled, Middleware, Next};
 
+type Policy = Box<dyn Fn(&Call<'_>) -> Result<(), Denied> + Send + Sync>;
+
 /// Asks a policy whether a call may be made: [`authorize`].
 pub struct Authorize {
-    policy: Box<dyn Fn(&Call<'_>) -> Result<(), Denied> + Send + Sync>,
+    policy: Policy,
     name: Cow<'static, str>,
 }
 
