@@ -42,7 +42,7 @@ async fn render(render: &Render, renderer: &Res<Renderer>) -> bus::Result<u32> {
     let _slot = Slot(&renderer.busy);
     renderer.most.fetch_max(busy, Ordering::Relaxed);
     // Every fifth page hangs.
-    let takes = if render.page % 5 == 0 { 60 * SECOND } else { SECOND };
+    let takes = if render.page.is_multiple_of(5) { 60 * SECOND } else { SECOND };
     tokio::time::sleep(takes).await;
     Ok(render.page)
 }

@@ -17,7 +17,7 @@ struct Odd(u32);
 #[handler]
 async fn halve(command: Halve) -> Result<u32, Odd> {
     tokio::task::yield_now().await;
-    if command.0 % 2 == 0 { Ok(command.0 / 2) } else { Err(Odd(command.0)) }
+    if command.0.is_multiple_of(2) { Ok(command.0 / 2) } else { Err(Odd(command.0)) }
 }
 
 #[event]
@@ -28,7 +28,7 @@ fn plain(_: &Tick) -> bus::Result<()> {
 }
 #[handler(timeout = "1s", priority = -1)]
 async fn hangs(_: &Tick) {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[derive(Clone)]

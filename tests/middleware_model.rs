@@ -124,7 +124,7 @@ struct Link {
 }
 
 impl Link {
-    fn answer(&self, call: &mut Call<'_>) -> Handled {
+    fn answer(call: &mut Call<'_>) -> Handled {
         if call.info().is_command() { call.reply::<Work>(Ok(())) } else { call.skip() }
     }
 }
@@ -137,7 +137,7 @@ impl Middleware for Link {
         world.say(format!("{number} in"));
         match does {
             Does::RejectsBefore => return call.reject("before"),
-            Does::AnswersBefore => return self.answer(call),
+            Does::AnswersBefore => return Self::answer(call),
             Does::PanicsBefore => panic!("before"),
             _ => {}
         }
@@ -157,7 +157,7 @@ impl Middleware for Link {
         world.say(format!("{number} out {:?}", end_of(&call.ended().unwrap())));
         match does {
             Does::RejectsAfter => call.reject("after"),
-            Does::AnswersAfter => self.answer(call),
+            Does::AnswersAfter => Self::answer(call),
             Does::PanicsAfter => panic!("after"),
             _ => handled,
         }
