@@ -225,7 +225,8 @@ async fn each_reason_is_said_in_words() {
     assert!(text.contains("filter rate limit keeps it out\n"), "{text}");
     assert!(text.contains("not called: it hears only what is sent in session s\n"), "{text}");
 
-    assert_eq!(bus.explain(&Ask).handlers.len(), 0);
+    let explained = bus.explain(&Ask);
+    assert_eq!((explained.handlers.len(), explained.filters.len()), (0, 0), "it is not filtered");
     let answer =
         |what| move |_: Ask, _: bus::OwnedContext| async move { Ok::<_, bus::Error>(what) };
     bus.register_command_handler_with(named("low"), answer("low")).unwrap();

@@ -18,23 +18,21 @@ use crate::builder::Builder;
 use crate::context::Context;
 use crate::core::Core;
 use crate::error::{CancelledBy, Error, PublishError};
+use crate::event::idle;
 use crate::event::publish::{self, Publish, Published};
 use crate::event::queue::BoundedEventQueue;
 use crate::event::shutdown::{self, ShutdownReport};
-use crate::event::{FilterStats, idle};
 use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::carrier::Moved;
-use crate::message::{Command, Event, Message};
-use crate::observe::{Description, Explanation, HandlerStats, RecentFailure};
+use crate::message::{Command, Event};
 use crate::pipeline::admission::Accepted;
 use crate::pipeline::execute::{self, Execute, Reply, Stage, StageProj};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::origin::Inherited;
 use crate::pipeline::run::Run;
 use crate::pipeline::{admission, ambient, announce, conclusion};
-use crate::registry::{BuildError, WiringReport};
-use crate::stats::Stats;
+use crate::registry::BuildError;
 
 /// A message bus. Cheap to clone; many may live in one process.
 ///
@@ -133,74 +131,12 @@ impl Bus {
         &self.core().queue
     }
 
-    /// The filters of the bus, in the order in which they are asked, then those of its handlers; and how
-    /// many events each has kept out.
-    #[must_use]
-    pub fn filters(&self) -> Vec<FilterStats> {
-        let core = self.core();
-        let of_bus = core.settings.filters.iter().map(|filter| filter.stats(None));
-        of_bus.chain(core.handler_filters()).collect()
-    }
-
     /// The resource of type `T`.
     ///
     /// # Errors
     /// When none was provided; the text names the type.
     pub fn resource<T: Resource>(&self) -> Result<Res<T>, ParamError> {
         self.core().resources.get().cloned().ok_or_else(ParamError::missing::<T>)
-    }
-
-    /// What was found when the bus was built.
-    #[must_use]
-    pub fn wiring(&self) -> &WiringReport {
-        &self.core().wiring
-    }
-
-    /// What is wired at the moment, run-time registrations and open sessions included: as data, as text
-    /// (`Display`), as JSON (feature `json`), as a graph in Mermaid or Graphviz DOT.
-    #[must_use]
-    pub fn describe(&self) -> Description {
-        Description::of(self.core())
-    }
-
-    /// Who would get this message now, in which order, and why the others would not. Nothing is sent and
-    /// nothing is counted; filters are asked what they [would](crate::EventFilter::would_accept) say.
-    ///
-    /// ```
-    /// use bus::{Bus, event};
-    ///
-    /// #[event]
-    /// struct Rang;
-    ///
-    /// let bus = Bus::builder().build()?;
-    /// let explained = bus.explain(&Rang);
-    /// assert!(!explained.is_handled());
-    /// assert!(explained.to_string().ends_with("nobody handles it\n"));
-    /// # Ok::<(), bus::BuildError>(())
-    /// ```
-    #[must_use]
-    pub fn explain<M: Message>(&self, message: &M) -> Explanation {
-        Explanation::of(self.core(), None, message)
-    }
-
-    /// What has become of the runs of each handler: of those of the bus, then of those of the open
-    /// sessions.
-    #[must_use]
-    pub fn handler_stats(&self) -> Vec<HandlerStats> {
-        HandlerStats::of(self.core())
-    }
-
-    /// The calls of handlers that have failed last, oldest first: 100 at most. Commands that were answered
-    /// with an error of their handler are among them.
-    #[must_use]
-    pub fn recent_failures(&self) -> Vec<RecentFailure> {
-        self.core().failures.all()
-    }
-
-    /// Counts of what has happened so far. Exact when nothing moves.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        Stats::of(self.core())
     }
 
     /// A handle that does not keep the bus alive: for resources, which the bus keeps alive.
@@ -242,7 +178,9 @@ where
             match this.stage.as_mut().project() {
                 StageProj::New => match admission::look_up(core, this.request) {
                     Ok(accepted) if accepted.plan.layers.is_some() => {
-                        let Some(command) = this.command.take() else { continue };
+                        let Some(command) = this.command.take() else {
+                            unreachable!("a command that was not looked up is there")
+                        };
                         let inside = execute::around(core, this.request, accepted, command);
                         this.stage.set(Stage::Around { inside });
                     }

@@ -54,8 +54,10 @@ impl Explanation {
 
     pub(crate) fn of<M: Message>(core: &Core, scope: Option<&Arc<Scope>>, message: &M) -> Self {
         let view = FilterView::asked(core, M::INFO, MessageId::next(core.number), message, scope);
-        let filters: Vec<_> =
-            core.settings.filters.iter().map(|filter| filter.peek(&view)).collect();
+        // Commands are not filtered, nor are the bus's own events.
+        let is_filtered = !M::INFO.is_command() && !M::INFO.is_own();
+        let asked = core.settings.filters.iter().filter(|_| is_filtered);
+        let filters: Vec<_> = asked.map(|filter| filter.peek(&view)).collect();
         let kept_out = filters.iter().find(|(_, accepts)| !accepts);
         let kept_out =
             kept_out.map(|(filter, _)| format!("the filter {filter} keeps the event out"));
@@ -63,7 +65,7 @@ impl Explanation {
             message: M::INFO.name(),
             is_command: M::INFO.is_command(),
             session: scope.map_or(SessionId::BUS, |scope| scope.id.clone()).to_string(),
-            filters: if M::INFO.is_command() { Vec::new() } else { filters.clone() },
+            filters: filters.clone(),
             handlers: Vec::new(),
         };
         let called = if M::INFO.is_command() {

@@ -9,6 +9,7 @@ pub(crate) mod failures;
 pub(crate) mod flow;
 mod graph;
 pub(crate) mod handler_stats;
+mod of_bus;
 mod text;
 pub(crate) mod warnings;
 

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll};
 
 use super::Next;
+use super::answer::{Answer, Inner};
 use super::attempt;
-use super::call::{Answer, Call, Inner};
+use super::call::Call;
 use super::source::Source;
 use crate::context::Context;
 use crate::core::Core;

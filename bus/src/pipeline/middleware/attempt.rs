@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use super::Next;
-use super::call::{Answer, Call, Inner};
+use super::answer::{Answer, Inner};
+use super::call::Call;
 use super::layers::Layers;
 use super::source::Source;
 use crate::handler::running::{Running, running};

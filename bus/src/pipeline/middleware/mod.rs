@@ -5,6 +5,7 @@
 //! [run](super::run) of the handler in their middle; [`attempt`] those of the place `per_attempt`, which
 //! are a part of that run.
 
+mod answer;
 pub(crate) mod around;
 mod attempt;
 mod call;

@@ -25,7 +25,7 @@ pub struct RateLimit<K> {
 
 /// Lets the handlers of each type of message be called as often as `rate` says, and rejects what comes
 /// more often: a command with [`RateLimited`](crate::CommandErrorKind::RateLimited), which says when to
-/// come again. Remembers 10 000 keys at most, those that are nearest to their limit.
+/// come again. Each call counts: an event with two handlers is two. Remembers 10 000 keys at most, those that are nearest to their limit.
 ///
 /// ```standalone_crate
 /// use bus::{Bus, CommandErrorKind, Rate, command, handler, middleware};
