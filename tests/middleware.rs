@@ -670,3 +670,52 @@ async fn an_outer_middleware_has_no_deadline_and_its_tasks_hear_of_the_end() {
     bus.execute(Hang).await.unwrap_err();
     assert!(was_cancelled(), "nobody has told it");
 }
+
+#[event]
+struct Stuck;
+#[handler(manual)]
+async fn stuck(_: &Stuck, log: &Res<Log>) {
+    let _noticed = Noticed(Arc::clone(&log.clone().into_arc()), "handler");
+    pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_an_event_is_cut_wherever_it_is() {
+    let second = Duration::from_secs(1);
+    let places = [
+        (true, false, "middleware dropped"),
+        (true, true, "middleware dropped"),
+        (false, false, "handler dropped|middleware dropped"),
+        (false, true, "handler dropped|middleware dropped"),
+    ];
+    for (before, per_attempt, expected) in places {
+        let make = || {
+            let layer = Layer::new(Waits { before }).on::<Stuck>();
+            let layer = if per_attempt { layer.per_attempt() } else { layer };
+            bus(|b| b.middleware(layer).event_timeout(None).shutdown_timeout(second, second))
+        };
+        // By the end of the session whose handler it is ..
+        let (bus, log) = make();
+        let session = bus.session("s").close_timeout(second).open().await.unwrap();
+        session.register::<stuck>().unwrap();
+        session.publish(Stuck).await.unwrap();
+        tokio::time::sleep(second).await;
+        assert!(!session.close().await.is_clean(), "something was cut");
+        assert_eq!(log.take().join("|"), expected);
+        let failed = bus.recent_failures();
+        assert!(
+            failed[0].error.ends_with("was cancelled by the end of session s"),
+            "{}",
+            failed[0]
+        );
+        assert_eq!(bus.shutdown().await.completed, 0, "what was cut has emitted");
+
+        // .. or by that of the bus.
+        let (bus, log) = make();
+        bus.register::<stuck>().unwrap();
+        bus.publish(Stuck).await.unwrap();
+        let report = bus.shutdown().await;
+        assert_eq!((report.abandoned, report.completed), (vec!["stuck".to_owned()], 0));
+        assert_eq!(log.take().join("|"), expected);
+    }
+}
