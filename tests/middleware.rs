@@ -676,7 +676,7 @@ struct Stuck;
 #[handler(manual)]
 async fn stuck(_: &Stuck, log: &Res<Log>) {
     let _noticed = Noticed(Arc::clone(&log.clone().into_arc()), "handler");
-    pending().await
+    pending::<()>().await;
 }
 
 #[tokio::test(start_paused = true)]
