@@ -17,6 +17,7 @@ pub use crate::handler::unique::{
 pub use crate::message::carrier::{MessageOf, MessageRef, TakeFrom};
 pub use crate::message::info::{Capabilities, Category, MessageInfo, MessageMeta, Name};
 pub use crate::message::kind::{self, Carrier, Kind, Outcome};
+pub use crate::message::order::{LaneKey, Order, lane};
 pub use crate::message::{Message, probe};
 pub use crate::pipeline::hook::{Hook, HookFn, Tells};
 pub use crate::pipeline::middleware::layers::{IntoLayer, MakeLayer, On, OwnLayer};

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::context::Scratch;
 use crate::event::filter::Installed;
 use crate::event::losses::Losses;
+use crate::event::order::Lanes;
 use crate::event::queue::BoundedEventQueue;
 use crate::event::runtime::Runtime;
 use crate::event::{DropReason, FilterStats};
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) slots: Semaphore,
     /// As many again, of handlers of the bus's own events.
     pub(crate) own_slots: Semaphore,
+    pub(crate) lanes: Lanes,
     pub(crate) losses: Losses,
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,

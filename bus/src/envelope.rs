@@ -36,7 +36,7 @@ impl Envelope {
         session: Option<Member>,
     ) -> Self {
         let id = MessageId::next(origin.id.bus());
-        let share = origin.completion.upgrade().map(|whole| Share::new(whole, id, info));
+        let share = Share::of_child(origin, id, info, &*event);
         let origin = Some(Arc::clone(origin));
         Self { id, info, event, origin, head, session, share, lifecycle: false }
     }

@@ -29,6 +29,9 @@ pub struct Stats {
     pub largest_queue: usize,
     /// Events whose handlers are at work now.
     pub events_in_flight: u64,
+    /// Lanes of ordered events that a handler holds or waits for now. A key costs nothing while none
+    /// of its events is there.
+    pub lanes: usize,
     /// Commands at work now.
     pub commands_in_flight: u64,
     /// Handlers of the bus, those registered at run time included.
@@ -57,6 +60,7 @@ impl Stats {
             debt: queue.debt,
             largest_queue: queue.largest,
             events_in_flight: core.in_flight(),
+            lanes: core.lanes.len(),
             commands_in_flight: core.work.commands(),
             handlers,
             sessions_open: core.sessions.len(),

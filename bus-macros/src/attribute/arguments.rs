@@ -6,7 +6,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, Path, Type};
+use syn::{Expr, LitStr, Path, Type};
 
 use super::argument::{Argument, Arguments};
 use super::category::Category;
@@ -26,6 +26,11 @@ pub(crate) struct MessageArgs {
     pub(crate) name: Option<Keyed<String>>,
     pub(crate) version: Option<u32>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) order_key: Option<Keyed<LitStr>>,
+    /// The key, when it is there.
+    pub(crate) ordered: Option<Ident>,
+    pub(crate) stream: Option<String>,
+    pub(crate) ttl: Option<Duration>,
     pub(crate) root: Root,
 }
 
@@ -137,6 +142,10 @@ impl Arguments for MessageArgs {
             "name" => self.name = Some(argument.keyed(argument.text()?)),
             "version" => self.version = Some(argument.version()?),
             "timeout" => self.timeout = Some(argument.duration()?),
+            "key" => self.order_key = Some(argument.keyed(argument.field()?)),
+            "ordered" => self.ordered = Some(argument.flag()?),
+            "stream" => self.stream = Some(argument.text()?),
+            "ttl" => self.ttl = Some(argument.ttl()?),
             _ => self.root = Root(Some(argument.path()?)),
         }
         Ok(())

@@ -14,6 +14,10 @@ const COMMAND_KIND: Key = Key { name: "kind", usage: "kind = create" };
 const EVENT_KIND: Key = Key { name: "kind", usage: "kind = domain" };
 const NAME: Key = Key { name: "name", usage: "name = \"users.sign_up\"" };
 const VERSION: Key = Key { name: "version", usage: "version = 2" };
+const ORDER_KEY: Key = Key { name: "key", usage: "key = \"order_id\"" };
+const ORDERED: Key = Key { name: "ordered", usage: "ordered" };
+const STREAM: Key = Key { name: "stream", usage: "stream = \"orders\"" };
+const TTL: Key = Key { name: "ttl", usage: "ttl = \"5m\"" };
 const TIMEOUT: Key = Key { name: "timeout", usage: "timeout = \"5s\"" };
 const CONCURRENCY: Key = Key { name: "concurrency", usage: "concurrency = 4" };
 const PRIORITY: Key = Key { name: "priority", usage: "priority = 5" };
@@ -29,7 +33,7 @@ impl Attribute {
     pub(crate) fn keys(self) -> &'static [Key] {
         match self {
             Self::Command => &[OUTPUT, ERROR, COMMAND_KIND, NAME, VERSION, TIMEOUT, CRATE],
-            Self::Event => &[EVENT_KIND, NAME, VERSION, CRATE],
+            Self::Event => &[EVENT_KIND, NAME, VERSION, ORDER_KEY, ORDERED, STREAM, TTL, CRATE],
             Self::Handler => {
                 &[PRIORITY, NAME, TIMEOUT, CONCURRENCY, FILTER, MIDDLEWARE, BLOCKING, MANUAL, CRATE]
             }

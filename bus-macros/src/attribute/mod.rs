@@ -8,7 +8,7 @@ mod arguments;
 pub(crate) mod category;
 pub(crate) mod duration;
 mod key;
-mod nearest;
+pub(crate) mod nearest;
 mod value;
 
 use std::fmt;

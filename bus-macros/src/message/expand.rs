@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Generics, parse_quote};
 
 use super::model::{Kind, Message, Name, Reply};
+use super::order::{Key, Order};
 use crate::expansion::{duration, place};
 
 pub(super) fn message(message: &Message) -> TokenStream {
@@ -77,14 +78,42 @@ fn meta(message: &Message) -> TokenStream {
     let category = format_ident!("{}", message.category.variant);
     let version = message.version;
     let (timeout, place) = (duration(message.timeout), place(&message.ident));
+    let (order, ttl) = (order(message.order.as_ref()), duration(message.ttl));
     quote! {
         __bus::MessageMeta {
             name: __bus::Name::#name,
             category: __bus::Category::#category,
             version: #version,
             timeout: #timeout,
+            order: #order,
+            ttl: #ttl,
             #place
         }
+    }
+}
+
+/// The lane that an event takes.
+fn order(order: Option<&Order>) -> TokenStream {
+    let Some(order) = order else { return quote!(__bus::Option::None) };
+    let stream = match &order.stream {
+        None => quote!(None),
+        Some(stream) => quote!(Some(#stream)),
+    };
+    let key = match &order.key {
+        None => quote!(__bus::Option::None),
+        Some(Key { written, field, ty }) => {
+            // At the name of the field: a type that cannot be a key is reported there.
+            let key = quote_spanned! {written.span()=>
+                __bus::LaneKey::of::<#ty>(
+                    #written,
+                    |event| __bus::lane(event, |event: &Self| &event.#field),
+                )
+            };
+            quote!(__bus::Option::Some(#key))
+        }
+    };
+    quote! {
+        __bus::Option::Some(__bus::Order { stream: __bus::Option::#stream, key: #key })
     }
 }
 

@@ -6,6 +6,7 @@ use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::{DeriveInput, GenericParam, Generics, Type};
 
+use super::order::Order;
 use crate::attribute::category::Category;
 use crate::attribute::{Attribute, MessageArgs, Root};
 
@@ -17,6 +18,8 @@ pub(super) struct Message {
     pub(super) category: Category,
     pub(super) version: u32,
     pub(super) timeout: Option<Duration>,
+    pub(super) order: Option<Order>,
+    pub(super) ttl: Option<Duration>,
     pub(super) root: Root,
 }
 
@@ -43,6 +46,7 @@ pub(super) enum Name {
 
 impl Message {
     pub(super) fn new(attribute: Attribute, input: DeriveInput, args: MessageArgs) -> Self {
+        let order = Order::of(&input, &args);
         let kind = match attribute {
             Attribute::Event => Kind::Event,
             _ => Kind::Command(Box::new(Reply { output: args.output, error: args.error })),
@@ -58,6 +62,8 @@ impl Message {
             category: args.category.unwrap_or_else(|| Category::default_of(attribute)),
             version: args.version.unwrap_or(1),
             timeout: args.timeout,
+            order,
+            ttl: args.ttl,
             root: args.root,
             ident: input.ident,
             generics: input.generics,

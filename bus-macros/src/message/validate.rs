@@ -3,6 +3,7 @@
 use syn::{DeriveInput, GenericParam};
 
 use super::model::is_generic;
+use super::order;
 use crate::attribute::{Attribute, MessageArgs};
 use crate::diagnostic::Errors;
 
@@ -25,6 +26,7 @@ pub(super) fn message(
             ),
         );
     }
+    order::check(input, args, errors);
     errors.section(|errors| {
         check_attributes(attribute, input, errors);
         check_owned(attribute, input, errors);

@@ -17,6 +17,7 @@ use crate::bus::{Bus, WeakBus};
 use crate::clock::TokioClock;
 use crate::core::{Core, Counters, Settings, Work};
 use crate::event::losses::Losses;
+use crate::event::order::Lanes;
 use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
@@ -184,6 +185,7 @@ impl Builder {
             queue: queue(self.queue, &self.settings, me.clone()),
             slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
             own_slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
+            lanes: Lanes::default(),
             losses: Losses::default(),
             settings: self.settings,
             table,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::event::EventFailure;
-use crate::pipeline::origin::Chain;
+use crate::pipeline::origin::{Chain, OwnLane};
 use crate::session::SessionId;
 
 /// Why an event was not queued. Gives the event back.
@@ -54,6 +54,13 @@ pub enum PublishErrorKind {
     #[error("{}", Chain(chain))]
     TooDeep {
         /// From the root to this event.
+        chain: Vec<&'static str>,
+    },
+    /// It is waited for by a handler that holds its lane: its turn would never come. Publish it
+    /// without waiting, or from what is not ordered with it.
+    #[error("{}", OwnLane(chain))]
+    OwnLane {
+        /// From the root, by the handler that waits, to this event.
         chain: Vec<&'static str>,
     },
     /// The session it names, or was sent through, is not open: only what is at work in it may still

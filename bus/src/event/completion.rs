@@ -4,13 +4,16 @@
 //! from its acceptance to the end of its last handler. The last share to go completes it, so nothing
 //! is counted here. What a handler merely keeps (a context in a spawned task) holds it weakly.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use tokio::sync::oneshot;
 
+use crate::message::order::LaneId;
 use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::origin::{Origin, OwnLane};
 use crate::sync::{Mutex, lock};
 
 /// Something that went wrong with an event that was waited for.
@@ -44,6 +47,8 @@ pub(crate) struct Completion {
     done: Option<oneshot::Sender<Vec<EventFailure>>>,
     /// Whoever waits for what this follows from waits for this too.
     parent: Option<Arc<Completion>>,
+    /// The lanes that whoever waits holds meanwhile: an event in one of them would wait for it.
+    held: OnceLock<Vec<LaneId>>,
 }
 
 impl Completion {
@@ -51,12 +56,38 @@ impl Completion {
         parent: Option<Arc<Completion>>,
     ) -> (Arc<Self>, oneshot::Receiver<Vec<EventFailure>>) {
         let (done, receiver) = oneshot::channel();
-        (Arc::new(Self { failures: Mutex::default(), done: Some(done), parent }), receiver)
+        let (failures, held) = (Mutex::default(), OnceLock::new());
+        (Arc::new(Self { failures, done: Some(done), parent, held }), receiver)
     }
 
-    pub(crate) fn record(&self, failure: &EventFailure) {
-        let all = std::iter::successors(Some(self), |completion| completion.parent.as_deref());
-        for completion in all {
+    /// Whoever waits holds these lanes.
+    pub(crate) fn hold(&self, lanes: Vec<LaneId>) {
+        let _ = self.held.set(lanes);
+    }
+
+    /// Would an event wait for somebody who waits for it? For how many of those who wait, from here
+    /// on outwards, one of them is the last.
+    pub(crate) fn behind_itself(&self, info: &MessageInfo, event: &dyn Any) -> usize {
+        if info.lanes().is_none() || self.chain().all(|whole| whole.held().is_empty()) {
+            return 0;
+        }
+        let lane = info.lane(event);
+        let holds = |whole: &Completion| whole.held().iter().any(|held| Some(*held) == lane);
+        let all = self.chain().enumerate();
+        all.filter(|(_, whole)| holds(whole)).last().map_or(0, |(at, _)| at + 1)
+    }
+
+    fn held(&self) -> &[LaneId] {
+        self.held.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// This, and whatever waits for it.
+    fn chain(&self) -> impl Iterator<Item = &Completion> {
+        std::iter::successors(Some(self), |completion| completion.parent.as_deref())
+    }
+
+    fn record(&self, failure: &EventFailure, whom: usize) {
+        for completion in self.chain().take(whom) {
             lock(&completion.failures).push(failure.clone());
         }
     }
@@ -90,6 +121,27 @@ impl Share {
         Box::new(Self { completion, id, info, told: AtomicBool::new(false) })
     }
 
+    /// That of an event which a handler sends. Those who cannot wait for it are told so.
+    pub(crate) fn of_child(
+        origin: &Origin,
+        id: MessageId,
+        info: &'static MessageInfo,
+        event: &dyn Any,
+    ) -> Option<Box<Self>> {
+        let mut whole = origin.completion.upgrade()?;
+        let behind = whole.behind_itself(info, event);
+        if behind > 0 {
+            let why = OwnLane(&origin.chain_to(info)).to_string();
+            let error = format!("is not waited for: {why}");
+            let (event, handler, attempts) = (info.name(), None, 0);
+            whole.record(&EventFailure { event_id: id, event, handler, error, attempts }, behind);
+        }
+        for _ in 0..behind {
+            whole = whole.parent.clone()?;
+        }
+        Some(Self::new(whole, id, info))
+    }
+
     /// All its handlers are done, or it was never queued.
     pub(crate) fn settle(&self) {
         self.told.store(true, Ordering::Relaxed);
@@ -97,13 +149,14 @@ impl Share {
 
     pub(crate) fn failed(&self, handler: Option<&str>, error: &str, attempts: u32) {
         self.told.store(true, Ordering::Relaxed);
-        self.completion.record(&EventFailure {
+        let failure = EventFailure {
             event_id: self.id,
             event: self.info.name(),
             handler: handler.map(str::to_owned),
             error: error.to_owned(),
             attempts,
-        });
+        };
+        self.completion.record(&failure, usize::MAX);
     }
 
     pub(crate) fn weak(&self) -> Weak<Completion> {

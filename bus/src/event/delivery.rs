@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -10,12 +11,14 @@ use super::effects::{discard, flush};
 use super::filter::KeptOut;
 use super::group;
 use super::losses::DropReason;
+use super::order::{Turn, Turns};
 use super::queue::{Intake, Parking};
 use super::slots::Slot;
 use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::kind::{Deliver, EventOutcome};
+use crate::message::order::LaneId;
 use crate::pipeline::announce;
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
@@ -31,12 +34,12 @@ use crate::sync::lock;
 /// gives it back.
 pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(), Envelope> {
     let route = core.route(envelope.info, envelope.scope());
-    if route.as_ref().is_some_and(|route| !route.runs_at_once) {
+    if route.as_ref().is_some_and(|route| !route.runs_at_once) || is_behind(core, &envelope) {
         return Err(envelope);
     }
     let share = envelope.share.take();
     let ending = core.work.delivering();
-    let delivery = Delivery { core, envelope: &envelope, share: share.as_deref() };
+    let delivery = Delivery { core, envelope: &envelope, share: share.as_deref(), lane: None };
     match route {
         Some(route) => {
             delivery.note_unheard(&route);
@@ -50,6 +53,12 @@ pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(),
     Ok(())
 }
 
+/// Does it have to wait for its turn?
+#[inline]
+fn is_behind(core: &Core, envelope: &Envelope) -> bool {
+    envelope.info.lane(&*envelope.event).is_some_and(|lane| core.lanes.is_busy(lane))
+}
+
 /// Runs all handlers of the event: group after group, concurrently inside a group.
 pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
     // Dropped in this order: first it has ended, then those who wait for it are told.
@@ -61,7 +70,6 @@ pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
 }
 
 async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
-    let delivery = Delivery { core, envelope, share };
     let Some(route) = core.route(envelope.info, envelope.scope()) else {
         // Its last handler was taken out just now.
         if !envelope.lifecycle {
@@ -69,12 +77,16 @@ async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
         }
         return;
     };
+    let turns = Turns::new(&core.lanes, envelope, &route.plans);
+    let delivery = Delivery { core, envelope, share, lane: turns.lane() };
     delivery.note_unheard(&route);
-    let parking = Parking::new(&core.queue, envelope.lifecycle);
+    let line = Line { parking: Parking::new(&core.queue, envelope.lifecycle), turns };
+    let begun = AtomicUsize::new(0);
     let mut groups = pin!(async {
         for group in route.groups() {
-            group::all(group.iter().map(|plan| delivery.handle(plan, &parking))).await;
-            if parking.is_given_up() {
+            begun.fetch_add(group.len(), Ordering::Relaxed);
+            group::all(group.iter().map(|plan| delivery.handle(plan, &line))).await;
+            if line.parking.is_given_up() {
                 return delivery.given_up();
             }
         }
@@ -82,10 +94,19 @@ async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
     poll_fn(|task| {
         let polled = groups.as_mut().poll(task);
         // The first time, this was the dispatcher.
-        parking.leave_hand();
+        line.parking.leave_hand();
+        if polled.is_pending() {
+            line.turns.stay(&route.plans[begun.load(Ordering::Relaxed)..]);
+        }
         polled
     })
     .await;
+}
+
+/// For what its handlers may have to wait.
+struct Line<'a> {
+    parking: Parking<'a>,
+    turns: Turns<'a>,
 }
 
 #[derive(Clone, Copy)]
@@ -94,6 +115,8 @@ struct Delivery<'a> {
     envelope: &'a Envelope,
     /// Of those who wait for all that follows from the event.
     share: Option<&'a Share>,
+    /// The lane that its handlers hold while they are pending.
+    lane: Option<LaneId>,
 }
 
 impl<'a> Delivery<'a> {
@@ -118,20 +141,24 @@ impl<'a> Delivery<'a> {
     }
 
     /// Runs one handler. Whatever becomes of it touches nobody else.
-    async fn handle(self, plan: &'a Plan, parking: &'a Parking<'a>) {
+    async fn handle(self, plan: &'a Plan, line: &'a Line<'a>) {
         let Some(deliver) = plan.deliver else { return };
+        let mut turn = line.turns.of(plan);
         if !self.passes(plan) {
             return;
         }
-        let Ok(mut slot) = Slot::acquire(self.core, plan, parking).await else { return };
+        let acquired = Slot::acquire(self.core, plan, &line.parking, &mut turn).await;
+        let Ok(mut slot) = acquired else { return };
         if plan.layers.is_some() {
+            // What is around it may wait before the handler is called.
+            turn.stay();
             return Box::pin(self.handle_around(plan, deliver, slot)).await;
         }
         let mut run = pin!(self.run(plan));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
         let answer = match self.begin(run.as_mut(), deliver) {
             Some(answer) => answer,
-            None => drive(run.as_mut(), &mut slot).await,
+            None => drive(run.as_mut(), &mut slot, &mut turn).await,
         };
         cut_off.armed = false;
         self.conclude(plan, run.context(), answer, 1);
@@ -180,7 +207,7 @@ impl<'a> Delivery<'a> {
 
     #[inline]
     fn seed(&self, plan: &Plan) -> Seed {
-        let Self { core, envelope, share } = self;
+        let Self { core, envelope, share, .. } = self;
         let parent = envelope.origin.as_ref();
         let mut seed = Seed {
             id: envelope.id,
@@ -193,6 +220,7 @@ impl<'a> Delivery<'a> {
             head: envelope.head.clone(),
             session: envelope.scope().cloned(),
             cancel: None,
+            lane: self.lane,
             shared: OnceLock::new(),
         };
         if let Some(share) = share {
@@ -232,7 +260,7 @@ impl<'a> Delivery<'a> {
         answer: Result<EventOutcome, Failure>,
         attempts: u32,
     ) {
-        let Self { core, envelope, share } = self;
+        let Self { core, envelope, share, .. } = self;
         let failure = match answer {
             Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
             Ok(Err(error)) => Some(text_of_users(|| error.chain())),
@@ -280,11 +308,18 @@ impl<'a> Delivery<'a> {
 async fn drive(
     mut run: Pin<&mut Run<'_, EventOutcome>>,
     slot: &mut Slot<'_>,
+    turn: &mut Turn<'_>,
 ) -> Result<EventOutcome, Failure> {
     loop {
-        let answer = poll_fn(|task| match run.as_mut().poll(task) {
-            Poll::Pending if run.context().waits_inside() => Poll::Ready(None),
-            polled => polled.map(Some),
+        let answer = poll_fn(|task| {
+            let polled = run.as_mut().poll(task);
+            if polled.is_pending() {
+                turn.stay();
+                if run.context().waits_inside() {
+                    return Poll::Ready(None);
+                }
+            }
+            polled.map(Some)
         });
         if let Some(answer) = answer.await {
             return answer;

@@ -1,5 +1,5 @@
 //! The event's way, in this order: [`publish`] -> [`filter`] -> [`queue`] -> [`dispatcher`] -> [`delivery`] ->
-//! [`group`] -> [`slots`].
+//! [`group`] -> [`order`] -> [`slots`].
 //!
 //! In: an event, from outside ([`publish`]) or kept back by a handler until it succeeded
 //! ([`effects`]). Out: each of its handlers has run once, or its failure has been announced
@@ -14,6 +14,7 @@ pub(crate) mod filter;
 mod group;
 pub(crate) mod idle;
 pub(crate) mod losses;
+pub(crate) mod order;
 pub(crate) mod publish;
 pub(crate) mod queue;
 pub(crate) mod runtime;

@@ -11,6 +11,7 @@ use std::task::Poll;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::order::Turn;
 use super::queue::{GivenUp, Parking};
 use crate::core::Core;
 use crate::registry::plan::Plan;
@@ -28,22 +29,29 @@ pub(crate) struct Slot<'a> {
 struct Needs<'a>([Option<&'a Semaphore>; 2]);
 
 impl<'a> Slot<'a> {
-    /// Waits for a slot, first come first served. Cancel-safe.
+    /// Waits for its turn, then for a slot, first come first served. Cancel-safe.
     pub(crate) async fn acquire(
         core: &'a Core,
         plan: &'a Plan,
         parking: &'a Parking<'a>,
+        turn: &mut Turn<'_>,
     ) -> Result<Self, GivenUp> {
         let of_bus = if parking.is_own() { &core.own_slots } else { &core.slots };
         let of_bus = if plan.is_plain { None } else { Some(of_bus) };
         let needs = Needs([plan.slots.as_ref(), of_bus]);
-        if let Some(held) = needs.now() {
+        if turn.is_first()
+            && let Some(held) = needs.now()
+        {
             return Ok(Self { needs, held });
         }
+        turn.stay();
         let waits = parking.wait()?;
         let held = {
             let mut given_up = pin!(waits.given_up());
-            let mut acquired = pin!(needs.wait());
+            let mut acquired = pin!(async {
+                turn.come().await;
+                needs.wait().await
+            });
             poll_fn(|task| match acquired.as_mut().poll(task) {
                 Poll::Ready(held) => Poll::Ready(Ok(held)),
                 Poll::Pending => given_up.as_mut().poll(task).map(|()| Err(GivenUp)),

@@ -75,6 +75,8 @@ impl<C: category::Hears> Message for AnyEvent<C> {
             category: Category::System,
             version: 1,
             timeout: None,
+            order: None,
+            ttl: None,
             file: file!(),
             line: line!(),
         },

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Message;
 use super::kind::Kind;
+use super::order::{Group, LaneId, Order};
 use super::validate::Invalid;
 
 /// Everything that is known of a message type at compile time. One `const` per type.
@@ -36,6 +37,8 @@ pub struct MessageMeta {
     pub category: Category,
     pub version: u32,
     pub timeout: Option<Duration>,
+    pub order: Option<Order>,
+    pub ttl: Option<Duration>,
     pub file: &'static str,
     pub line: u32,
 }
@@ -157,6 +160,36 @@ impl MessageInfo {
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.meta.timeout
+    }
+
+    /// In which order its events are handled, as the attribute says it: `ordered`,
+    /// `key = "order_id"`, `stream = "orders"`. `None`: they are started in the order in which they
+    /// were published.
+    #[must_use]
+    pub fn order(&self) -> Option<String> {
+        self.meta.order.map(|order| order.to_string())
+    }
+
+    /// `ttl = ".."` of the attribute: how long an event may be queued.
+    #[must_use]
+    pub fn ttl(&self) -> Option<Duration> {
+        self.meta.ttl
+    }
+
+    pub(crate) fn lanes(&self) -> Option<&Order> {
+        self.meta.order.as_ref()
+    }
+
+    /// The lane of an event of this type, if it has to follow others.
+    #[inline]
+    pub(crate) fn lane(&self, event: &dyn Any) -> Option<LaneId> {
+        Some(self.meta.order.as_ref()?.lane(self.type_id, event))
+    }
+
+    /// With what it is brought together in a batch.
+    #[inline]
+    pub(crate) fn group(&self) -> Group {
+        self.meta.order.as_ref().map_or(Group::Type(self.type_id), |o| o.group(self.type_id))
     }
 
     /// Where the type is declared: file and line.

@@ -9,6 +9,7 @@ pub(crate) mod id;
 pub(crate) mod info;
 pub mod kind;
 pub(crate) mod lifecycle;
+pub(crate) mod order;
 pub mod probe;
 mod validate;
 

@@ -77,6 +77,7 @@ where
         head: call.head.clone(),
         session: session.cloned(),
         cancel: call.inherited.cancel.take(),
+        lane: None,
         shared: OnceLock::new(),
     };
     let session = member.and_then(|member| in_session(member, &plan, &seed));

@@ -6,6 +6,7 @@ use super::cancel::WaitsInside;
 use super::frame::with_current;
 use crate::context::Context;
 use crate::core::Core;
+use crate::message::order::LaneId;
 use crate::session::{Member, Scope};
 
 /// The call, if it is one of this bus.
@@ -24,6 +25,13 @@ pub(crate) fn is_inside(core: &Core, scope: &Arc<Scope>) -> bool {
 /// Enters a session: it may take no more, but for what follows from inside.
 pub(crate) fn enter(core: &Core, scope: &Arc<Scope>) -> Option<Member> {
     if is_inside(core, scope) { Some(Member::follow(scope)) } else { Member::enter(scope) }
+}
+
+/// The lanes that the call holds, and that others wait for meanwhile.
+pub(crate) fn lanes_held(core: &Core) -> Vec<LaneId> {
+    current_of(core, |current| {
+        current.map_or_else(Vec::new, |current| current.scratch().cancel.lanes().collect())
+    })
 }
 
 /// Says to the handler that it waits for others.

@@ -14,6 +14,8 @@ use std::task::Poll;
 
 use tokio::sync::Notify;
 
+use crate::message::order::LaneId;
+
 /// Fires once. A cancelled parent cancels its children.
 #[derive(Debug, Default)]
 pub(crate) struct Cancel {
@@ -22,11 +24,23 @@ pub(crate) struct Cancel {
     /// How many futures of this call, and of those it has made, wait for handlers of other events.
     waits: AtomicUsize,
     parent: Option<Arc<Cancel>>,
+    /// The lane that the call holds, if it is the handler of an ordered event.
+    lane: Option<LaneId>,
 }
 
 impl Cancel {
     pub(crate) fn child_of(parent: Option<Arc<Cancel>>) -> Self {
         Self { parent, ..Self::default() }
+    }
+
+    /// Of a call in a lane.
+    pub(crate) fn in_lane(self, lane: Option<LaneId>) -> Self {
+        Self { lane, ..self }
+    }
+
+    /// The lanes that this call holds, and those that it was made in.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = LaneId> {
+        self.chain().filter_map(|call| call.lane)
     }
 
     pub(crate) fn fire(&self) {

@@ -37,11 +37,16 @@ impl Origin {
         if self.depth + 1 < MAX_DEPTH {
             return None;
         }
+        Some(self.chain_to(child))
+    }
+
+    /// From the root, by this message, to its child.
+    pub(crate) fn chain_to(&self, child: &'static MessageInfo) -> Vec<&'static str> {
         let ancestors = std::iter::successors(Some(self), |origin| origin.parent.as_deref());
         let mut chain: Vec<_> = ancestors.map(|origin| origin.info.name()).collect();
         chain.reverse();
         chain.push(child.name());
-        Some(chain)
+        chain
     }
 }
 
@@ -57,6 +62,16 @@ impl fmt::Display for Chain<'_> {
             }
             all => f.write_str(&all.join(" -> ")),
         }
+    }
+}
+
+/// Why an event would wait for itself.
+pub(crate) struct OwnLane<'a>(pub(crate) &'a [&'static str]);
+
+impl fmt::Display for OwnLane<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chain = self.0.join(" -> ");
+        write!(f, "its turn would come when the handler that waits for it has ended: {chain}")
     }
 }
 

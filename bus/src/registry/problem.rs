@@ -71,6 +71,18 @@ pub enum WiringProblem {
         /// The other.
         second: (&'static str, u32),
     },
+    /// Two types of a stream whose keys differ: their events would never be in one lane.
+    #[error(
+        "the types of stream \"{stream}\" have different keys: {first}, but {second}; give all of them a key of one type, or none"
+    )]
+    StreamKeys {
+        /// The stream.
+        stream: &'static str,
+        /// One type, its key, and where it is declared.
+        first: String,
+        /// Another.
+        second: String,
+    },
     /// A handler or a resource takes what nobody provides.
     #[error(
         "{taker} takes a `{resource}` that was not provided: write a `#[bus::resource]` function that returns one, or call `.provide(..)`"

@@ -13,6 +13,8 @@ use super::report::{WiringReport, WiringRow};
 use super::type_map::TypeMap;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::handler::param::Requirements;
+use crate::message::MessageInfo;
+use crate::message::order::Order;
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::Layer;
 use crate::pipeline::middleware::layers::MakeLayer;
@@ -118,6 +120,7 @@ pub(crate) fn report(
             row.handlers.push(plan.handler.clone());
         }
     }
+    check_streams(by_name.values().map(|row| row.message), problems);
     let rows: Vec<WiringRow> =
         by_name.into_values().filter(|row| !is_own_and_unheard(row)).collect();
     let mut warnings = Vec::new();
@@ -132,6 +135,27 @@ pub(crate) fn report(
     }
     problems.dedup_by_key(|problem| problem.to_string());
     WiringReport { rows, warnings }
+}
+
+/// The types of a stream have keys of one type, or none: else they would not meet in their lanes.
+fn check_streams(
+    messages: impl Iterator<Item = &'static MessageInfo>,
+    problems: &mut Vec<WiringProblem>,
+) {
+    let mut first_of: BTreeMap<&'static str, (&'static MessageInfo, &'static Order)> =
+        BTreeMap::new();
+    for message in messages {
+        let Some(order) = message.lanes() else { continue };
+        let Some(stream) = order.stream else { continue };
+        let (first, its) = first_of.entry(stream).or_insert((message, order));
+        if !its.meets(order) {
+            problems.push(WiringProblem::StreamKeys {
+                stream,
+                first: its.describe_key(first),
+                second: order.describe_key(message),
+            });
+        }
+    }
 }
 
 /// Gives the handlers to the registry, and gives back those that it wants to be called. If the bus

@@ -72,6 +72,7 @@ impl<E: Send + Sync + 'static> Future for AndWait<'_, E> {
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if this.published.is_none() {
+            this.publish.as_mut().check_lanes()?;
             *this.published = Some(ready!(this.publish.as_mut().poll(task))?);
         }
         let Poll::Ready(failures) = this.done.poll(task) else {

@@ -156,7 +156,7 @@ impl Call<'_> {
         self.turn_away(unwrap(envelope), why)
     }
 
-    fn turn_away<E>(&self, event: E, why: PublishErrorKind) -> PublishError<E> {
+    pub(super) fn turn_away<E>(&self, event: E, why: PublishErrorKind) -> PublishError<E> {
         self.core.queue.rejected.add(1);
         self.core.losses.note(self.core, self.info, 1, DropReason::Rejected);
         PublishError::new(self.info.name(), event, why)

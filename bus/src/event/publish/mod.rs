@@ -22,8 +22,9 @@ use self::waiting::Waiting;
 use super::completion::Completion;
 use super::{dispatcher, filter};
 use crate::core::Core;
-use crate::error::PublishError;
+use crate::error::{PublishError, PublishErrorKind};
 use crate::message::{Event, MessageId};
+use crate::pipeline::ambient;
 use crate::pipeline::options::{Head, InScope, Principal};
 use crate::pipeline::origin::Origin;
 use crate::session::IntoSessionId;
@@ -133,6 +134,27 @@ impl<'a, E> Publish<'a, E> {
         let (completion, done) = Completion::new(parent);
         self.call.completion = Some(completion);
         AndWait::new(self, done)
+    }
+
+    /// A handler that waits holds its lane: what is in it cannot be waited for.
+    fn check_lanes(self: Pin<&mut Self>) -> Result<(), PublishError<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        let this = self.project();
+        let (Some(event), Some(completion)) = (this.event.as_ref(), &this.call.completion) else {
+            return Ok(());
+        };
+        completion.hold(ambient::lanes_held(this.call.core));
+        if completion.behind_itself(this.call.info, event) == 0 {
+            return Ok(());
+        }
+        let origin = this.call.origin.as_ref();
+        let chain = origin.map(|origin| origin.chain_to(this.call.info)).unwrap_or_default();
+        match this.event.take() {
+            Some(event) => Err(this.call.turn_away(event, PublishErrorKind::OwnLane { chain })),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn core(&self) -> &'a Core {

@@ -1,6 +1,5 @@
 //! The dispatcher's side.
 
-use std::any::TypeId;
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -8,6 +7,7 @@ use std::time::Instant;
 use super::claims::InBatch;
 use super::{BoundedEventQueue, Intake, Sleeper, State, Then};
 use crate::envelope::Envelope;
+use crate::message::order::Group;
 use crate::sync::Ticket;
 
 /// What the dispatcher has taken and not started yet.
@@ -16,7 +16,7 @@ pub(crate) struct Batch {
     /// The bus's own.
     pub(crate) own: VecDeque<Envelope>,
     events: VecDeque<Envelope>,
-    types: Vec<TypeId>,
+    groups: Vec<Group>,
 }
 
 /// What there was to take.
@@ -55,7 +55,7 @@ impl BoundedEventQueue {
         };
         self.room_was_made(&mut state, &mut then);
         self.release(state, then);
-        batch.group_by_type();
+        batch.group();
         take
     }
 
@@ -169,23 +169,23 @@ impl Drop for Debtor<'_> {
 }
 
 impl Batch {
-    /// Brings the events of a type together, each type where its first event stood, and keeps their
-    /// order inside.
-    fn group_by_type(&mut self) {
-        let first = self.events.front().map(|event| event.info.type_id());
-        if self.events.iter().all(|event| Some(event.info.type_id()) == first) {
+    /// Brings the events of a type (of a stream, if it is of one) together, each group where its first
+    /// event stood, and keeps their order inside.
+    fn group(&mut self) {
+        let first = self.events.front().map(|event| event.info.group());
+        if self.events.iter().all(|event| Some(event.info.group()) == first) {
             return;
         }
-        self.types.clear();
+        self.groups.clear();
         for event in &self.events {
-            let id = event.info.type_id();
-            if !self.types.contains(&id) {
-                self.types.push(id);
+            let group = event.info.group();
+            if !self.groups.contains(&group) {
+                self.groups.push(group);
             }
         }
         let place = |event: &Envelope| {
-            let id = event.info.type_id();
-            self.types.iter().position(|other| *other == id)
+            let group = event.info.group();
+            self.groups.iter().position(|other| *other == group)
         };
         self.events.make_contiguous().sort_by_key(place);
     }

@@ -1,0 +1,137 @@
+//! In which order the events of a type are handled: what the attribute says of it.
+
+use std::any::{Any, TypeId, type_name};
+use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
+
+use super::MessageInfo;
+use crate::pipeline::failure::panic_text;
+use crate::registry::type_map::TypeIdHasher;
+
+/// The events of a type take lanes, and follow each other in each of them.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "named by generated code alone")]
+pub struct Order {
+    /// The lanes are shared by all types of this name; else they are the type's own.
+    pub stream: Option<&'static str>,
+    /// A lane for each key; else there is one.
+    pub key: Option<LaneKey>,
+}
+
+/// The field whose value chooses the lane.
+#[derive(Clone, Copy)]
+pub struct LaneKey {
+    field: &'static str,
+    type_id: TypeId,
+    type_name: fn() -> &'static str,
+    hash: fn(&dyn Any) -> u64,
+}
+
+/// What can be a key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key: it is not `Hash`",
+    label = "the type of this field has to be `Hash`",
+    note = "derive `Hash` for it, or give the event a field that says which events belong together, such as an id"
+)]
+pub trait CanBeKey: Hash + 'static {}
+#[diagnostic::do_not_recommend]
+impl<T: Hash + 'static> CanBeKey for T {}
+
+impl LaneKey {
+    /// A key in a field of type `K`.
+    #[must_use]
+    pub const fn of<K: CanBeKey>(
+        field: &'static str,
+        hash: fn(&dyn Any) -> u64,
+    ) -> Self {
+        Self { field, type_id: TypeId::of::<K>(), type_name: type_name::<K>, hash }
+    }
+
+    pub(crate) fn type_name(&self) -> &'static str {
+        (self.type_name)()
+    }
+}
+
+/// The hash of an event's key. Keys that collide share a lane, which costs them time and no order.
+pub fn lane<M: 'static, K: CanBeKey>(event: &dyn Any, key: fn(&M) -> &K) -> u64 {
+    // Of this process: nobody can choose keys that collide.
+    static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    event.downcast_ref().map_or(0, |event| STATE.hash_one(key(event)))
+}
+
+/// What shares lanes: the events of a type, or of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Type(TypeId),
+    Stream(&'static str),
+}
+
+/// One lane: those of a stream, or of a type, that have one key. A hash of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LaneId(pub(crate) u64);
+
+impl Order {
+    pub(crate) fn group(&self, type_id: TypeId) -> Group {
+        self.stream.map_or(Group::Type(type_id), Group::Stream)
+    }
+
+    /// Can events of both be in one lane of their stream?
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.key.map(|key| key.type_id) == other.key.map(|key| key.type_id)
+    }
+
+    /// The key of a type of a stream, for people.
+    pub(crate) fn describe_key(&self, message: &MessageInfo) -> String {
+        let (name, (file, line)) = (message.name(), message.place());
+        match self.key {
+            None => format!("{name} ({file}:{line}) has none"),
+            Some(key) => {
+                let (field, key) = (key.field, key.type_name());
+                format!("{name} ({file}:{line}) has `{field}: {key}`")
+            }
+        }
+    }
+
+    /// The lane of an event. One whose `Hash` panics is in that of all such events.
+    pub(crate) fn lane(&self, type_id: TypeId, event: &dyn Any) -> LaneId {
+        let key = self.key.map_or(0, |key| {
+            catch_unwind(AssertUnwindSafe(|| (key.hash)(event))).unwrap_or_else(|panic| {
+                let (key, panic) = (key.type_name(), panic_text(&*panic));
+                tracing::error!(key, panic, "the hash of an event's key panicked");
+                0
+            })
+        });
+        LaneId(key.wrapping_add(self.group(type_id).hash()))
+    }
+}
+
+impl Group {
+    fn hash(self) -> u64 {
+        match self {
+            Self::Type(id) => BuildHasherDefault::<TypeIdHasher>::default().hash_one(id),
+            Self::Stream(name) => BuildHasherDefault::<DefaultHasher>::default().hash_one(name),
+        }
+    }
+}
+
+/// For people: `ordered`, `key = "id"`, `stream = "orders", key = "id"`.
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.stream, self.key) {
+            (None, None) => f.write_str("ordered"),
+            (None, Some(key)) => write!(f, "key = \"{}\"", key.field),
+            (Some(stream), None) => write!(f, "stream = \"{stream}\""),
+            (Some(stream), Some(key)) => {
+                write!(f, "stream = \"{stream}\", key = \"{}\"", key.field)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for LaneKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LaneKey({}: {})", self.field, self.type_name())
+    }
+}
