@@ -9,14 +9,15 @@ use crate::registry::contract::HandlerId;
 /// Events in the order in which they came: only the first stretch moves.
 #[derive(Default)]
 pub(super) struct Lane {
-    stretches: VecDeque<Stretch>,
+    first: Option<Stretch>,
+    later: VecDeque<Stretch>,
 }
 
 /// Events of one type with none of another between them.
 struct Stretch {
     type_id: TypeId,
     /// The number of its first event.
-    first: u64,
+    since: u64,
     lines: Vec<Line>,
     /// How many places are taken in all lines.
     taken: usize,
@@ -25,7 +26,8 @@ struct Stretch {
 /// The events of one handler. It is the turn of the first.
 struct Line {
     handler: HandlerId,
-    places: VecDeque<Place>,
+    first: Option<Place>,
+    later: VecDeque<Place>,
 }
 
 struct Place {
@@ -36,22 +38,24 @@ struct Place {
 impl Lane {
     /// Takes a place at the end. Events come in the order of their numbers.
     pub(super) fn enter(&mut self, event: u64, type_id: TypeId, handler: HandlerId) {
-        if self.stretches.back().is_none_or(|last| last.type_id != type_id) {
-            let (lines, taken) = (Vec::new(), 0);
-            self.stretches.push_back(Stretch { type_id, first: event, lines, taken });
+        let last = self.later.back_mut().or(self.first.as_mut());
+        if let Some(last) = last.filter(|last| last.type_id == type_id) {
+            return last.enter(event, handler);
         }
-        let Some(last) = self.stretches.back_mut() else { return };
-        last.taken += 1;
-        let place = Place { event, waker: None };
-        match last.lines.iter_mut().find(|line| line.handler == handler) {
-            Some(line) => line.places.push_back(place),
-            None => last.lines.push(Line { handler, places: VecDeque::from([place]) }),
+        let mut stretch = Stretch { type_id, since: event, lines: Vec::with_capacity(1), taken: 0 };
+        stretch.enter(event, handler);
+        match &self.first {
+            None => self.first = Some(stretch),
+            Some(_) => self.later.push_back(stretch),
         }
     }
 
     /// Is it this one's turn?
     pub(super) fn is_first(&self, event: u64, handler: HandlerId) -> bool {
-        self.find(event, handler).is_none_or(|(stretch, _, at)| (stretch, at) == (0, 0))
+        let Some(first) = &self.first else { return true };
+        let line = first.lines.iter().find(|line| line.handler == handler);
+        let first = line.and_then(|line| line.first.as_ref());
+        first.is_some_and(|first| first.event == event)
     }
 
     /// Is it this one's turn? Else it is woken when it may be; a waker that it had left is given back.
@@ -61,13 +65,13 @@ impl Lane {
         handler: HandlerId,
         waker: &Waker,
     ) -> (Poll<()>, Option<Waker>) {
-        let Some((stretch, line, at)) = self.find(event, handler) else {
-            return (Poll::Ready(()), None);
-        };
-        if (stretch, at) == (0, 0) {
+        if self.is_first(event, handler) {
             return (Poll::Ready(()), None);
         }
-        let place = &mut self.stretches[stretch].lines[line].places[at];
+        let line = self.stretch_of(event).and_then(|stretch| stretch.line(handler));
+        let Some(place) = line.and_then(|line| line.place(event)) else {
+            return (Poll::Ready(()), None);
+        };
         if place.waker.as_ref().is_some_and(|former| former.will_wake(waker)) {
             return (Poll::Pending, None);
         }
@@ -75,53 +79,109 @@ impl Lane {
     }
 
     /// Gives a place up. Those whose turn it is now are to be woken.
-    pub(super) fn leave(&mut self, event: u64, handler: HandlerId) -> Vec<Waker> {
-        let Some((stretch, line, at)) = self.find(event, handler) else { return Vec::new() };
-        let found = &mut self.stretches[stretch];
-        found.taken -= 1;
-        let places = &mut found.lines[line].places;
-        places.remove(at);
-        if found.taken == 0 {
-            self.stretches.remove(stretch);
-            return if stretch == 0 { self.first_wakers() } else { Vec::new() };
+    pub(super) fn leave(&mut self, event: u64, handler: HandlerId) -> Woken {
+        let Some(stretch) = self.stretch_of(event) else { return Woken::default() };
+        let Some(next) = stretch.leave(event, handler) else { return Woken::default() };
+        let (is_over, since) = (stretch.taken == 0, stretch.since);
+        let moves = self.first.as_ref().is_some_and(|first| first.since == since);
+        match (is_over, moves) {
+            (false, true) => Woken { next, more: Vec::new() },
+            (false, false) => Woken::default(),
+            (true, true) => {
+                self.first = self.later.pop_front();
+                Woken { next: None, more: self.first_wakers() }
+            }
+            (true, false) => {
+                self.later.retain(|stretch| stretch.since != since);
+                Woken::default()
+            }
         }
-        let next = places.front_mut().filter(|_| (stretch, at) == (0, 0));
-        next.and_then(|next| next.waker.take()).into_iter().collect()
     }
 
     /// Gives up all places of an event.
-    pub(super) fn leave_all(&mut self, event: u64) -> Vec<Waker> {
-        let mut woken = Vec::new();
-        let handlers: Vec<_> = match self.stretch_of(event) {
-            Some(at) => self.stretches[at].lines.iter().map(|line| line.handler).collect(),
-            None => Vec::new(),
-        };
+    pub(super) fn leave_all(&mut self, event: u64) -> Woken {
+        let stretch = self.stretch_of(event);
+        let lines = stretch.into_iter().flat_map(|stretch| &stretch.lines);
+        let handlers: Vec<_> = lines.map(|line| line.handler).collect();
+        let mut woken = Woken::default();
         for handler in handlers {
-            woken.extend(self.leave(event, handler));
+            let Woken { next, more } = self.leave(event, handler);
+            woken.more.extend(next.into_iter().chain(more));
         }
         woken
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.stretches.is_empty()
+        self.first.is_none()
     }
 
-    /// Those at the head of the lines that move now.
+    /// Of those at the head of the lines that move now.
     fn first_wakers(&mut self) -> Vec<Waker> {
-        let lines = self.stretches.front_mut().into_iter().flat_map(|first| &mut first.lines);
-        lines.filter_map(|line| line.places.front_mut()?.waker.take()).collect()
+        let lines = self.first.iter_mut().flat_map(|first| &mut first.lines);
+        lines.filter_map(|line| line.first.as_mut()?.waker.take()).collect()
     }
 
-    fn stretch_of(&self, event: u64) -> Option<usize> {
-        self.stretches.partition_point(|stretch| stretch.first <= event).checked_sub(1)
+    fn stretch_of(&mut self, event: u64) -> Option<&mut Stretch> {
+        match self.later.partition_point(|stretch| stretch.since <= event).checked_sub(1) {
+            None => self.first.as_mut(),
+            Some(at) => self.later.get_mut(at),
+        }
+    }
+}
+
+impl Stretch {
+    fn enter(&mut self, event: u64, handler: HandlerId) {
+        self.taken += 1;
+        let place = Place { event, waker: None };
+        match self.line(handler) {
+            None => {
+                let (first, later) = (Some(place), VecDeque::new());
+                self.lines.push(Line { handler, first, later });
+            }
+            Some(line) if line.first.is_none() => line.first = Some(place),
+            Some(line) => line.later.push_back(place),
+        }
     }
 
-    /// Stretch, line and place.
-    fn find(&self, event: u64, handler: HandlerId) -> Option<(usize, usize, usize)> {
-        let stretch = self.stretch_of(event)?;
-        let lines = &self.stretches[stretch].lines;
-        let line = lines.iter().position(|line| line.handler == handler)?;
-        let place = lines[line].places.binary_search_by_key(&event, |place| place.event).ok()?;
-        Some((stretch, line, place))
+    /// The next in the line, if it is its turn now. `None`: there is no such place.
+    fn leave(&mut self, event: u64, handler: HandlerId) -> Option<Option<Waker>> {
+        let line = self.line(handler)?;
+        let next = if line.first.as_ref().is_some_and(|first| first.event == event) {
+            line.first = line.later.pop_front();
+            line.first.as_mut().and_then(|next| next.waker.take())
+        } else {
+            let at = line.later.binary_search_by_key(&event, |place| place.event).ok()?;
+            line.later.remove(at);
+            None
+        };
+        self.taken -= 1;
+        Some(next)
+    }
+
+    fn line(&mut self, handler: HandlerId) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|line| line.handler == handler)
+    }
+}
+
+impl Line {
+    fn place(&mut self, event: u64) -> Option<&mut Place> {
+        if self.first.as_ref().is_some_and(|first| first.event == event) {
+            return self.first.as_mut();
+        }
+        let at = self.later.binary_search_by_key(&event, |place| place.event).ok()?;
+        self.later.get_mut(at)
+    }
+}
+
+/// Whose turn it is now: most often one, if any.
+#[derive(Default)]
+pub(super) struct Woken {
+    next: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Woken {
+    pub(super) fn wake(self) {
+        self.next.into_iter().chain(self.more).for_each(Waker::wake);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::task::{Poll, Waker};
 
-use super::lane::Lane;
+use super::lane::{Lane, Woken};
 use crate::message::order::LaneId;
 use crate::registry::contract::HandlerId;
 use crate::registry::type_map::TypeIdHasher;
@@ -99,21 +99,21 @@ impl Lanes {
         self.change(lane, |lane| lane.leave_all(event));
     }
 
-    fn change(&self, lane: LaneId, change: impl FnOnce(&mut Lane) -> Vec<Waker>) {
+    fn change(&self, lane: LaneId, change: impl FnOnce(&mut Lane) -> Woken) {
         let mut shard = self.shard(lane);
         let Some(found) = shard.get_mut(&lane) else { return };
         let woken = change(found);
         if found.is_empty() {
             shard.remove(&lane);
             // What many lanes have needed is not kept for few.
-            if shard.capacity() > 64 && shard.len() < shard.capacity() / 8 {
+            if shard.capacity() > 4096 && shard.len() < shard.capacity() / 8 {
                 let len = shard.len();
                 shard.shrink_to(len * 2);
             }
             self.live.fetch_sub(1, Ordering::Release);
         }
         drop(shard);
-        woken.into_iter().for_each(Waker::wake);
+        woken.wake();
     }
 
     #[inline]
