@@ -271,8 +271,7 @@ async fn what_is_dropped_while_it_waits_for_its_turn_leaves_its_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_keeps_the_order_and_a_cut_off_lane_is_empty() {
-    let (bus, log) =
-        bus(|builder| builder.handler::<print>().shutdown_timeout(ms(150), ms(10)));
+    let (bus, log) = bus(|builder| builder.handler::<print>().shutdown_timeout(ms(150), ms(10)));
     for nr in 0..5 {
         bus.publish(Line(nr)).await.unwrap();
     }
@@ -317,9 +316,7 @@ async fn who_waits_for_its_own_lane_is_told_the_chain() {
     assert_eq!(before.elapsed(), Duration::ZERO, "it has waited for a timeout");
     let turn = "its turn would come when the handler that waits for it has ended";
     let expected = [
-        format!(
-            "event ordering::Paid was not published: {turn}: ordering::Paid -> ordering::Paid"
-        ),
+        format!("event ordering::Paid was not published: {turn}: ordering::Paid -> ordering::Paid"),
         "8 1".to_owned(),
         "[]".to_owned(),
         format!(

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{self, Poll};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use pin_project_lite::pin_project;
 
@@ -14,6 +14,19 @@ use pin_project_lite::pin_project;
 pub trait Clock: Send + Sync + 'static {
     /// Now. Never goes back. May be asked under a lock of the bus: must not use the bus.
     fn now(&self) -> Instant;
+
+    /// What the wall clock shows: for what is due at a time of day.
+    ///
+    /// By default that of the system, moved by as much as `now()` is apart from the system's: a clock
+    /// that stands still or is ahead shows the time that fits.
+    fn system_time(&self) -> SystemTime {
+        let (time, real, now) = (SystemTime::now(), Instant::now(), self.now());
+        let moved = match now.checked_duration_since(real) {
+            Some(ahead) => time.checked_add(ahead),
+            None => time.checked_sub(real.saturating_duration_since(now)),
+        };
+        moved.unwrap_or(time)
+    }
 
     /// Resolves when `now()` has reached `deadline`.
     fn sleep_until(&self, deadline: Instant) -> Sleep;

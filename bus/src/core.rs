@@ -15,6 +15,7 @@ use crate::event::losses::Losses;
 use crate::event::order::Lanes;
 use crate::event::queue::BoundedEventQueue;
 use crate::event::runtime::Runtime;
+use crate::event::schedule::Timers;
 use crate::event::{DropReason, FilterStats};
 use crate::handler::resource::ResourceSet;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) own_slots: Semaphore,
     pub(crate) lanes: Lanes,
     pub(crate) losses: Losses,
+    pub(crate) timers: Timers,
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,
     pub(crate) failures: Failures,

@@ -1,7 +1,9 @@
 //! An event on its way through the queue, its type forgotten.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use crate::core::Core;
 use crate::event::completion::Share;
 use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
@@ -21,6 +23,8 @@ pub(crate) struct Envelope {
     pub(crate) session: Option<Member>,
     /// If somebody waits for all that follows from it.
     pub(crate) share: Option<Box<Share>>,
+    /// When it is not to be handled any more. Set when it is queued.
+    pub(crate) expires: Option<Instant>,
     /// The bus's own, not the user's traffic.
     pub(crate) lifecycle: bool,
 }
@@ -38,7 +42,7 @@ impl Envelope {
         let id = MessageId::next(origin.id.bus());
         let share = Share::of_child(origin, id, info, &*event);
         let origin = Some(Arc::clone(origin));
-        Self { id, info, event, origin, head, session, share, lifecycle: false }
+        Self { id, info, event, origin, head, session, share, expires: None, lifecycle: false }
     }
 
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
@@ -48,6 +52,12 @@ impl Envelope {
     /// The id of its session; [`SessionId::BUS`] outside sessions.
     pub(crate) fn session_id(&self) -> SessionId {
         self.scope().map_or(SessionId::BUS, |scope| scope.id.clone())
+    }
+
+    /// Was it queued for too long?
+    #[inline]
+    pub(crate) fn is_expired(&self, core: &Core) -> bool {
+        self.expires.is_some_and(|expires| expires <= core.settings.clock.now())
     }
 
     /// It was never queued, and whoever sent it knows.

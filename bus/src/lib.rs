@@ -44,8 +44,8 @@ pub use crate::error::{
 };
 pub use crate::event::{
     AndWait, BackpressureStrategy, BoundedEventQueue, DropReason, EventFailure, EventFilter,
-    FilterStats, FilterView, Outcome, Publish, Published, QueueMark, QueueStats, Settled,
-    ShutdownReport, filters,
+    FilterStats, FilterView, Later, Outcome, Publish, Published, QueueMark, QueueStats, Scheduled,
+    Settled, ShutdownReport, When, filters,
 };
 pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
 pub use crate::message::{

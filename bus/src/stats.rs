@@ -13,6 +13,8 @@ pub struct Stats {
     pub rejected: u64,
     /// Events lost after they were accepted, or emitted when it was too late.
     pub dropped: u64,
+    /// Events that were queued for longer than their `ttl`, and not handled.
+    pub expired: u64,
     /// The bus's own events that were dropped, since their handlers could not follow.
     pub lifecycle_dropped: u64,
     /// Events that nobody handles.
@@ -29,6 +31,8 @@ pub struct Stats {
     pub largest_queue: usize,
     /// Events whose handlers are at work now.
     pub events_in_flight: u64,
+    /// Events that are scheduled and not due yet, or recur.
+    pub scheduled: usize,
     /// Lanes of ordered events that a handler holds or waits for now. A key costs nothing while none
     /// of its events is there.
     pub lanes: usize,
@@ -52,6 +56,7 @@ impl Stats {
             published: queue.accepted,
             rejected: queue.rejected,
             dropped: queue.dropped,
+            expired: queue.expired,
             lifecycle_dropped: queue.lifecycle_dropped,
             unhandled: core.counters.unhandled.sum(),
             processed: core.counters.processed.sum(),
@@ -60,6 +65,7 @@ impl Stats {
             debt: queue.debt,
             largest_queue: queue.largest,
             events_in_flight: core.in_flight(),
+            scheduled: core.timers.len(),
             lanes: core.lanes.len(),
             commands_in_flight: core.work.commands(),
             handlers,

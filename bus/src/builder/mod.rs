@@ -20,6 +20,7 @@ use crate::event::losses::Losses;
 use crate::event::order::Lanes;
 use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
+use crate::event::schedule::Timers;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::observe::failures::Failures;
 use crate::observe::warnings;
@@ -187,6 +188,7 @@ impl Builder {
             own_slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
             lanes: Lanes::default(),
             losses: Losses::default(),
+            timers: Timers::default(),
             settings: self.settings,
             table,
             registry: self.registry,

@@ -63,6 +63,13 @@ pub enum PublishErrorKind {
         /// From the root, by the handler that waits, to this event.
         chain: Vec<&'static str>,
     },
+    /// There is no such time to publish it at: a period of zero, a time that the clock does not reach, a
+    /// cron pattern that is none.
+    #[error("it cannot be scheduled: {reason}")]
+    BadSchedule {
+        /// Why.
+        reason: String,
+    },
     /// The session it names, or was sent through, is not open: only what is at work in it may still
     /// publish.
     #[error("session {session_id} is not open")]

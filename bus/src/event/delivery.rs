@@ -33,6 +33,10 @@ use crate::sync::lock;
 /// Delivers the event here and now if all its handlers are plain functions, or if there is none; else
 /// gives it back.
 pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(), Envelope> {
+    if envelope.is_expired(core) {
+        expire(core, envelope);
+        return Ok(());
+    }
     let route = core.route(envelope.info, envelope.scope());
     if route.as_ref().is_some_and(|route| !route.runs_at_once) || is_behind(core, &envelope) {
         return Err(envelope);
@@ -51,6 +55,15 @@ pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(),
     drop(ending);
     share.inspect(|share| share.settle());
     Ok(())
+}
+
+/// Nobody handles it any more.
+fn expire(core: &Core, mut envelope: Envelope) {
+    let share = envelope.share.take();
+    let ending = core.work.delivering();
+    let delivery = Delivery { core, envelope: &envelope, share: share.as_deref(), lane: None };
+    delivery.expired();
+    drop(ending);
 }
 
 /// Does it have to wait for its turn?
@@ -87,7 +100,11 @@ async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
             begun.fetch_add(group.len(), Ordering::Relaxed);
             group::all(group.iter().map(|plan| delivery.handle(plan, &line))).await;
             if line.parking.is_given_up() {
-                return delivery.given_up();
+                return if line.parking.is_expired() {
+                    delivery.expired()
+                } else {
+                    delivery.given_up()
+                };
             }
         }
     });
@@ -110,9 +127,9 @@ struct Line<'a> {
 }
 
 #[derive(Clone, Copy)]
-struct Delivery<'a> {
-    core: &'a Core,
-    envelope: &'a Envelope,
+pub(super) struct Delivery<'a> {
+    pub(super) core: &'a Core,
+    pub(super) envelope: &'a Envelope,
     /// Of those who wait for all that follows from the event.
     share: Option<&'a Share>,
     /// The lane that its handlers hold while they are pending.
@@ -147,7 +164,7 @@ impl<'a> Delivery<'a> {
         if !self.passes(plan) {
             return;
         }
-        let acquired = Slot::acquire(self.core, plan, &line.parking, &mut turn).await;
+        let acquired = Slot::acquire(self, plan, &line.parking, &mut turn).await;
         let Ok(mut slot) = acquired else { return };
         if plan.layers.is_some() {
             // What is around it may wait before the handler is called.
@@ -290,6 +307,17 @@ impl<'a> Delivery<'a> {
         }
         announce::handler_failed(core, context, &handler.name, &error, attempts);
         core.failures.note(context, handler, attempts, error);
+    }
+
+    /// The event was queued for longer than its `ttl`, or some of its handlers have waited for so long.
+    fn expired(&self) {
+        let Self { core, envelope, share, .. } = self;
+        if let Some(share) = share {
+            let ttl = envelope.info.ttl().unwrap_or_default();
+            share.failed(None, &format!("it was queued for longer than its ttl of {ttl:?}"), 0);
+        }
+        core.queue.expired.add(1);
+        core.losses.note(core, envelope.info, 1, DropReason::Expired);
     }
 
     /// The event was dropped while handlers waited for their slots. It is counted already.

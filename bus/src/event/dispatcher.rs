@@ -17,6 +17,7 @@ use tokio::task::{JoinError, JoinSet, coop};
 use super::delivery::{deliver, deliver_at_once};
 use super::losses::DropReason;
 use super::queue::{Batch, Intake, Take};
+use super::schedule;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::pipeline::announce;
@@ -34,6 +35,8 @@ pub(crate) fn start(core: &Core) {
     };
     if !core.work.dispatching.swap(true, Ordering::AcqRel) {
         runtime.spawn(run(core.arc()));
+        // What was scheduled where there was no runtime.
+        schedule::start(core);
     }
 }
 
@@ -205,6 +208,7 @@ impl Drop for Gone {
     fn drop(&mut self) {
         let core = &self.0;
         core.work.close();
+        drop(core.timers.close());
         let left = core.queue.limit_intake(Intake::Closed);
         let users = left.iter().filter(|event| !event.lifecycle);
         users.for_each(|event| core.losses.note(core, event.info, 1, DropReason::RuntimeEnded));

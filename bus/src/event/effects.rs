@@ -116,7 +116,7 @@ fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
 
 /// Do the filters let an emitted event in? Nobody waits for the answer, so a filter's panic is a
 /// loss.
-fn enters(core: &Core, event: &mut Envelope) -> bool {
+pub(crate) fn enters(core: &Core, event: &mut Envelope) -> bool {
     match filter::ask(core, event) {
         Ok(()) => return true,
         Err(KeptOut::Filtered { .. }) => {

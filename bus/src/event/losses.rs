@@ -37,6 +37,10 @@ pub enum DropReason {
     Overloaded,
     /// Messages cause one another without end.
     TooDeep,
+    /// It was scheduled, and the bus was shut down before it was due.
+    NotDue,
+    /// It was queued for longer than its `ttl`.
+    Expired,
     /// The bus was shut down before it could be handled.
     ShutDown,
     /// The runtime of the bus has ended.
@@ -53,6 +57,8 @@ impl fmt::Display for DropReason {
             Self::HandlerFailed => "its handler has failed or was cancelled",
             Self::Overloaded => "handlers publish faster than events are handled",
             Self::TooDeep => "messages cause one another without end",
+            Self::NotDue => "the bus was shut down before it was due",
+            Self::Expired => "it was queued for too long",
             Self::ShutDown => "the bus was shut down",
             Self::RuntimeEnded => "the runtime of the bus has ended",
         })

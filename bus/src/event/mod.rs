@@ -18,6 +18,7 @@ pub(crate) mod order;
 pub(crate) mod publish;
 pub(crate) mod queue;
 pub(crate) mod runtime;
+pub(crate) mod schedule;
 pub(crate) mod shutdown;
 mod slots;
 
@@ -26,4 +27,5 @@ pub use filter::{EventFilter, FilterStats, FilterView, filters};
 pub use losses::DropReason;
 pub use publish::{AndWait, Outcome, Publish, Published, Settled};
 pub use queue::{BackpressureStrategy, BoundedEventQueue, QueueMark, QueueStats};
+pub use schedule::{Later, Scheduled, When};
 pub use shutdown::ShutdownReport;

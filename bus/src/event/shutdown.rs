@@ -1,5 +1,6 @@
 //! The end: stop the intake, drain, cancel, cut off, and say what was left.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::dispatcher;
@@ -19,6 +20,8 @@ pub struct ShutdownReport {
     pub failed: u64,
     /// Events that were queued and not started when the shutdown gave up on them.
     pub dropped: u64,
+    /// Events that were scheduled and not due yet. What recurs is not counted.
+    pub not_due: u64,
     /// Handlers of events that were cut off, by name.
     pub abandoned: Vec<String>,
     /// Events whose handlers were still at work at the end, since they block their thread.
@@ -33,18 +36,22 @@ impl ShutdownReport {
     /// Was nothing left behind?
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let Self { dropped, abandoned, events_left, commands_left, sessions_left, .. } = self;
-        let left = dropped + events_left + commands_left + sessions_left;
+        let Self { dropped, not_due, abandoned, events_left, commands_left, sessions_left, .. } =
+            self;
+        let left = dropped + not_due + events_left + commands_left + sessions_left;
         left == 0 && abandoned.is_empty()
     }
 }
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { completed, failed, dropped, abandoned, .. } = self;
+        let Self { completed, failed, dropped, not_due, abandoned, .. } = self;
         write!(f, "shut down: {completed} handler runs completed, {failed} failed")?;
         if *dropped > 0 {
             write!(f, ", {dropped} events dropped")?;
+        }
+        if *not_due > 0 {
+            write!(f, ", {not_due} events not due yet")?;
         }
         if !abandoned.is_empty() {
             write!(f, ", cut off: {}", abandoned.join(", "))?;
@@ -63,6 +70,7 @@ impl fmt::Display for ShutdownReport {
 pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
     let dropped = core.queue.stats().dropped;
     core.work.close();
+    let not_due = stop_timers(core);
     core.queue.limit_intake(Intake::HandlersOnly);
     core.sessions.end_all();
     if !core.was_idle() {
@@ -85,11 +93,28 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
         completed: core.counters.processed.sum(),
         failed: core.counters.failed.sum(),
         dropped: core.queue.stats().dropped - dropped,
+        not_due,
         abandoned: lock(&core.work.abandoned).clone(),
         events_left: core.in_flight(),
         commands_left: core.work.commands(),
         sessions_left: core.sessions.len() as u64,
     }
+}
+
+/// What is not due yet will not be published.
+fn stop_timers(core: &Core) -> u64 {
+    let mut lost = core.timers.close();
+    lost.retain(|entry| !entry.recurs());
+    let mut by_name = BTreeMap::new();
+    for entry in &lost {
+        by_name.entry(entry.info.name()).or_insert((entry.info, 0)).1 += 1;
+    }
+    for (info, count) in by_name.into_values() {
+        core.losses.note(core, info, count, DropReason::NotDue);
+    }
+    // Now, while it can still be heard.
+    core.losses.flush(core);
+    lost.len() as u64
 }
 
 /// Resolves when nothing is queued or at work, or nobody is there to do it.
@@ -111,16 +136,18 @@ async fn drained(core: &Core) {
 pub(crate) fn abandon(core: &Core) {
     let running = core.in_flight();
     core.work.close();
+    let not_due = stop_timers(core);
     let was_open = core.queue.intake() == Intake::Open;
     let before = core.queue.stats().dropped;
     drop(core.queue.limit_intake(Intake::Closed));
     core.work.abort.fire();
     core.sessions.end_all();
     let queued = core.queue.stats().dropped - before;
-    if was_open && (queued > 0 || running > 0) {
+    if was_open && (queued > 0 || running > 0 || not_due > 0) {
         tracing::warn!(
             queued,
             running,
+            not_due,
             "a bus was dropped with work left: await `bus.shutdown()` before the last handle goes"
         );
     }

@@ -11,9 +11,9 @@ use std::task::Poll;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::delivery::Delivery;
 use super::order::Turn;
 use super::queue::{GivenUp, Parking};
-use crate::core::Core;
 use crate::registry::plan::Plan;
 
 /// The slot of one run, given back when dropped.
@@ -31,11 +31,12 @@ struct Needs<'a>([Option<&'a Semaphore>; 2]);
 impl<'a> Slot<'a> {
     /// Waits for its turn, then for a slot, first come first served. Cancel-safe.
     pub(crate) async fn acquire(
-        core: &'a Core,
+        delivery: Delivery<'a>,
         plan: &'a Plan,
         parking: &'a Parking<'a>,
         turn: &mut Turn<'_>,
     ) -> Result<Self, GivenUp> {
+        let core = delivery.core;
         let of_bus = if parking.is_own() { &core.own_slots } else { &core.slots };
         let of_bus = if plan.is_plain { None } else { Some(of_bus) };
         let needs = Needs([plan.slots.as_ref(), of_bus]);
@@ -59,6 +60,9 @@ impl<'a> Slot<'a> {
             .await?
         };
         waits.end()?;
+        if delivery.envelope.is_expired(core) {
+            return Err(parking.expire());
+        }
         Ok(Self { needs, held })
     }
 

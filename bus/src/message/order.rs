@@ -42,10 +42,7 @@ impl<T: Hash + 'static> CanBeKey for T {}
 impl LaneKey {
     /// A key in a field of type `K`.
     #[must_use]
-    pub const fn of<K: CanBeKey>(
-        field: &'static str,
-        hash: fn(&dyn Any) -> u64,
-    ) -> Self {
+    pub const fn of<K: CanBeKey>(field: &'static str, hash: fn(&dyn Any) -> u64) -> Self {
         Self { field, type_id: TypeId::of::<K>(), type_name: type_name::<K>, hash }
     }
 

@@ -158,6 +158,7 @@ fn send<E: Event>(
         head: None,
         session: session.map(Member::follow),
         share: share(id),
+        expires: None,
         lifecycle: true,
     });
 }

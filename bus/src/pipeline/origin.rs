@@ -40,6 +40,22 @@ impl Origin {
         Some(self.chain_to(child))
     }
 
+    /// For a message that is sent later. Time goes by, so it is no link of a chain, and nobody who waits
+    /// for this waits for that.
+    pub(crate) fn of_later(&self) -> Arc<Self> {
+        Arc::new(Self {
+            id: self.id,
+            correlation: self.correlation,
+            info: self.info,
+            depth: 0,
+            lifecycle: self.lifecycle,
+            session: None,
+            principal: self.principal.clone(),
+            parent: None,
+            completion: Weak::new(),
+        })
+    }
+
     /// From the root, by this message, to its child.
     pub(crate) fn chain_to(&self, child: &'static MessageInfo) -> Vec<&'static str> {
         let ancestors = std::iter::successors(Some(self), |origin| origin.parent.as_deref());

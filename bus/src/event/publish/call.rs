@@ -1,6 +1,7 @@
 //! One publish: its envelope, its push, and what its publisher is told.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Outcome, Published};
 use crate::core::Core;
@@ -10,6 +11,8 @@ use crate::event::completion::{Completion, Share};
 use crate::event::filter::KeptOut;
 use crate::event::losses::DropReason;
 use crate::event::queue::{BackpressureStrategy, Refused};
+use crate::event::schedule::{self, Entry, Recurrence, Scheduled};
+use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
@@ -69,8 +72,8 @@ impl Call<'_> {
             Some(origin) => Envelope::child(origin, self.info, event, head, session),
             None => {
                 let (id, info) = (MessageId::next(self.core.number), self.info);
-                let (origin, share, lifecycle) = (None, None, false);
-                Envelope { id, info, event, origin, head, session, share, lifecycle }
+                let (origin, share, expires, lifecycle) = (None, None, None, false);
+                Envelope { id, info, event, origin, head, session, share, expires, lifecycle }
             }
         };
         if let Some(whole) = self.completion.take() {
@@ -79,6 +82,41 @@ impl Call<'_> {
             envelope.share = Some(Share::new(whole, envelope.id, self.info));
         }
         envelope
+    }
+
+    /// Gives the event to the timers.
+    pub(super) fn schedule<E: Send + Sync + 'static>(
+        &mut self,
+        event: E,
+        at: Instant,
+        again: Option<Box<Recurrence>>,
+    ) -> Result<Scheduled, PublishError<E>> {
+        let core = self.core;
+        if core.work.is_closing() {
+            return Err(self.turn_away(event, PublishErrorKind::ShuttingDown));
+        }
+        // It enters to see that it may. Until it is due, its session does not wait for it.
+        let (event, member) = self.enter_session(event)?;
+        let entry = Entry {
+            id: MessageId::next(core.number),
+            info: self.info,
+            event: Arc::new(event),
+            origin: self.origin.as_ref().map(|origin| origin.of_later()),
+            head: self.head.take(),
+            session: member.as_ref().map(|member| Arc::downgrade(member.scope())),
+            again,
+        };
+        let id = entry.id;
+        match core.timers.add(at, entry) {
+            Ok(number) => {
+                self.origin.iter().for_each(|origin| core.saw(origin, self.info));
+                schedule::start(core);
+                Ok(Scheduled::new(core.weak(), number, id))
+            }
+            Err(entry) => {
+                Err(self.turn_away(unwrap(entry.into_event()), PublishErrorKind::ShuttingDown))
+            }
+        }
     }
 
     /// Pushes the event, without waiting; gives it back if it is refused.
@@ -153,7 +191,7 @@ impl Call<'_> {
         why: PublishErrorKind,
     ) -> PublishError<E> {
         envelope.withdraw();
-        self.turn_away(unwrap(envelope), why)
+        self.turn_away(unwrap(envelope.event), why)
     }
 
     pub(super) fn turn_away<E>(&self, event: E, why: PublishErrorKind) -> PublishError<E> {
@@ -184,8 +222,8 @@ impl From<Refused> for PublishErrorKind {
     }
 }
 
-/// The event out of an envelope that nobody else has seen.
-fn unwrap<E: Send + Sync + 'static>(envelope: Envelope) -> E {
-    let event = envelope.event.downcast::<E>().ok().and_then(Arc::into_inner);
+/// An event that nobody else has seen.
+fn unwrap<E: Send + Sync + 'static>(event: Erased) -> E {
+    let event = event.downcast::<E>().ok().and_then(Arc::into_inner);
     event.unwrap_or_else(|| unreachable!("a refused event has one owner and the type it came with"))
 }

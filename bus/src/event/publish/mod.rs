@@ -13,6 +13,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
+use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
@@ -20,6 +21,9 @@ pub use self::and_wait::{AndWait, Settled};
 use self::call::{Call, Pushed};
 use self::waiting::Waiting;
 use super::completion::Completion;
+#[cfg(feature = "cron")]
+use super::schedule::Times;
+use super::schedule::{Due, Later, Recurrence, Scheduled, When};
 use super::{dispatcher, filter};
 use crate::core::Core;
 use crate::error::{PublishError, PublishErrorKind};
@@ -109,6 +113,61 @@ impl<'a, E> Publish<'a, E> {
         self
     }
 
+    /// Publishes the event after this long: filters are asked and room is found when it is due. Resolves
+    /// at once, to a handle that takes the event back or moves it.
+    ///
+    /// It inherits what it would inherit now, but is no part of the call that schedules it: nobody who
+    /// waits for that waits for this, and it does not count as a link of a chain. In a session it is an
+    /// event of the session; if that has ended by then, of the bus. What is not yet due when the bus
+    /// shuts down is not published: the report says so.
+    ///
+    /// ```
+    /// # use bus::{Bus, event};
+    /// # use std::time::Duration;
+    /// #[event]
+    /// struct Remind { order: u64 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = Bus::from_registered()?;
+    /// let reminder = bus.publish(Remind { order: 7 }).after(Duration::from_secs(3600)).await?;
+    /// assert!(reminder.reschedule(Duration::from_secs(60)));
+    /// assert!(reminder.cancel());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn after(self, delay: Duration) -> Later<'a, E> {
+        Later::new(self, Due::At(delay.into()))
+    }
+
+    /// Publishes the event at a time: a `SystemTime`, or an `Instant`. One that has passed is now. As
+    /// [`after`](Self::after).
+    pub fn at(self, time: impl Into<When>) -> Later<'a, E> {
+        Later::new(self, Due::At(time.into()))
+    }
+
+    /// Publishes the event again and again, for the first time after one period. What is late is not
+    /// made up for: times that were missed are skipped. It does not come again before all that followed
+    /// from the last time is done: there are never two at once. Each time it has an id of its own. As
+    /// [`after`](Self::after); in a session it ends with that.
+    pub fn every(self, period: Duration) -> Later<'a, E> {
+        Later::new(self, Recurrence::every(period))
+    }
+
+    /// Publishes the event whenever a cron pattern says so, in UTC: `"0 3 * * *"` is at three in the
+    /// morning. Five fields (minute, hour, day, month, day of the week), or six with seconds first. As
+    /// [`every`](Self::every).
+    #[cfg(feature = "cron")]
+    pub fn cron(self, pattern: &str) -> Later<'a, E> {
+        self.cron_in("UTC", pattern)
+    }
+
+    /// As [`cron`](Self::cron), in a time zone of the IANA database, such as `"Europe/Berlin"`.
+    #[cfg(feature = "cron")]
+    pub fn cron_in(self, zone: &str, pattern: &str) -> Later<'a, E> {
+        Later::new(self, Times::parse(pattern, zone))
+    }
+
     /// Waits until the handlers of the event, and of everything that they emit or publish, are done,
     /// and tells what has failed of it. It waits for nothing else. Inside a handler it gives the
     /// handler's slot back meanwhile, so that a bus of one slot does not wait for itself.
@@ -136,6 +195,34 @@ impl<'a, E> Publish<'a, E> {
         AndWait::new(self, done)
     }
 
+    /// Gives it to the timers instead of the queue.
+    pub(in crate::event) fn schedule(
+        self: Pin<&mut Self>,
+        at: Instant,
+        again: Option<Box<Recurrence>>,
+    ) -> Result<Scheduled, PublishError<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        let this = self.project();
+        let Some(event) = this.event.take() else {
+            unreachable!("an event is scheduled or published, not both")
+        };
+        this.call.schedule(event, at, again)
+    }
+
+    /// Does not publish it.
+    pub(in crate::event) fn give_back(
+        self: Pin<&mut Self>,
+        why: PublishErrorKind,
+    ) -> PublishError<E> {
+        let this = self.project();
+        match this.event.take() {
+            Some(event) => this.call.turn_away(event, why),
+            None => unreachable!("an event is given back once"),
+        }
+    }
+
     /// A handler that waits holds its lane: what is in it cannot be waited for.
     fn check_lanes(self: Pin<&mut Self>) -> Result<(), PublishError<E>>
     where
@@ -157,7 +244,7 @@ impl<'a, E> Publish<'a, E> {
         }
     }
 
-    pub(super) fn core(&self) -> &'a Core {
+    pub(in crate::event) fn core(&self) -> &'a Core {
         self.call.core
     }
 

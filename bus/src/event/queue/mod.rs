@@ -69,6 +69,7 @@ pub struct BoundedEventQueue {
     clock: Arc<dyn Clock>,
     pub(crate) rejected: Sharded,
     pub(crate) filtered: Sharded,
+    pub(crate) expired: Sharded,
     witness: Box<dyn Witness>,
 }
 
@@ -136,6 +137,7 @@ impl BoundedEventQueue {
             clock,
             rejected: Sharded::default(),
             filtered: Sharded::default(),
+            expired: Sharded::default(),
             witness: Box::new(witness),
         }
     }

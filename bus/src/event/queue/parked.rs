@@ -29,6 +29,7 @@ pub(crate) struct Parking<'q> {
     /// Tells those who wait that the event was dropped. What decides is whether it is still queued.
     given_up: OnceLock<Arc<Cancel>>,
     is_given_up: AtomicBool,
+    is_expired: AtomicBool,
 }
 
 /// The event was dropped while its handler waited for a slot.
@@ -51,7 +52,19 @@ impl<'q> Parking<'q> {
             number: AtomicU64::new(0),
             given_up: OnceLock::new(),
             is_given_up: AtomicBool::new(false),
+            is_expired: AtomicBool::new(false),
         }
+    }
+
+    /// It has waited for too long: no further handler gets it.
+    pub(crate) fn expire(&self) -> GivenUp {
+        self.is_expired.store(true, Ordering::Relaxed);
+        self.is_given_up.store(true, Ordering::Relaxed);
+        GivenUp
+    }
+
+    pub(crate) fn is_expired(&self) -> bool {
+        self.is_expired.load(Ordering::Relaxed)
     }
 
     /// Is it an event of the bus's own?

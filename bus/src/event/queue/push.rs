@@ -180,8 +180,11 @@ impl BoundedEventQueue {
     }
 
     #[inline]
-    fn accept(&self, state: &mut State, event: Envelope, then: &mut Then) {
+    fn accept(&self, state: &mut State, mut event: Envelope, then: &mut Then) {
         state.ages.pushed(|| self.clock.now());
+        if let Some(ttl) = event.info.ttl() {
+            event.expires = self.clock.now().checked_add(ttl);
+        }
         state.events.push_back(event);
         state.counts.accepted += 1;
         let occupied = self.occupied(state);

@@ -49,6 +49,8 @@ pub struct QueueStats {
     pub rejected: u64,
     /// Events that a filter has kept out.
     pub filtered: u64,
+    /// Events that were queued for longer than their `ttl`, and not handled.
+    pub expired: u64,
     /// The bus's own events that were dropped, since their handlers could not follow.
     pub lifecycle_dropped: u64,
     /// How often an event had to wait for a slot of a handler.
@@ -98,6 +100,7 @@ impl BoundedEventQueue {
             dropped: counts.dropped,
             rejected: self.rejected.sum(),
             filtered: self.filtered.sum(),
+            expired: self.expired.sum(),
             lifecycle_dropped: counts.own_dropped,
             waited_for_slots: counts.parked,
             times_high: state.marks.times_high(),

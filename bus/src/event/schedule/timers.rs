@@ -1,0 +1,212 @@
+//! The events that are not due yet, by the time at which they will be.
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::recurrence::Recurrence;
+use crate::clock::Clock;
+use crate::message::kind::Erased;
+use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::options::Head;
+use crate::pipeline::origin::Origin;
+use crate::session::Scope;
+use crate::sync::{Mutex, lock};
+
+/// One event, as it will be published.
+pub(crate) struct Entry {
+    pub(crate) id: MessageId,
+    pub(crate) info: &'static MessageInfo,
+    pub(crate) event: Erased,
+    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) head: Option<Arc<Head>>,
+    /// Its session, which does not wait for it.
+    pub(crate) session: Option<Weak<Scope>>,
+    pub(crate) again: Option<Box<Recurrence>>,
+}
+
+/// All of them. A million cost what they hold, and a logarithm each.
+#[derive(Default)]
+pub(crate) struct Timers {
+    state: Mutex<State>,
+    /// The first is due earlier now, or there is none any more.
+    pub(super) changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// By when they are due, and in the order in which they were scheduled.
+    waiting: BTreeMap<(Instant, u64), Entry>,
+    /// When each is due.
+    due: HashMap<u64, Instant>,
+    /// Those that recur, and whose last time is not over.
+    at_work: HashMap<u64, (Instant, Entry)>,
+    next: u64,
+    driven: bool,
+    /// Nothing is scheduled any more.
+    closed: bool,
+}
+
+/// What there is to do.
+pub(super) enum Next {
+    /// These are due, each with its number.
+    Due(Vec<(u64, Instant, Entry)>),
+    WaitUntil(Instant),
+    /// There is none: the driver is gone, and started again with the next.
+    Nothing,
+}
+
+impl Timers {
+    /// Schedules an event; gives it back if nothing is scheduled any more.
+    pub(crate) fn add(&self, at: Instant, entry: Entry) -> Result<u64, Entry> {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Err(entry);
+        }
+        let number = state.next;
+        state.next += 1;
+        let is_first = state.insert(number, at, entry);
+        drop(state);
+        if is_first {
+            self.changed.notify_one();
+        }
+        Ok(number)
+    }
+
+    /// Is there something to drive and nobody who does? Whoever asks has to.
+    pub(super) fn wants_driver(&self) -> bool {
+        let mut state = lock(&self.state);
+        let wants = !state.driven && !state.waiting.is_empty();
+        state.driven |= wants;
+        wants
+    }
+
+    /// The driver is gone with its runtime.
+    pub(super) fn driver_is_gone(&self) {
+        lock(&self.state).driven = false;
+    }
+
+    /// At most so many of those that are due.
+    pub(super) fn next(&self, now: Instant, most: usize) -> Next {
+        let mut state = lock(&self.state);
+        let mut due = Vec::new();
+        while due.len() < most
+            && let Some(first) = state.waiting.first_entry()
+            && first.key().0 <= now
+        {
+            let ((at, number), entry) = first.remove_entry();
+            state.due.remove(&number);
+            due.push((number, at, entry));
+        }
+        if !due.is_empty() {
+            return Next::Due(due);
+        }
+        if let Some((at, _)) = state.waiting.keys().next() {
+            return Next::WaitUntil(*at);
+        }
+        state.driven = false;
+        // What a burst has needed is not kept.
+        state.due = HashMap::new();
+        Next::Nothing
+    }
+
+    /// One that recurs was published: it is due again when that is over.
+    pub(super) fn work(&self, number: u64, last: Instant, entry: Entry) {
+        let mut state = lock(&self.state);
+        if !state.closed {
+            state.at_work.insert(number, (last, entry));
+        }
+    }
+
+    /// The last time is over. `false`: it does not recur any more.
+    pub(super) fn again(&self, number: u64, clock: &dyn Clock) -> bool {
+        let mut state = lock(&self.state);
+        let Some((last, entry)) = state.at_work.remove(&number) else { return false };
+        let Some(at) = entry.again.as_ref().and_then(|again| again.next(last, clock)) else {
+            return false;
+        };
+        let is_first = state.insert(number, at, entry);
+        drop(state);
+        if is_first {
+            self.changed.notify_one();
+        }
+        true
+    }
+
+    /// When it is due. `None`: it is not waiting.
+    pub(super) fn due(&self, number: u64) -> Option<Instant> {
+        lock(&self.state).due.get(&number).copied()
+    }
+
+    /// Will it be published (again)?
+    pub(super) fn is_pending(&self, number: u64) -> bool {
+        let state = lock(&self.state);
+        state.due.contains_key(&number) || state.at_work.contains_key(&number)
+    }
+
+    /// Takes it out. `None`: it is too late.
+    pub(super) fn remove(&self, number: u64) -> Option<Entry> {
+        let mut state = lock(&self.state);
+        if let Some((_, entry)) = state.at_work.remove(&number) {
+            return Some(entry);
+        }
+        let at = state.due.remove(&number)?;
+        state.waiting.remove(&(at, number))
+    }
+
+    /// Moves it. `false`: it is too late.
+    pub(super) fn reschedule(&self, number: u64, at: Instant) -> bool {
+        let mut state = lock(&self.state);
+        let Some(was) = state.due.remove(&number) else { return false };
+        let Some(entry) = state.waiting.remove(&(was, number)) else { return false };
+        let is_first = state.insert(number, at, entry);
+        drop(state);
+        if is_first {
+            self.changed.notify_one();
+        }
+        true
+    }
+
+    /// Nothing is scheduled any more: what was not due.
+    pub(crate) fn close(&self) -> Vec<Entry> {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        let waiting = mem::take(&mut state.waiting);
+        let at_work = mem::take(&mut state.at_work);
+        state.due = HashMap::new();
+        drop(state);
+        self.changed.notify_one();
+        // An event's destructor is a user's code.
+        drop(at_work);
+        waiting.into_values().collect()
+    }
+
+    /// How many are not due yet, or recur.
+    pub(crate) fn len(&self) -> usize {
+        let state = lock(&self.state);
+        state.waiting.len() + state.at_work.len()
+    }
+}
+
+impl State {
+    /// Is it the first to be due?
+    fn insert(&mut self, number: u64, at: Instant, entry: Entry) -> bool {
+        self.due.insert(number, at);
+        self.waiting.insert((at, number), entry);
+        self.waiting.keys().next() == Some(&(at, number))
+    }
+}
+
+impl Entry {
+    pub(crate) fn into_event(self) -> Erased {
+        self.event
+    }
+
+    /// Does it come again, so that nothing is lost with it but its next times?
+    pub(crate) fn recurs(&self) -> bool {
+        self.again.is_some()
+    }
+}
