@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::clock::Clock;
 use crate::context::Scratch;
 use crate::event::filter::Installed;
+use crate::event::listen::Listeners;
 use crate::event::losses::Losses;
 use crate::event::order::Lanes;
 use crate::event::queue::BoundedEventQueue;
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     /// As many again, of handlers of the bus's own events.
     pub(crate) own_slots: Semaphore,
     pub(crate) lanes: Lanes,
+    pub(crate) listeners: Listeners,
     pub(crate) losses: Losses,
     pub(crate) timers: Timers,
     pub(crate) runtime: Runtime,
@@ -169,6 +171,7 @@ impl Core {
     #[inline]
     pub(crate) fn listens(&self, session: Option<&Arc<Scope>>) -> Listens {
         let of_bus = self.wired.table().map_or(self.table.listens, |table| table.listens);
+        let of_bus = self.listeners.to_own().map_or(of_bus, |listens| of_bus.or(listens));
         session.map_or(of_bus, |scope| of_bus.or(scope.listens()))
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Envelope {
     pub(crate) share: Option<Box<Share>>,
     /// When it is not to be handled any more. Set when it is queued.
     pub(crate) expires: Option<Instant>,
+    /// Has somebody heard it who listens to its type?
+    pub(crate) heard: bool,
     /// The bus's own, not the user's traffic.
     pub(crate) lifecycle: bool,
 }
@@ -42,7 +44,18 @@ impl Envelope {
         let id = MessageId::next(origin.id.bus());
         let share = Share::of_child(origin, id, info, &*event);
         let origin = Some(Arc::clone(origin));
-        Self { id, info, event, origin, head, session, share, expires: None, lifecycle: false }
+        Self {
+            id,
+            info,
+            event,
+            origin,
+            head,
+            session,
+            share,
+            expires: None,
+            heard: false,
+            lifecycle: false,
+        }
     }
 
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {

@@ -45,9 +45,11 @@ pub use crate::error::{
 pub use crate::event::{
     AndWait, BackpressureStrategy, BoundedEventQueue, DropReason, EventFailure, EventFilter,
     FilterStats, FilterView, Later, Outcome, Publish, Published, QueueMark, QueueStats, Scheduled,
-    Settled, ShutdownReport, When, filters,
+    Settled, ShutdownReport, Subscription, WaitError, WaitFor, When, filters,
 };
 pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
+#[cfg(feature = "json")]
+pub use crate::message::JsonError;
 pub use crate::message::{
     AnyEvent, Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent, Event,
     EventHandlerFailedEvent, EventsDroppedEvent, Invalid, Message, MessageId, MessageInfo, Problem,

@@ -33,6 +33,8 @@ pub struct Stats {
     pub events_in_flight: u64,
     /// Events that are scheduled and not due yet, or recur.
     pub scheduled: usize,
+    /// Who listens now: subscriptions, and those who wait for an event.
+    pub listeners: usize,
     /// Lanes of ordered events that a handler holds or waits for now. A key costs nothing while none
     /// of its events is there.
     pub lanes: usize,
@@ -66,6 +68,7 @@ impl Stats {
             largest_queue: queue.largest,
             events_in_flight: core.in_flight(),
             scheduled: core.timers.len(),
+            listeners: core.listeners.len(),
             lanes: core.lanes.len(),
             commands_in_flight: core.work.commands(),
             handlers,

@@ -33,7 +33,9 @@ fn implementation(message: &Message) -> TokenStream {
             const INFO: &'static __bus::MessageInfo = {
                 // What a probe falls back to when the type has not the trait that it asks for.
                 #[allow(unused_imports)]
-                use __bus::probe::{NotClone as _, NotDebug as _, NotText as _, NotValidate as _};
+                use __bus::probe::{
+                    NotClone as _, NotDebug as _, NotJson as _, NotText as _, NotValidate as _,
+                };
                 &__bus::MessageInfo::new::<Self>(#meta, #capabilities)
             };
         }
@@ -129,6 +131,7 @@ fn capabilities(message: &Message) -> TokenStream {
             debug: __bus::probe::Probe::<Self>::DEBUG,
             clone_into: __bus::probe::Probe::<Self>::CLONE_INTO,
             validate: __bus::probe::Probe::<Self>::VALIDATE,
+            json: __bus::probe::Probe::<Self>::JSON,
             error_text: __bus::probe::Probe::<#error>::TEXT,
         }
     }

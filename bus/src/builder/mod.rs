@@ -16,6 +16,7 @@ pub use handler_config::HandlerConfig;
 use crate::bus::{Bus, WeakBus};
 use crate::clock::TokioClock;
 use crate::core::{Core, Counters, Settings, Work};
+use crate::event::listen::Listeners;
 use crate::event::losses::Losses;
 use crate::event::order::Lanes;
 use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
@@ -187,6 +188,7 @@ impl Builder {
             slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
             own_slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
             lanes: Lanes::default(),
+            listeners: Listeners::default(),
             losses: Losses::default(),
             timers: Timers::default(),
             settings: self.settings,

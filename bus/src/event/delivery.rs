@@ -37,6 +37,9 @@ pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(),
         expire(core, envelope);
         return Ok(());
     }
+    if core.listeners.are_there() {
+        envelope.heard = core.listeners.tell(&envelope);
+    }
     let route = core.route(envelope.info, envelope.scope());
     if route.as_ref().is_some_and(|route| !route.runs_at_once) || is_behind(core, &envelope) {
         return Err(envelope);
@@ -49,7 +52,7 @@ pub(crate) fn deliver_at_once(core: &Core, mut envelope: Envelope) -> Result<(),
             delivery.note_unheard(&route);
             route.plans.iter().for_each(|plan| delivery.handle_at_once(plan));
         }
-        None if envelope.lifecycle => {}
+        None if envelope.lifecycle || envelope.heard => {}
         None => announce::unhandled(core, &envelope),
     }
     drop(ending);
@@ -85,7 +88,7 @@ pub(crate) async fn deliver(core: Arc<Core>, mut envelope: Envelope) {
 async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
     let Some(route) = core.route(envelope.info, envelope.scope()) else {
         // Its last handler was taken out just now.
-        if !envelope.lifecycle {
+        if !envelope.lifecycle && !envelope.heard {
             announce::unhandled(core, envelope);
         }
         return;
@@ -139,7 +142,7 @@ pub(super) struct Delivery<'a> {
 impl<'a> Delivery<'a> {
     /// Who hears any event handles none in particular.
     fn note_unheard(&self, route: &Route) {
-        if route.only_any {
+        if route.only_any && !self.envelope.heard {
             announce::unhandled(self.core, self.envelope);
         }
     }

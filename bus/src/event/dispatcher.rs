@@ -213,6 +213,7 @@ impl Drop for Gone {
         let users = left.iter().filter(|event| !event.lifecycle);
         users.for_each(|event| core.losses.note(core, event.info, 1, DropReason::RuntimeEnded));
         core.losses.flush(core);
+        core.listeners.end();
         core.work.ended.store(true, Ordering::SeqCst);
         core.work.changed.notify_waiters();
     }

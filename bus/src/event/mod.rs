@@ -13,6 +13,7 @@ pub(crate) mod effects;
 pub(crate) mod filter;
 mod group;
 pub(crate) mod idle;
+pub(crate) mod listen;
 pub(crate) mod losses;
 pub(crate) mod order;
 pub(crate) mod publish;
@@ -24,6 +25,7 @@ mod slots;
 
 pub use completion::EventFailure;
 pub use filter::{EventFilter, FilterStats, FilterView, filters};
+pub use listen::{Subscription, WaitError, WaitFor};
 pub use losses::DropReason;
 pub use publish::{AndWait, Outcome, Publish, Published, Settled};
 pub use queue::{BackpressureStrategy, BoundedEventQueue, QueueMark, QueueStats};

@@ -89,6 +89,7 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
     // What is cut off is dropped at its next await, which is now.
     within(core, core.settings.grace, core.until(|| !core.work.is_dispatching())).await;
     core.losses.flush(core);
+    core.listeners.end();
     ShutdownReport {
         completed: core.counters.processed.sum(),
         failed: core.counters.failed.sum(),
@@ -141,6 +142,7 @@ pub(crate) fn abandon(core: &Core) {
     let before = core.queue.stats().dropped;
     drop(core.queue.limit_intake(Intake::Closed));
     core.work.abort.fire();
+    core.listeners.end();
     core.sessions.end_all();
     let queued = core.queue.stats().dropped - before;
     if was_open && (queued > 0 || running > 0 || not_due > 0) {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use super::info::{Capabilities, Category, MessageInfo, MessageMeta, Name};
 use super::kind::{self, Erased};
-use super::{Event, Message};
+use super::{Event, Message, MessageId};
 use crate::context::Context;
+use crate::envelope::Envelope;
+use crate::session::{Scope, SessionId};
 
 /// An event of any type: a handler that takes `&AnyEvent` hears all of them, one that takes
 /// `&AnyEvent<category::Integration>` those of a category. For audit logs, and for bridges to other
@@ -19,7 +21,7 @@ use crate::context::Context;
 /// [unhandled](crate::UnhandledEvent).
 ///
 /// ```standalone_crate
-/// use bus::{AnyEvent, Bus, Context, category, event, handler};
+/// use bus::{AnyEvent, Bus, category, event, handler};
 ///
 /// #[event(kind = integration)]
 /// struct OrderPlaced { id: u64 }
@@ -27,8 +29,8 @@ use crate::context::Context;
 /// struct Rang;
 ///
 /// #[handler(priority = -100)]
-/// fn audit(event: &AnyEvent, cx: &Context) {
-///     println!("{} {}", cx.id(), event.info().name());
+/// fn audit(event: &AnyEvent) {
+///     println!("{} {} in {}", event.id(), event.name(), event.session_id());
 /// }
 ///
 /// #[handler]
@@ -49,21 +51,115 @@ use crate::context::Context;
 /// ```
 pub struct AnyEvent<C = category::Every> {
     info: &'static MessageInfo,
+    id: MessageId,
+    session: SessionId,
     event: Erased,
     category: PhantomData<fn() -> C>,
 }
 
 impl<C> AnyEvent<C> {
-    /// What is known of its type: the name, the category.
+    /// What is known of its type: version, where it is declared, what can be done with it.
     #[must_use]
     pub fn info(&self) -> &'static MessageInfo {
         self.info
+    }
+
+    /// The stable name of its type.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.info.name()
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> MessageId {
+        self.id
+    }
+
+    /// `kind = ..` of its type: domain, system or integration.
+    #[must_use]
+    pub fn kind(&self) -> Category {
+        self.info.category()
+    }
+
+    /// The session that it was published in; [`SessionId::BUS`] outside sessions.
+    #[must_use]
+    pub fn session_id(&self) -> &SessionId {
+        &self.session
     }
 
     /// The event, if it is of type `E`.
     #[must_use]
     pub fn get<E: Event>(&self) -> Option<&E> {
         self.event.downcast_ref()
+    }
+
+    /// The event, if it is of type `E`, to be kept.
+    #[must_use]
+    pub fn downcast<E: Event>(&self) -> Option<Arc<E>> {
+        Arc::clone(&self.event).downcast().ok()
+    }
+
+    /// The event as JSON (feature `json`), if its type is `serde::Serialize` where it is declared.
+    ///
+    /// # Errors
+    /// When it is not, or the type refuses.
+    #[cfg(feature = "json")]
+    pub fn json(&self) -> Result<serde_json::Value, JsonError> {
+        let event = self.info.name();
+        let Some(to_json) = self.info.capabilities().json else {
+            return Err(JsonError::NotSerialize { event });
+        };
+        to_json(&*self.event).map_err(|error| JsonError::Refused { event, error })
+    }
+}
+
+/// Why an event is not written as JSON: [`AnyEvent::json`].
+#[cfg(feature = "json")]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// Its type cannot be.
+    #[error("event {event} is not `serde::Serialize`: derive it, above `#[event]` or below")]
+    NotSerialize {
+        /// The name of the event.
+        event: &'static str,
+    },
+    /// Its type has refused.
+    #[error("event {event} cannot be written as JSON: {error}")]
+    Refused {
+        /// The name of the event.
+        event: &'static str,
+        /// Why.
+        #[source]
+        error: serde_json::Error,
+    },
+}
+
+/// An event that has lost its type, and what is known of it.
+#[allow(missing_debug_implementations, reason = "named by the bus alone")]
+pub struct About<'a> {
+    event: &'a Erased,
+    info: &'static MessageInfo,
+    id: MessageId,
+    session: Option<&'a Arc<Scope>>,
+}
+
+impl<'a> About<'a> {
+    pub(crate) fn envelope(envelope: &'a Envelope) -> Self {
+        let Envelope { event, info, id, .. } = envelope;
+        Self { event, info, id: *id, session: envelope.scope() }
+    }
+
+    pub(crate) fn in_context(event: &'a Erased, context: &'a Context) -> Self {
+        let (info, id, session) = (context.message(), context.id(), context.scope());
+        Self { event, info, id, session }
+    }
+
+    /// As what a handler takes.
+    #[inline]
+    pub(crate) fn typed<M: Message>(&self) -> Option<Arc<M>> {
+        Arc::clone(self.event).downcast::<M>().ok().or_else(|| M::of_any(self))
     }
 }
 
@@ -86,13 +182,15 @@ impl<C: category::Hears> Message for AnyEvent<C> {
             clone_into: None,
             validate: None,
             error_text: None,
+            json: None,
         },
     )
     .hearing(C::CATEGORY);
 
-    fn of_any(event: &Erased, context: &Context) -> Option<Arc<Self>> {
-        let (info, event) = (context.message(), Arc::clone(event));
-        Some(Arc::new(Self { info, event, category: PhantomData }))
+    fn of_any(about: &About<'_>) -> Option<Arc<Self>> {
+        let (info, id, event) = (about.info, about.id, Arc::clone(about.event));
+        let session = about.session.map_or(SessionId::BUS, |scope| scope.id.clone());
+        Some(Arc::new(Self { info, id, session, event, category: PhantomData }))
     }
 }
 

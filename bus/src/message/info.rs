@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Message;
 use super::kind::Kind;
 use super::order::{Group, LaneId, Order};
+use super::probe::ToJson;
 use super::validate::Invalid;
 
 /// Everything that is known of a message type at compile time. One `const` per type.
@@ -87,6 +88,9 @@ pub struct Capabilities {
     /// Says what is wrong with a message, if it is [`Validate`](crate::Validate).
     #[doc(hidden)]
     pub validate: Option<fn(&dyn Any, &mut Invalid)>,
+    /// Writes a message as JSON, if it is `serde::Serialize`, with the feature `json`.
+    #[doc(hidden)]
+    pub json: Option<ToJson>,
     /// The text of a command's error, when the error can be written.
     #[doc(hidden)]
     pub error_text: Option<fn(&dyn Any) -> Option<String>>,
@@ -224,6 +228,7 @@ impl fmt::Debug for Capabilities {
         f.debug_struct("Capabilities")
             .field("clone", &self.clone)
             .field("debug", &self.debug)
+            .field("json", &self.json.is_some())
             .field("error_text", &self.error_text.is_some())
             .finish()
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::handler::slot::{Begun, Slot};
 use crate::message::Message;
+use crate::message::any::About;
 use crate::message::carrier::{Moved, Shared};
 use crate::pipeline::frame::Lender;
 
@@ -73,8 +74,7 @@ fn deliver<M: Message>(
 ) -> Begun<EventOutcome> {
     // Both were filed under the `TypeId` of `M`, so neither cast can fail.
     let slot = slot.downcast_ref::<Slot<Shared<M>, EventOutcome>>();
-    let event =
-        Arc::clone(event).downcast::<M>().ok().or_else(|| M::of_any(event, lender.context()));
+    let event = About::in_context(event, lender.context()).typed::<M>();
     match (slot, event) {
         (Some(slot), Some(event)) => slot.begin(Shared(event), lender),
         _ => unreachable!("events and their handlers are filed under one TypeId"),

@@ -13,6 +13,8 @@ pub(crate) mod order;
 pub mod probe;
 mod validate;
 
+#[cfg(feature = "json")]
+pub use any::JsonError;
 pub use any::{AnyEvent, category};
 pub use id::MessageId;
 pub use info::{Capabilities, Category, MessageInfo};
@@ -25,8 +27,6 @@ pub use validate::{Invalid, Problem, Validate};
 use std::sync::Arc;
 
 use kind::Kind;
-
-use crate::context::Context;
 
 /// A value that travels on the bus: a command or an event.
 ///
@@ -46,7 +46,7 @@ pub trait Message: Sized + Send + Sync + 'static {
 
     /// An event of another type, as this one: [`AnyEvent`].
     #[doc(hidden)]
-    fn of_any(_: &kind::Erased, _: &Context) -> Option<Arc<Self>> {
+    fn of_any(_: &any::About<'_>) -> Option<Arc<Self>> {
         None
     }
 }

@@ -39,6 +39,14 @@ impl<T: Validate + 'static> Probe<T> {
         }
     });
 }
+#[cfg(feature = "json")]
+impl<T: serde::Serialize + 'static> Probe<T> {
+    /// How to write a value of `T` as JSON.
+    pub const JSON: Option<ToJson> = Some(|value| match value.downcast_ref::<T>() {
+        Some(value) => serde_json::to_value(value),
+        None => Ok(serde_json::Value::Null),
+    });
+}
 impl<T: Display + 'static> Probe<T> {
     /// How to write a value of `T` for people.
     pub const TEXT: Option<fn(&dyn Any) -> Option<String>> =
@@ -67,6 +75,20 @@ pub trait NotValidate {
     const VALIDATE: Option<fn(&dyn Any, &mut Invalid)> = None;
 }
 impl<T> NotValidate for Probe<T> {}
+
+/// Writes a value as JSON.
+#[cfg(feature = "json")]
+pub type ToJson = fn(&dyn Any) -> Result<serde_json::Value, serde_json::Error>;
+/// Nothing is written as JSON without the feature.
+#[cfg(not(feature = "json"))]
+pub type ToJson = std::convert::Infallible;
+
+/// The answer where `T: Serialize` does not hold.
+pub trait NotJson {
+    /// It cannot be written.
+    const JSON: Option<ToJson> = None;
+}
+impl<T> NotJson for Probe<T> {}
 
 /// The answer where `T: Display` does not hold.
 pub trait NotText {

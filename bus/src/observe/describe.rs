@@ -45,7 +45,12 @@ pub struct MessageDescription {
     pub file: &'static str,
     /// The line.
     pub line: u32,
-    /// What can be done with it: `Clone`, `Debug`.
+    /// In which order its events are handled, as its attribute says it: `ordered`, `key = "order_id"`.
+    pub order: Option<String>,
+    /// How long its events may be queued.
+    #[cfg_attr(feature = "json", serde(serialize_with = "seconds"))]
+    pub ttl: Option<Duration>,
+    /// What can be done with it: `Clone`, `Debug`, `JSON`, `Validate`.
     pub capabilities: Vec<&'static str>,
     /// Who handles it, in the order in which they run. Of a command's, the first of a session or of
     /// the bus answers there.
@@ -144,8 +149,12 @@ impl Description {
 impl MessageDescription {
     fn of(info: &'static MessageInfo) -> Self {
         let can = info.capabilities();
-        let can =
-            [(can.clone, "Clone"), (can.debug, "Debug"), (can.validate.is_some(), "Validate")];
+        let can = [
+            (can.clone, "Clone"),
+            (can.debug, "Debug"),
+            (can.json.is_some(), "JSON"),
+            (can.validate.is_some(), "Validate"),
+        ];
         let (file, line) = info.place();
         Self {
             name: info.name(),
@@ -155,6 +164,8 @@ impl MessageDescription {
             version: info.version(),
             file,
             line,
+            order: info.order(),
+            ttl: info.ttl(),
             capabilities: can.into_iter().filter_map(|(can, what)| can.then_some(what)).collect(),
             handlers: Vec::new(),
         }

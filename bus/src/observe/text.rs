@@ -20,6 +20,8 @@ impl fmt::Display for MessageDescription {
         let kind = if self.is_command { "command" } else { "event" };
         write!(f, "{kind} {name} ({category}, version {version}")?;
         self.capabilities.iter().try_for_each(|can| write!(f, ", {can}"))?;
+        self.order.iter().try_for_each(|order| write!(f, ", {order}"))?;
+        self.ttl.iter().try_for_each(|ttl| write!(f, ", ttl {ttl:?}"))?;
         writeln!(f, ") at {file}:{line}")?;
         if self.handlers.is_empty() {
             writeln!(f, "        nobody handles it")?;

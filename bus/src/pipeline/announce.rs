@@ -159,6 +159,7 @@ fn send<E: Event>(
         session: session.map(Member::follow),
         share: share(id),
         expires: None,
+        heard: false,
         lifecycle: true,
     });
 }

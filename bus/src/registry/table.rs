@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::type_map::TypeMap;
 use crate::message::{
     Category, CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent,
-    Message, MessageInfo, QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
+    MessageInfo, QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
 
 /// The handlers of every message type.
@@ -58,7 +58,7 @@ impl Route {
 }
 
 /// Which of the bus's own events somebody handles. The others are not even made.
-#[derive(Default, Clone, Copy)]
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listens {
     pub(crate) command_started: bool,
     pub(crate) command_result: bool,
@@ -71,6 +71,20 @@ pub(crate) struct Listens {
 }
 
 impl Listens {
+    /// Those that are heard.
+    pub(crate) fn which(is_heard: impl Fn(TypeId) -> bool) -> Self {
+        Self {
+            command_started: is_heard(TypeId::of::<CommandStartedEvent>()),
+            command_result: is_heard(TypeId::of::<CommandResultEvent>()),
+            handler_failed: is_heard(TypeId::of::<EventHandlerFailedEvent>()),
+            unhandled: is_heard(TypeId::of::<UnhandledEvent>()),
+            queue_mark: is_heard(TypeId::of::<QueueMarkEvent>()),
+            dropped: is_heard(TypeId::of::<EventsDroppedEvent>()),
+            session_start: is_heard(TypeId::of::<SessionStartEvent>()),
+            session_end: is_heard(TypeId::of::<SessionEndEvent>()),
+        }
+    }
+
     /// What either of them hears.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
@@ -133,16 +147,7 @@ impl Table {
             }
         }
         table.any_handlers = any.len();
-        table.listens = Listens {
-            command_started: table.hears::<CommandStartedEvent>(),
-            command_result: table.hears::<CommandResultEvent>(),
-            handler_failed: table.hears::<EventHandlerFailedEvent>(),
-            unhandled: table.hears::<UnhandledEvent>(),
-            queue_mark: table.hears::<QueueMarkEvent>(),
-            dropped: table.hears::<EventsDroppedEvent>(),
-            session_start: table.hears::<SessionStartEvent>(),
-            session_end: table.hears::<SessionEndEvent>(),
-        };
+        table.listens = Listens::which(|type_id| table.events.contains_key(&type_id));
         table
     }
 
@@ -168,10 +173,6 @@ impl Table {
     fn route_of_any(&self, info: &MessageInfo) -> Option<&Arc<Route>> {
         let (_, route) = self.any.iter().find(|(category, _)| *category == info.category())?;
         (!info.is_own()).then_some(route)
-    }
-
-    fn hears<E: Message>(&self) -> bool {
-        self.events.contains_key(&TypeId::of::<E>())
     }
 
     /// The handlers of all events, each once, in the order in which they would run.

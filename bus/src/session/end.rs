@@ -70,6 +70,7 @@ fn forget(core: &Core, scope: &Arc<Scope>) {
         tracing::error!(session = %scope.id, panic, "unregistering the handlers of a session panicked");
     }
     core.sessions.remove(scope);
+    core.listeners.end_of(scope);
     if let Some(parent) = &scope.parent {
         let removed = lock(&parent.state).children.remove(&scope.number);
         drop(removed);

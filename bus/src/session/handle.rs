@@ -14,6 +14,7 @@ use super::scope::Scope;
 use super::{callbacks, end, task};
 use crate::bus::Bus;
 use crate::context::Context;
+use crate::core::Core;
 use crate::error::{PublishError, SessionError};
 use crate::event::publish::{self, Publish, Published};
 use crate::handler::param::{Param, ParamError};
@@ -244,6 +245,12 @@ impl<'cx> Param<'cx> for Session {
 impl<'cx> Param<'cx> for Option<Session> {
     fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
         Ok(cx.session())
+    }
+}
+
+impl Session {
+    pub(crate) fn core(&self) -> &Core {
+        self.bus.core()
     }
 }
 

@@ -72,8 +72,18 @@ impl Call<'_> {
             Some(origin) => Envelope::child(origin, self.info, event, head, session),
             None => {
                 let (id, info) = (MessageId::next(self.core.number), self.info);
-                let (origin, share, expires, lifecycle) = (None, None, None, false);
-                Envelope { id, info, event, origin, head, session, share, expires, lifecycle }
+                Envelope {
+                    id,
+                    info,
+                    event,
+                    origin: None,
+                    head,
+                    session,
+                    share: None,
+                    expires: None,
+                    heard: false,
+                    lifecycle: false,
+                }
             }
         };
         if let Some(whole) = self.completion.take() {

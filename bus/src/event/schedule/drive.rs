@@ -101,6 +101,7 @@ fn envelope(core: &Core, entry: &Entry) -> Option<Envelope> {
         session: member,
         share: None,
         expires: None,
+        heard: false,
         lifecycle: false,
     })
 }
