@@ -76,6 +76,10 @@ pub fn command(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `kind` | `domain`, `system` or `integration` | `domain` |
 /// | `name` | a stable name, in quotes; not on a generic type | the path of the type |
 /// | `version` | of the message's shape, counted from 1 | `1` |
+/// | `key` | the name of a field, in quotes: events with the same key follow each other | no order between them |
+/// | `ordered` | alone: all events of the type follow each other | no order between them |
+/// | `stream` | a name, in quotes: types of one stream share their order, for each key if they have one | the type's own |
+/// | `ttl` | how long an event may be queued, such as `"5m"`; then it is not handled any more | for ever |
 /// | `crate` | the path of the crate `bus`, where it has another name | `::bus` |
 ///
 /// An event has to be `Send + Sync + 'static`. Its handlers share it, so it need not be `Clone`.
@@ -106,6 +110,7 @@ pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name` | a stable name, in quotes | the function's, or `Type::method` |
 /// | `timeout` | how long the handler may take, such as `"5s"` | that of the message or the bus |
 /// | `concurrency` | of an event: how many runs there may be at once, from 1 up | no limit of its own |
+/// | `batch` | of an event, for a handler that takes `&[Arc<Event>]`: how many it takes at once at most, from 1 up | one at a time |
 /// | `filter` | of an event: a `fn(&FilterView<'_>) -> bool` that decides whether it is called | always |
 /// | `middleware` | what wraps this handler alone: the name of a [`macro@middleware`], what makes one, or several in brackets, outermost first | none of its own |
 /// | `blocking` | the plain `fn` runs on a thread where it may block | it runs where the message is |

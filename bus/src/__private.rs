@@ -4,6 +4,7 @@
 
 pub use crate::error::Error;
 pub use crate::event::filter::{FilterFn, FilterView};
+pub use crate::handler::batch::{BatchItem, BatchSlotOf, BatchesEvents, Batching};
 pub use crate::handler::limit::{Concurrency, Filter, FiltersEvents, Limits};
 pub use crate::handler::param::{Param, Requirements};
 pub use crate::handler::reply::{IntoError, IntoOutcome};

@@ -47,7 +47,7 @@ pub use crate::event::{
     FilterStats, FilterView, Later, Outcome, Publish, Published, QueueMark, QueueStats, Scheduled,
     Settled, ShutdownReport, Subscription, WaitError, WaitFor, When, filters,
 };
-pub use crate::handler::{Emit, HandledBy, Param, ParamError, Requirements, Res};
+pub use crate::handler::{BatchOutcome, Emit, HandledBy, Param, ParamError, Requirements, Res};
 #[cfg(feature = "json")]
 pub use crate::message::JsonError;
 pub use crate::message::{

@@ -170,6 +170,7 @@ where
         },
         message,
         timeout: message.timeout(),
+        batch: None,
         deliver: <<A::Message as Message>::Kind as Kind<A::Message>>::DELIVER,
         emits: Vec::new(),
         concurrency: options.concurrency.map(NonZeroU32::get),

@@ -41,6 +41,7 @@ pub(crate) struct HandlerArgs {
     pub(crate) name: Option<String>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<Keyed<NonZeroU32>>,
+    pub(crate) batch: Option<Keyed<NonZeroU32>>,
     pub(crate) filter: Option<Keyed<Path>>,
     pub(crate) middleware: Vec<Expr>,
     /// The key, when it is there.
@@ -161,6 +162,7 @@ impl Arguments for HandlerArgs {
             "concurrency" => {
                 self.concurrency = Some(argument.keyed(argument.concurrency()?));
             }
+            "batch" => self.batch = Some(argument.keyed(argument.batch()?)),
             "filter" => self.filter = Some(argument.keyed(argument.path()?)),
             "middleware" => self.middleware = argument.middleware()?,
             "blocking" => self.blocking = Some(argument.flag()?),

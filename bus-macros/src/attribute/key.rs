@@ -20,6 +20,7 @@ const STREAM: Key = Key { name: "stream", usage: "stream = \"orders\"" };
 const TTL: Key = Key { name: "ttl", usage: "ttl = \"5m\"" };
 const TIMEOUT: Key = Key { name: "timeout", usage: "timeout = \"5s\"" };
 const CONCURRENCY: Key = Key { name: "concurrency", usage: "concurrency = 4" };
+const BATCH: Key = Key { name: "batch", usage: "batch = 100" };
 const PRIORITY: Key = Key { name: "priority", usage: "priority = 5" };
 const FILTER: Key = Key { name: "filter", usage: "filter = is_large" };
 const MIDDLEWARE: Key = Key { name: "middleware", usage: "middleware = audit" };
@@ -34,9 +35,18 @@ impl Attribute {
         match self {
             Self::Command => &[OUTPUT, ERROR, COMMAND_KIND, NAME, VERSION, TIMEOUT, CRATE],
             Self::Event => &[EVENT_KIND, NAME, VERSION, ORDER_KEY, ORDERED, STREAM, TTL, CRATE],
-            Self::Handler => {
-                &[PRIORITY, NAME, TIMEOUT, CONCURRENCY, FILTER, MIDDLEWARE, BLOCKING, MANUAL, CRATE]
-            }
+            Self::Handler => &[
+                PRIORITY,
+                NAME,
+                TIMEOUT,
+                CONCURRENCY,
+                BATCH,
+                FILTER,
+                MIDDLEWARE,
+                BLOCKING,
+                MANUAL,
+                CRATE,
+            ],
             Self::Filter => &[PRIORITY, NAME, CRATE],
             Self::Middleware => &[PRIORITY, NAME, ON, PER_ATTEMPT, MANUAL, CRATE],
             Self::Hook => &[PRIORITY, NAME, ON, CRATE],
@@ -54,7 +64,7 @@ impl Attribute {
             (Self::Event, "output" | "error") => {
                 format!("an event has no reply: `{name}` belongs on `#[command]`")
             }
-            (Self::Event, "timeout" | "concurrency" | "filter" | "middleware") => {
+            (Self::Event, "timeout" | "concurrency" | "batch" | "filter" | "middleware") => {
                 format!("`{name}` belongs on the event's `#[handler]`s: each has its own")
             }
             // Nor does it belong on the command's `#[handler]`.
@@ -65,7 +75,7 @@ impl Attribute {
             }
             (
                 Self::Handlers,
-                "priority" | "name" | "timeout" | "concurrency" | "filter" | "middleware"
+                "priority" | "name" | "timeout" | "concurrency" | "batch" | "filter" | "middleware"
                 | "blocking" | "manual",
             ) => {
                 format!("`{name}` belongs on the `#[handler]` of a method, not on the `impl`")

@@ -123,6 +123,10 @@ impl Argument<'_> {
         self.count("a whole number, at least 1", zero)
     }
 
+    pub(super) fn batch(&self) -> syn::Result<NonZeroU32> {
+        self.count("a whole number, at least 1", "a batch of `0` events is never full: at least 1")
+    }
+
     pub(super) fn priority(&self) -> syn::Result<i32> {
         let (minus, literal) = self.value("an integer", |input| {
             Ok((input.parse::<Option<Token![-]>>()?, digits(input)?))

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::expand::message;
-use super::model::{Handler, Owner, Style};
+use super::model::{Form, Handler, Owner, Style};
 use crate::expansion::local;
 
 /// The names in the body, made once: see [`local`].
@@ -44,8 +44,13 @@ pub(super) fn slot(handler: &Handler) -> TokenStream {
         Style::Blocking => quote_spanned!(at_name=> Blocking(|#carrier, #cx| { #body })),
     };
     let message = message(handler);
-    quote_spanned! {handler.message.ty.span()=>
-        static __SLOT: __bus::SlotOf<#message> = __bus::Slot::#call;
+    let at = handler.message.ty.span();
+    let slot_of = match handler.message.form {
+        Form::Slice => quote_spanned!(at=> __bus::BatchSlotOf),
+        Form::Owned | Form::Ref => quote_spanned!(at=> __bus::SlotOf),
+    };
+    quote_spanned! {at=>
+        static __SLOT: #slot_of<#message> = __bus::Slot::#call;
     }
 }
 
@@ -94,11 +99,13 @@ fn callee(
 fn take(handler: &Handler, locals: &Locals) -> TokenStream {
     let (message, carrier) = (message(handler), &locals.message);
     let at = handler.message.ty.span();
-    if handler.message.by_ref {
-        quote_spanned!(at=> ::core::borrow::Borrow::<#message>::borrow(&#carrier))
-    } else {
-        let from = quote_spanned!(at=> __bus::Carrier<#message>);
-        quote_spanned!(at=> <__Written as __bus::TakeFrom<#from>>::take(#carrier))
+    match handler.message.form {
+        Form::Slice => quote_spanned!(at=> #carrier.events()),
+        Form::Ref => quote_spanned!(at=> ::core::borrow::Borrow::<#message>::borrow(&#carrier)),
+        Form::Owned => {
+            let from = quote_spanned!(at=> __bus::Carrier<#message>);
+            quote_spanned!(at=> <__Written as __bus::TakeFrom<#from>>::take(#carrier))
+        }
     }
 }
 
@@ -106,7 +113,11 @@ fn take(handler: &Handler, locals: &Locals) -> TokenStream {
 /// that is unknown because of a first error, the compiler reports no second one here.
 fn outcome(handler: &Handler, locals: &Locals) -> TokenStream {
     let (message, reply) = (message(handler), &locals.reply);
-    let kind = quote_spanned! {handler.message.ty.span()=> <#message as __bus::Message>::Kind};
+    let at = handler.message.ty.span();
+    let kind = match handler.message.form {
+        Form::Slice => quote_spanned!(at=> __bus::kind::Batch),
+        Form::Owned | Form::Ref => quote_spanned!(at=> <#message as __bus::Message>::Kind),
+    };
     quote_spanned! {handler.reply.span=>
         <__Reply as __bus::IntoOutcome<#kind>>::into_outcome(#reply)
     }

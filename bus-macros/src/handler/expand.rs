@@ -1,6 +1,8 @@
 //! The registration of a handler: a type that stands for it, the proof that its message has no
 //! other, and the entry that the bus finds at start-up.
 
+use std::num::NonZeroU32;
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Expr;
@@ -8,7 +10,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::call;
-use super::model::{Handler, Owner};
+use super::model::{Form, Handler, Owner};
 use crate::attribute::Keyed;
 use crate::expansion::{duration, local, place_of_function, type_of_function};
 
@@ -17,6 +19,7 @@ pub(super) fn handler(handler: &Handler) -> TokenStream {
     let marker = matches!(handler.owner, Owner::Free(_)).then(|| marker(handler));
     let uniqueness = (!handler.manual).then(|| uniqueness(handler));
     let (aliases, limit, filters) = (aliases(handler), limit(handler), filters(handler));
+    let batches = batches(handler);
     let (require, slot, entry) = (require(handler), call::slot(handler), entry(handler));
     let handler_type = handler_type(handler);
     let submission = (!handler.manual).then(submission);
@@ -28,6 +31,7 @@ pub(super) fn handler(handler: &Handler) -> TokenStream {
             #uniqueness
             #limit
             #filters
+            #batches
             #require
             #slot
             #entry
@@ -40,10 +44,10 @@ pub(super) fn handler(handler: &Handler) -> TokenStream {
 /// The message type. Everything about the message has this one span: see [`crate::expansion`].
 pub(super) fn message(handler: &Handler) -> TokenStream {
     let at = handler.message.ty.span();
-    if handler.message.by_ref {
-        quote_spanned!(at=> <__Written as __bus::MessageRef>::Message)
-    } else {
-        quote_spanned!(at=> <__Written as __bus::MessageOf>::Message)
+    match handler.message.form {
+        Form::Owned => quote_spanned!(at=> <__Written as __bus::MessageOf>::Message),
+        Form::Ref => quote_spanned!(at=> <__Written as __bus::MessageRef>::Message),
+        Form::Slice => quote_spanned!(at=> <__Written as __bus::BatchItem>::Message),
     }
 }
 
@@ -112,6 +116,16 @@ fn filters(handler: &Handler) -> Option<TokenStream> {
     })
 }
 
+/// As [`limit`], for `batch`.
+fn batches(handler: &Handler) -> Option<TokenStream> {
+    let batch = handler.batch.as_ref()?;
+    let message = message(handler);
+    let kind = quote_spanned! {handler.message.ty.span()=> <#message as __bus::Message>::Kind};
+    Some(quote_spanned! {batch.key.span()=>
+        const _: () = <__bus::Batching as __bus::BatchesEvents<#kind, #message>>::CHECK;
+    })
+}
+
 /// What must have been provided, asked at start-up.
 fn require(handler: &Handler) -> TokenStream {
     let requirements = local("requirements");
@@ -135,9 +149,12 @@ fn require(handler: &Handler) -> TokenStream {
 fn entry(handler: &Handler) -> TokenStream {
     let (message, meta) = (message(handler), meta(handler));
     // The whole call, as its arguments have types that depend on the message.
-    let entry = quote_spanned! {handler.message.ty.span()=>
-        __bus::HandlerEntry::new::<#message>(#meta, &__SLOT, __require)
+    let at = handler.message.ty.span();
+    let new = match handler.message.form {
+        Form::Slice => quote_spanned!(at=> __bus::HandlerEntry::batch),
+        Form::Owned | Form::Ref => quote_spanned!(at=> __bus::HandlerEntry::new),
     };
+    let entry = quote_spanned!(at=> #new::<#message>(#meta, &__SLOT, __require));
     quote! {
         static __ENTRY: __bus::HandlerEntry = #entry;
     }
@@ -146,15 +163,10 @@ fn entry(handler: &Handler) -> TokenStream {
 fn meta(handler: &Handler) -> TokenStream {
     let Handler { ident, name, priority, manual, .. } = handler;
     let (place, timeout) = (place_of_function(ident), duration(handler.timeout));
-    let concurrency = match &handler.concurrency {
-        None => quote!(__bus::Option::None),
-        Some(Keyed { value, .. }) => {
-            let runs = value.get();
-            quote!(__bus::NonZeroU32::new(#runs))
-        }
-    };
+    let concurrency = count(handler.concurrency.as_ref());
+    let batch = count(handler.batch.as_ref());
     let (filter, middleware) = (filter(handler), middleware(handler));
-    let borrows = handler.message.by_ref;
+    let borrows = handler.message.form == Form::Ref;
     quote! {
         __bus::HandlerMeta {
             name: #name,
@@ -162,10 +174,22 @@ fn meta(handler: &Handler) -> TokenStream {
             priority: #priority,
             timeout: #timeout,
             concurrency: #concurrency,
+            batch: #batch,
             filter: #filter,
             middleware: #middleware,
             borrows: #borrows,
             manual: #manual,
+        }
+    }
+}
+
+/// An optional count as a constant.
+fn count(count: Option<&Keyed<NonZeroU32>>) -> TokenStream {
+    match count {
+        None => quote!(__bus::Option::None),
+        Some(Keyed { value, .. }) => {
+            let n = value.get();
+            quote!(__bus::NonZeroU32::new(#n))
         }
     }
 }

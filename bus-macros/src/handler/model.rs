@@ -24,6 +24,7 @@ pub(super) struct Handler {
     pub(super) priority: i32,
     pub(super) timeout: Option<Duration>,
     pub(super) concurrency: Option<Keyed<NonZeroU32>>,
+    pub(super) batch: Option<Keyed<NonZeroU32>>,
     pub(super) filter: Option<Keyed<Path>>,
     /// Outermost first.
     pub(super) middleware: Vec<Expr>,
@@ -47,10 +48,19 @@ pub(super) enum Style {
     Blocking,
 }
 
-/// The first parameter: `M` or `Arc<M>` as the user wrote it, or the `M` of `&M`.
+/// The first parameter.
 pub(super) struct Message {
+    /// `M` or `Arc<M>` as the user wrote it, the `M` of `&M`, the `Arc<M>` of `&[Arc<M>]`.
     pub(super) ty: Type,
-    pub(super) by_ref: bool,
+    pub(super) form: Form,
+}
+
+/// How the handler takes its message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Owned,
+    Ref,
+    Slice,
 }
 
 /// What the function returns, and where to report that it does not fit.
@@ -65,8 +75,8 @@ impl Handler {
         let lifetimes = types::lifetimes_of(sig);
         let mut types = typed_parameters(sig).map(|param| owner.outside(&param.ty));
         let first = types.next()?;
-        let (reference, message) = written_message(&first);
-        let message = Message { ty: message.clone(), by_ref: reference.is_some() };
+        let (form, message) = form(&first);
+        let message = Message { ty: message.clone(), form };
         let params = types.map(|mut ty| {
             types::elide(&mut ty, &lifetimes);
             ty
@@ -80,6 +90,7 @@ impl Handler {
             priority: args.priority.unwrap_or(0),
             timeout: args.timeout,
             concurrency: args.concurrency,
+            batch: args.batch,
             filter: args.filter,
             middleware: args.middleware,
             manual: args.manual.is_some(),
@@ -129,6 +140,15 @@ impl Reply {
             ReturnType::Default => Self { ty: parse_quote!(()), span: sig.ident.span() },
             ReturnType::Type(_, ty) => Self { ty: owner.outside(ty), span: ty.span() },
         }
+    }
+}
+
+/// What the type of the first parameter says of the message.
+pub(super) fn form(ty: &Type) -> (Form, &Type) {
+    match written_message(ty) {
+        (Some(_), Type::Slice(slice)) => (Form::Slice, types::peel(&slice.elem)),
+        (Some(_), message) => (Form::Ref, message),
+        (None, message) => (Form::Owned, message),
     }
 }
 

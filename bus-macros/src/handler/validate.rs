@@ -4,7 +4,7 @@
 
 use syn::{FnArg, ReceiverKind, ReturnType, Signature, Type};
 
-use super::model::written_message;
+use super::model::{Form, form, written_message};
 use crate::attribute::{Attribute, HandlerArgs};
 use crate::diagnostic::Errors;
 use crate::item::Function;
@@ -82,7 +82,7 @@ fn common(sig: &Signature, args: &HandlerArgs, errors: &mut Errors) {
     check_qualifiers("a handler", sig, errors);
     check_generics(sig, errors);
     check_parameter_attributes(sig, errors);
-    check_message(sig, errors);
+    check_message(sig, args, errors);
     for param in typed_parameters(sig).skip(1) {
         check_no_static(&param.ty, errors);
         check_no_impl_trait(
@@ -116,7 +116,7 @@ fn check_generics(sig: &Signature, errors: &mut Errors) {
     }
 }
 
-fn check_message(sig: &Signature, errors: &mut Errors) {
+fn check_message(sig: &Signature, args: &HandlerArgs, errors: &mut Errors) {
     let Some(first) = typed_parameters(sig).next() else {
         let (name, this) = (&sig.ident, if sig.receiver().is_some() { "&self, " } else { "" });
         errors.at(
@@ -140,6 +140,10 @@ fn check_message(sig: &Signature, errors: &mut Errors) {
         return;
     }
     check_no_static(&first.ty, errors);
+    check_batch(&first.ty, args, errors);
+    if let Type::Slice(slice) = message {
+        return check_owned("a message", &slice.elem, sig, errors);
+    }
     if let Some(reference) = reference.filter(|reference| reference.mutability.is_some()) {
         errors.at(
             reference,
@@ -150,6 +154,24 @@ fn check_message(sig: &Signature, errors: &mut Errors) {
         errors.at(impl_trait, "a handler handles one concrete message type, not `impl Trait`");
     } else {
         check_owned("a message", message, sig, errors);
+    }
+}
+
+/// A slice and `batch` go together.
+fn check_batch(first: &Type, args: &HandlerArgs, errors: &mut Errors) {
+    match (form(first).0, &args.batch) {
+        (Form::Slice, None) => errors.at(
+            first,
+            "a handler of several events says how many it takes at most: `#[handler(batch = 100)]`",
+        ),
+        (Form::Owned | Form::Ref, Some(batch)) => {
+            errors.at(
+                &batch.key,
+                "`batch` is for a handler of several events, which takes them as a slice: \
+                 `events: &[Arc<MyEvent>]`",
+            );
+        }
+        _ => {}
     }
 }
 

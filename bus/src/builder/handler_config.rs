@@ -1,6 +1,6 @@
 //! What an operator may set for one handler.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ pub struct HandlerConfig {
     pub(crate) priority: Option<i32>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency: Option<u32>,
+    batch: Option<usize>,
     filter: Option<AnyFilter>,
     layers: Vec<Layer>,
 }
@@ -37,6 +38,12 @@ impl HandlerConfig {
     #[must_use]
     pub fn concurrency(mut self, runs: u32) -> Self {
         self.concurrency = Some(runs);
+        self
+    }
+    /// How many events the handler takes at once at most, at least 1: for one whose attribute says `batch`.
+    #[must_use]
+    pub fn batch(mut self, events: usize) -> Self {
+        self.batch = Some(events);
         self
     }
     /// Decides whether the handler is called, in place of the one its attribute names: for handlers of
@@ -65,6 +72,18 @@ impl HandlerConfig {
                 problems.push(WiringProblem::BadSetting { setting: "filter", value, range });
             } else {
                 plan.filter = Some(Box::new(Installed::new(filter.clone())));
+            }
+        }
+        if let Some(events) = self.batch {
+            match (&mut plan.batch, NonZeroUsize::new(events)) {
+                (Some(batch), Some(size)) => batch.size = size,
+                (batch, _) => {
+                    let takes = batch.is_some();
+                    let range =
+                        if takes { "at least 1" } else { "left out: it takes one at a time" };
+                    let value = format!("{events} for the handler {}", plan.handler);
+                    problems.push(WiringProblem::BadSetting { setting: "batch", value, range });
+                }
             }
         }
         let Some(runs) = self.concurrency else { return };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::completion::Completion;
 use crate::event::effects::Outbox;
-use crate::message::order::LaneId;
+use crate::message::order::HeldLanes;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::options::{Head, Principal};
@@ -28,8 +28,8 @@ pub(crate) struct Seed {
     pub(crate) head: Option<Arc<Head>>,
     pub(crate) session: Option<Arc<Scope>>,
     pub(crate) cancel: Option<Arc<Cancel>>,
-    /// The lane that an event is handled in.
-    pub(crate) lane: Option<LaneId>,
+    /// The lanes that events are handled in.
+    pub(crate) lanes: HeldLanes,
     /// Shared with the children and with owned copies; made when first needed.
     pub(crate) shared: OnceLock<Arc<Scratch>>,
 }
@@ -84,7 +84,7 @@ impl Seed {
     fn make(&self, completion: Weak<Completion>) -> Arc<Scratch> {
         Arc::new(Scratch {
             outbox: Outbox::default(),
-            cancel: Arc::new(Cancel::child_of(self.cancel.clone()).in_lane(self.lane)),
+            cancel: Arc::new(Cancel::child_of(self.cancel.clone()).in_lanes(self.lanes.clone())),
             origin: Arc::new(Origin {
                 id: self.id,
                 correlation: self.correlation_id(),

@@ -46,7 +46,7 @@ pub(crate) struct Completion {
     failures: Mutex<Vec<EventFailure>>,
     done: Option<oneshot::Sender<Vec<EventFailure>>>,
     /// Whoever waits for what this follows from waits for this too.
-    parent: Option<Arc<Completion>>,
+    parents: Vec<Arc<Completion>>,
     /// The lanes that whoever waits holds meanwhile: an event in one of them would wait for it.
     held: OnceLock<Vec<LaneId>>,
 }
@@ -57,7 +57,27 @@ impl Completion {
     ) -> (Arc<Self>, oneshot::Receiver<Vec<EventFailure>>) {
         let (done, receiver) = oneshot::channel();
         let (failures, held) = (Mutex::default(), OnceLock::new());
-        (Arc::new(Self { failures, done: Some(done), parent, held }), receiver)
+        let parents = parent.into_iter().collect();
+        (Arc::new(Self { failures, done: Some(done), parents, held }), receiver)
+    }
+
+    /// What follows from several events at once: all who wait for one of them wait for it.
+    pub(crate) fn of_all<'s>(shares: impl Iterator<Item = &'s Share>) -> Option<Arc<Self>> {
+        let mut parents: Vec<Arc<Self>> = Vec::new();
+        for share in shares {
+            if !parents.iter().any(|other| Arc::ptr_eq(other, &share.completion)) {
+                parents.push(Arc::clone(&share.completion));
+            }
+        }
+        Self::joined(parents)
+    }
+
+    fn joined(mut parents: Vec<Arc<Self>>) -> Option<Arc<Self>> {
+        if parents.len() < 2 {
+            return parents.pop();
+        }
+        let (failures, held) = (Mutex::default(), OnceLock::new());
+        Some(Arc::new(Self { failures, done: None, parents, held }))
     }
 
     /// Whoever waits holds these lanes.
@@ -65,30 +85,43 @@ impl Completion {
         let _ = self.held.set(lanes);
     }
 
-    /// Would an event wait for somebody who waits for it? For how many of those who wait, from here
-    /// on outwards, one of them is the last.
-    pub(crate) fn behind_itself(&self, info: &MessageInfo, event: &dyn Any) -> usize {
-        if info.lanes().is_none() || self.chain().all(|whole| whole.held().is_empty()) {
-            return 0;
+    /// Would an event wait for somebody who waits for it?
+    pub(crate) fn is_behind_itself(&self, info: &MessageInfo, event: &dyn Any) -> bool {
+        let holds_any = |whole: &Self| !whole.held().is_empty();
+        if info.lanes().is_none() || !self.any(&holds_any) {
+            return false;
         }
-        let lane = info.lane(event);
-        let holds = |whole: &Completion| whole.held().iter().any(|held| Some(*held) == lane);
-        let all = self.chain().enumerate();
-        all.filter(|(_, whole)| holds(whole)).last().map_or(0, |(at, _)| at + 1)
+        info.lane(event).is_some_and(|lane| self.any(&|whole| whole.held().contains(&lane)))
     }
 
     fn held(&self) -> &[LaneId] {
         self.held.get().map_or(&[], Vec::as_slice)
     }
 
-    /// This, and whatever waits for it.
-    fn chain(&self) -> impl Iterator<Item = &Completion> {
-        std::iter::successors(Some(self), |completion| completion.parent.as_deref())
+    /// Is it so of this, or of whatever waits for it?
+    fn any(&self, is_so: &impl Fn(&Self) -> bool) -> bool {
+        is_so(self) || self.parents.iter().any(|parent| parent.any(is_so))
     }
 
-    fn record(&self, failure: &EventFailure, whom: usize) {
-        for completion in self.chain().take(whom) {
-            lock(&completion.failures).push(failure.clone());
+    /// Tells this, and whatever waits for it.
+    fn record(&self, failure: &EventFailure) {
+        lock(&self.failures).push(failure.clone());
+        self.parents.iter().for_each(|parent| parent.record(failure));
+    }
+
+    /// Tells those that cannot wait for an event, and gives the others.
+    fn split(
+        self: Arc<Self>,
+        is_behind: &impl Fn(&Self) -> bool,
+        failure: &EventFailure,
+        others: &mut Vec<Arc<Self>>,
+    ) {
+        if !is_behind(&self) {
+            return others.push(self);
+        }
+        lock(&self.failures).push(failure.clone());
+        for parent in &self.parents {
+            Arc::clone(parent).split(is_behind, failure, others);
         }
     }
 }
@@ -128,18 +161,18 @@ impl Share {
         info: &'static MessageInfo,
         event: &dyn Any,
     ) -> Option<Box<Self>> {
-        let mut whole = origin.completion.upgrade()?;
-        let behind = whole.behind_itself(info, event);
-        if behind > 0 {
-            let why = OwnLane(&origin.chain_to(info)).to_string();
-            let error = format!("is not waited for: {why}");
-            let (event, handler, attempts) = (info.name(), None, 0);
-            whole.record(&EventFailure { event_id: id, event, handler, error, attempts }, behind);
+        let whole = origin.completion.upgrade()?;
+        if !whole.is_behind_itself(info, event) {
+            return Some(Self::new(whole, id, info));
         }
-        for _ in 0..behind {
-            whole = whole.parent.clone()?;
-        }
-        Some(Self::new(whole, id, info))
+        let why = OwnLane(&origin.chain_to(info)).to_string();
+        let error = format!("is not waited for: {why}");
+        let (name, handler, attempts) = (info.name(), None, 0);
+        let failure = EventFailure { event_id: id, event: name, handler, error, attempts };
+        let mut others = Vec::new();
+        let is_behind = |whole: &Completion| whole.is_behind_itself(info, event);
+        whole.split(&is_behind, &failure, &mut others);
+        Completion::joined(others).map(|whole| Self::new(whole, id, info))
     }
 
     /// All its handlers are done, or it was never queued.
@@ -156,7 +189,7 @@ impl Share {
             error: error.to_owned(),
             attempts,
         };
-        self.completion.record(&failure, usize::MAX);
+        self.completion.record(&failure);
     }
 
     pub(crate) fn weak(&self) -> Weak<Completion> {

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use tokio::task::{JoinError, JoinSet, coop};
 
-use super::delivery::{deliver, deliver_at_once};
+use super::delivery::{self, AtOnce, Block, Work, deliver, is_same};
 use super::losses::DropReason;
 use super::queue::{Batch, Intake, Take};
 use super::schedule;
@@ -53,9 +53,9 @@ async fn dispatch(core: &Arc<Core>) {
     let mut spare = None;
     while next_batch(core, &mut batch, &mut pending).await {
         while let Some(envelope) = next_event(core, &mut batch).await {
-            let Some(envelope) = at_once(core, envelope) else { continue };
+            let Some(work) = at_once(core, &mut batch, envelope) else { continue };
             let mut cell = spare.take().unwrap_or_else(|| Cell(Box::pin(None)));
-            cell.0.set(Some(deliver(Arc::clone(core), envelope)));
+            cell.0.set(Some(deliver(Arc::clone(core), work)));
             spare = begin(core, cell, &mut pending).await;
         }
     }
@@ -145,16 +145,38 @@ async fn next_event(core: &Core, batch: &mut Batch) -> Option<Envelope> {
     core.queue.start_next(batch)
 }
 
-/// Delivers an event that needs no future; gives another back.
-fn at_once(core: &Core, envelope: Envelope) -> Option<Envelope> {
+/// Delivers an event that needs no future. Else what there is to drive: the event, or all those of its
+/// type that come together, where a handler takes batches.
+fn at_once(core: &Core, batch: &mut Batch, envelope: Envelope) -> Option<Work> {
     // As in `begin`: a destructor of the user's.
-    let delivered = catch_unwind(AssertUnwindSafe(|| deliver_at_once(core, envelope)));
-    delivered
-        .unwrap_or_else(|panic| {
+    let delivered = catch_unwind(AssertUnwindSafe(|| delivery::at_once(core, envelope)));
+    match delivered {
+        Ok(AtOnce::Delivered) => None,
+        Ok(AtOnce::Drive(envelope)) => Some(Work::One(envelope)),
+        Ok(AtOnce::Gather(envelope)) => Some(Work::Block(gather(core, batch, envelope))),
+        Err(panic) => {
             announce::panicked(core, &panic_text(&*panic));
-            Ok(())
-        })
-        .err()
+            None
+        }
+    }
+}
+
+/// The event, and those that come with it.
+fn gather(core: &Core, batch: &mut Batch, first: Envelope) -> Block {
+    let mut block = vec![first];
+    while let Some(next) = next_like(core, batch, &block[0]) {
+        // A listener's predicate is a user's code, but kept from us; a destructor is not.
+        let admitted = catch_unwind(AssertUnwindSafe(|| delivery::admit(core, next)));
+        block.extend(admitted.ok().flatten());
+    }
+    block
+}
+
+fn next_like(core: &Core, batch: &mut Batch, first: &Envelope) -> Option<Envelope> {
+    if first.lifecycle {
+        return batch.own.pop_front_if(|next| is_same(first, next));
+    }
+    core.queue.start_more(batch, |next| is_same(first, next))
 }
 
 /// Polls a delivery once. If it is done, its cell is given back.

@@ -5,15 +5,17 @@
 //! A plain function is never pending and needs a slot only where its handler is limited. An event
 //! whose handler has to wait counts as queued again, see [`Parking`]; it holds up no other handler.
 
+use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Taken};
 use super::order::Turn;
 use super::queue::{GivenUp, Parking};
+use crate::core::Core;
 use crate::registry::plan::Plan;
 
 /// The slot of one run, given back when dropped.
@@ -66,6 +68,40 @@ impl<'a> Slot<'a> {
         Ok(Self { needs, held })
     }
 
+    /// As [`acquire`](Self::acquire), for a batch. Events that were dropped meanwhile are taken out.
+    pub(crate) async fn acquire_for_batch(
+        core: &'a Core,
+        plan: &'a Plan,
+        own: bool,
+        taken: &mut Vec<Taken<'_>>,
+    ) -> Self {
+        let of_bus = if own { &core.own_slots } else { &core.slots };
+        let of_bus = if plan.is_plain { None } else { Some(of_bus) };
+        let needs = Needs([plan.slots.as_ref(), of_bus]);
+        if leaders(taken).all(|turn| turn.is_first())
+            && let Some(held) = needs.now()
+        {
+            return Self { needs, held };
+        }
+        let items: Vec<_> = taken.iter().map(|taken| taken.item).collect();
+        let waits: Vec<_> = items.iter().map(|item| item.line.parking.wait().ok()).collect();
+        for turn in leaders(taken) {
+            turn.come().await;
+        }
+        let held = needs.wait().await;
+        let mut waits = waits.into_iter();
+        taken.retain(|taken| {
+            let parking = &taken.item.line.parking;
+            let has_it = waits.next().flatten().is_some_and(|waits| waits.end().is_ok());
+            let expired = has_it && taken.item.delivery.envelope.is_expired(core);
+            if expired {
+                parking.expire();
+            }
+            has_it && !expired
+        });
+        Self { needs, held }
+    }
+
     /// Gives the slot back, for as long as the handler waits for others.
     pub(crate) fn release(&mut self) {
         self.held = [None, None];
@@ -78,6 +114,13 @@ impl<'a> Slot<'a> {
             None => self.needs.wait().await,
         };
     }
+}
+
+/// Of each lane the first event of the batch: the others are behind it and in its company.
+fn leaders<'t>(taken: &'t [Taken<'_>]) -> impl Iterator<Item = &'t Turn<'t>> {
+    let mut lanes = HashSet::new();
+    let turns = taken.iter().map(|taken| &taken.turn);
+    turns.filter(move |turn| turn.lane().is_some_and(|lane| lanes.insert(lane)))
 }
 
 impl<'a> Needs<'a> {

@@ -145,7 +145,29 @@ pub struct About<'a> {
     session: Option<&'a Arc<Scope>>,
 }
 
+/// An event of a batch, which has lost its type, and what is known of it.
+#[derive(Clone)]
+#[allow(missing_debug_implementations, reason = "named by the bus alone")]
+pub struct OneOf {
+    pub(crate) event: Erased,
+    pub(crate) info: &'static MessageInfo,
+    pub(crate) id: MessageId,
+    pub(crate) session: Option<Arc<Scope>>,
+}
+
+impl OneOf {
+    pub(crate) fn of(envelope: &Envelope) -> Self {
+        let (event, session) = (Arc::clone(&envelope.event), envelope.scope().cloned());
+        Self { event, info: envelope.info, id: envelope.id, session }
+    }
+}
+
 impl<'a> About<'a> {
+    pub(crate) fn one_of(one: &'a OneOf) -> Self {
+        let OneOf { event, info, id, session } = one;
+        Self { event, info, id: *id, session: session.as_ref() }
+    }
+
     pub(crate) fn envelope(envelope: &'a Envelope) -> Self {
         let Envelope { event, info, id, .. } = envelope;
         Self { event, info, id: *id, session: envelope.scope() }

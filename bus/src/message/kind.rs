@@ -7,9 +7,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::handler::batch::{Batch as Batch_, BatchAnswer, BatchSlotOf};
 use crate::handler::slot::{Begun, Slot};
 use crate::message::Message;
-use crate::message::any::About;
+use crate::message::any::{About, OneOf};
 use crate::message::carrier::{Moved, Shared};
 use crate::pipeline::frame::Lender;
 
@@ -20,6 +21,10 @@ pub struct Command<O, E>(PhantomData<fn() -> (O, E)>);
 /// An event.
 #[derive(Debug)]
 pub struct Event(());
+
+/// Several events at once, for one handler.
+#[derive(Debug)]
+pub struct Batch(());
 
 /// How a message of this kind reaches its handlers and what comes back.
 pub trait Kind<M> {
@@ -44,6 +49,9 @@ pub type EventOutcome = Result<(), Error>;
 /// Starts the handler in the slot with the event.
 pub type Deliver = fn(&(dyn Any + Send + Sync), &Erased, &Lender<'_>) -> Begun<EventOutcome>;
 
+/// Starts the batch handler in the slot with the events.
+pub type DeliverBatch = fn(&(dyn Any + Send + Sync), &[OneOf], &Lender<'_>) -> Begun<BatchAnswer>;
+
 impl<M: Message, O: Answer, E: Answer> Kind<M> for Command<O, E> {
     const IS_COMMAND: bool = true;
     const DELIVER: Option<Deliver> = None;
@@ -65,6 +73,20 @@ impl<M: Message> Kind<M> for Event {
     const DELIVER: Option<Deliver> = Some(deliver::<M>);
     type Carrier = Shared<M>;
     type Outcome = EventOutcome;
+}
+
+/// [`DeliverBatch`] for `M`.
+pub(crate) fn deliver_batch<M: Message>(
+    slot: &(dyn Any + Send + Sync),
+    events: &[OneOf],
+    lender: &Lender<'_>,
+) -> Begun<BatchAnswer> {
+    let slot = slot.downcast_ref::<BatchSlotOf<M>>();
+    let events: Option<Vec<_>> = events.iter().map(|event| About::one_of(event).typed()).collect();
+    match (slot, events) {
+        (Some(slot), Some(events)) => slot.begin(Batch_(events), lender),
+        _ => unreachable!("events and their handlers are filed under one TypeId"),
+    }
 }
 
 fn deliver<M: Message>(

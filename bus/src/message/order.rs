@@ -4,7 +4,7 @@ use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::MessageInfo;
 use crate::pipeline::failure::panic_text;
@@ -68,6 +68,40 @@ pub(crate) enum Group {
 /// One lane: those of a stream, or of a type, that have one key. A hash of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LaneId(pub(crate) u64);
+
+/// The lanes that a call holds: of one event, or of a batch.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum HeldLanes {
+    #[default]
+    None,
+    One(LaneId),
+    Many(Arc<[LaneId]>),
+}
+
+impl HeldLanes {
+    pub(crate) fn one(lane: Option<LaneId>) -> Self {
+        lane.map_or(Self::None, Self::One)
+    }
+
+    pub(crate) fn all(lanes: impl Iterator<Item = LaneId>) -> Self {
+        let mut lanes: Vec<_> = lanes.collect();
+        lanes.sort_unstable_by_key(|lane| lane.0);
+        lanes.dedup();
+        match *lanes {
+            [] => Self::None,
+            [one] => Self::One(one),
+            _ => Self::Many(lanes.into()),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[LaneId] {
+        match self {
+            Self::None => &[],
+            Self::One(lane) => std::slice::from_ref(lane),
+            Self::Many(lanes) => lanes,
+        }
+    }
+}
 
 impl Order {
     pub(crate) fn group(&self, type_id: TypeId) -> Group {

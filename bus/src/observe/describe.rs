@@ -83,6 +83,8 @@ pub struct HandlerDescription {
     pub timeout: Option<Duration>,
     /// How many runs there may be at once.
     pub concurrency: Option<u32>,
+    /// How many events it takes at once at most; `None`: one at a time.
+    pub batch: Option<usize>,
     /// The filter that it stands behind.
     pub filter: Option<String>,
     /// The middleware that it stands inside of: the outer ones, outermost first, then those that are a
@@ -187,6 +189,7 @@ impl HandlerDescription {
             is_plain: plan.is_plain,
             timeout: plan.timeout,
             concurrency: plan.concurrency,
+            batch: plan.batch.map(|batch| batch.size.get()),
             filter: plan.filter.as_ref().map(|filter| filter.stats(None).filter.into()),
             middleware: plan.layers.iter().flat_map(|layers| layers.names()).collect(),
             hooks: plan.hooks.iter().map(|hook| hook::name_of(&**hook).into()).collect(),

@@ -40,6 +40,9 @@ impl fmt::Display for HandlerDescription {
         if let Some(timeout) = self.timeout {
             write!(f, ", timeout {timeout:?}")?;
         }
+        if let Some(events) = self.batch {
+            write!(f, ", up to {events} at once")?;
+        }
         if let Some(runs) = self.concurrency {
             write!(f, ", {runs} at once")?;
         }

@@ -9,6 +9,7 @@ use crate::error::{CommandError, CommandErrorKind};
 use crate::handler::slot::Slot;
 use crate::message::MessageId;
 use crate::message::carrier::Moved;
+use crate::message::order::HeldLanes;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::session::{InSession, Member, Owned, Scope, SessionId};
@@ -77,7 +78,7 @@ where
         head: call.head.clone(),
         session: session.cloned(),
         cancel: call.inherited.cancel.take(),
-        lane: None,
+        lanes: HeldLanes::None,
         shared: OnceLock::new(),
     };
     let session = member.and_then(|member| in_session(member, &plan, &seed));

@@ -14,7 +14,7 @@ use std::task::Poll;
 
 use tokio::sync::Notify;
 
-use crate::message::order::LaneId;
+use crate::message::order::{HeldLanes, LaneId};
 
 /// Fires once. A cancelled parent cancels its children.
 #[derive(Debug, Default)]
@@ -24,8 +24,8 @@ pub(crate) struct Cancel {
     /// How many futures of this call, and of those it has made, wait for handlers of other events.
     waits: AtomicUsize,
     parent: Option<Arc<Cancel>>,
-    /// The lane that the call holds, if it is the handler of an ordered event.
-    lane: Option<LaneId>,
+    /// The lanes that the call holds, if it is the handler of an ordered event.
+    lanes: HeldLanes,
 }
 
 impl Cancel {
@@ -34,13 +34,13 @@ impl Cancel {
     }
 
     /// Of a call in a lane.
-    pub(crate) fn in_lane(self, lane: Option<LaneId>) -> Self {
-        Self { lane, ..self }
+    pub(crate) fn in_lanes(self, lanes: HeldLanes) -> Self {
+        Self { lanes, ..self }
     }
 
     /// The lanes that this call holds, and those that it was made in.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = LaneId> {
-        self.chain().filter_map(|call| call.lane)
+        self.chain().flat_map(|call| call.lanes.as_slice().iter().copied())
     }
 
     pub(crate) fn fire(&self) {

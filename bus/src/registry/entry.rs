@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::event::filter::FilterFn;
+use crate::handler::batch::BatchSlotOf;
 use crate::handler::param::Requirements;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::handler::slot::{Slot, SlotOf};
-use crate::message::kind::{Deliver, Kind};
+use crate::message::kind::{self, Deliver, DeliverBatch, Kind};
 use crate::message::{Message, MessageInfo};
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::layers::MakeLayer;
@@ -37,6 +38,7 @@ pub struct HandlerEntry {
     /// A `SlotOf<M>`, with `M` the message.
     pub(crate) slot: &'static (dyn Any + Send + Sync),
     pub(crate) deliver: Option<Deliver>,
+    pub(crate) deliver_batch: Option<DeliverBatch>,
     pub(crate) is_plain: bool,
 }
 
@@ -51,6 +53,7 @@ pub struct HandlerMeta {
     pub priority: i32,
     pub timeout: Option<Duration>,
     pub concurrency: Option<NonZeroU32>,
+    pub batch: Option<NonZeroU32>,
     pub filter: Option<FilterFn>,
     /// The middleware of this handler alone.
     pub middleware: &'static [MakeLayer],
@@ -68,7 +71,21 @@ impl HandlerEntry {
     ) -> Self {
         let deliver = <M::Kind as Kind<M>>::DELIVER;
         let is_plain = matches!(slot, Slot::Plain(_));
-        Self { meta, message: M::INFO, require, slot, deliver, is_plain }
+        Self { meta, message: M::INFO, require, slot, deliver, deliver_batch: None, is_plain }
+    }
+
+    /// That of a handler that takes batches.
+    #[must_use]
+    pub const fn batch<M: Message>(
+        meta: HandlerMeta,
+        slot: &'static BatchSlotOf<M>,
+        require: fn(&mut Requirements),
+    ) -> Self {
+        let deliver_batch: DeliverBatch = kind::deliver_batch::<M>;
+        let deliver_batch = Some(deliver_batch);
+        // It may have to wait for the turns of its events.
+        let is_plain = matches!(slot, Slot::Plain(_));
+        Self { meta, message: M::INFO, require, slot, deliver: None, deliver_batch, is_plain }
     }
 }
 

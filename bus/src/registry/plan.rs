@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::core::Settings;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::handler::param::Requirements;
 use crate::message::MessageInfo;
-use crate::message::kind::Deliver;
+use crate::message::kind::{Deliver, DeliverBatch};
 use crate::observe::handler_stats::Counts;
 use crate::pipeline::hook::{self, Hooks};
 use crate::pipeline::middleware::Layer;
@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) message: &'static MessageInfo,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deliver: Option<Deliver>,
+    /// Of a handler that takes batches.
+    pub(crate) batch: Option<Batching>,
     /// The events that it may emit, by its parameters.
     pub(crate) emits: Vec<&'static MessageInfo>,
     /// How many runs there may be at once, if that is limited.
@@ -50,6 +52,21 @@ pub(crate) struct Plan {
     pub(crate) counts: Counts,
     /// The session whose handler it is, and whose end ends it.
     pub(crate) owner: Option<Weak<Scope>>,
+}
+
+/// How a handler takes batches.
+#[derive(Clone, Copy)]
+pub(crate) struct Batching {
+    /// Of at most so many events.
+    pub(crate) size: NonZeroUsize,
+    pub(crate) deliver: DeliverBatch,
+}
+
+impl Batching {
+    fn of(entry: &HandlerEntry) -> Option<Self> {
+        let (size, deliver) = (entry.meta.batch?, entry.deliver_batch?);
+        Some(Self { size: NonZeroUsize::try_from(size).unwrap_or(NonZeroUsize::MAX), deliver })
+    }
 }
 
 /// A typed slot whose type only the message knows.
@@ -122,7 +139,7 @@ impl Plan {
 
     /// Is it never pending, and is there always a slot?
     pub(crate) fn runs_at_once(&self) -> bool {
-        self.is_plain && self.slots.is_none() && self.layers.is_none()
+        self.is_plain && self.slots.is_none() && self.layers.is_none() && self.batch.is_none()
     }
 
     pub(crate) fn of(entry: &'static HandlerEntry) -> Self {
@@ -143,6 +160,7 @@ impl Plan {
             // What is said of the handler is nearer than what is said of the message.
             timeout: meta.timeout.or(entry.message.timeout()),
             deliver: entry.deliver,
+            batch: Batching::of(entry),
             emits: takes.emits,
             concurrency: meta.concurrency.map(NonZeroU32::get),
             slots: slots(meta.concurrency),

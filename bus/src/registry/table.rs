@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) plans: Vec<Arc<Plan>>,
     /// Are all of them plain functions that need no slot?
     pub(crate) runs_at_once: bool,
+    /// Does one of them take batches?
+    pub(crate) has_batches: bool,
     /// Are all of them such as hear any event?
     pub(crate) only_any: bool,
 }
@@ -47,8 +49,9 @@ impl Route {
 
     fn new(plans: Vec<Arc<Plan>>) -> Self {
         let runs_at_once = plans.iter().all(|plan| plan.runs_at_once());
+        let has_batches = plans.iter().any(|plan| plan.batch.is_some());
         let only_any = plans.iter().all(|plan| plan.message.hears().is_some());
-        Self { plans, runs_at_once, only_any }
+        Self { plans, runs_at_once, has_batches, only_any }
     }
 
     /// Handlers of one priority, highest first: each group starts when the one before has ended.

@@ -87,6 +87,10 @@ impl Drop for Turns<'_> {
 }
 
 impl Turn<'_> {
+    pub(crate) fn lane(&self) -> Option<LaneId> {
+        self.turns.lane()
+    }
+
     /// Is nobody before it?
     pub(crate) fn is_first(&self) -> bool {
         let Some((lane, event)) = self.turns.lane.filter(|_| self.has_place) else { return true };

@@ -233,7 +233,7 @@ impl<'a, E> Publish<'a, E> {
             return Ok(());
         };
         completion.hold(ambient::lanes_held(this.call.core));
-        if completion.behind_itself(this.call.info, event) == 0 {
+        if !completion.is_behind_itself(this.call.info, event) {
             return Ok(());
         }
         let origin = this.call.origin.as_ref();

@@ -7,11 +7,12 @@
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many events of the batch have a place in the queue, and two bits: [`IN_HAND`] and [`ASKED`].
+/// How many events of the batch have a place in the queue, how many of these are in the dispatcher's
+/// hand, and a bit: [`ASKED`].
 ///
 /// Events are claimed from the head of the batch. The dispatcher's claim is its hand: the event that
-/// it is starting keeps its place until that is done, in case one of its handlers has to wait for a
-/// slot. The hand is empty whenever the dispatcher waits.
+/// it is starting, or the several that it starts together, keep their places until that is done, in
+/// case one of their handlers has to wait for a slot. The hand is empty whenever the dispatcher waits.
 ///
 /// **Invariant**: the counter is filled, and the bit for those who ask is set, under the queue's
 /// lock. Bits and count are one word, so a step of the dispatcher either comes before a publisher's
@@ -21,9 +22,13 @@ pub(crate) struct Claims(AtomicUsize);
 
 /// Somebody waits for room.
 const ASKED: usize = 1 << (usize::BITS - 1);
-/// The first of what is counted is in the dispatcher's hand, and nobody else's to claim.
-const IN_HAND: usize = 1 << (usize::BITS - 2);
+/// One that is in the dispatcher's hand, and nobody else's to claim.
+const IN_HAND: usize = 1 << (usize::BITS - 13);
 const COUNT: usize = IN_HAND - 1;
+/// The hand holds no more.
+const HANDFUL: usize = (1 << 12) - 1;
+/// A batch has no more.
+pub(crate) const MOST: usize = COUNT;
 
 /// The batch at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +44,16 @@ impl InBatch {
     /// How many of them are not even being started.
     #[inline]
     pub(crate) fn untouched(self) -> usize {
-        self.places() - usize::from(self.0 & IN_HAND != 0)
+        self.places() - self.in_hand()
+    }
+
+    fn in_hand(self) -> usize {
+        (self.0 & !ASKED) / IN_HAND
+    }
+
+    /// Has the hand all that it can hold?
+    pub(crate) fn is_handful(self) -> bool {
+        self.in_hand() >= HANDFUL
     }
 
     /// Did somebody ask to be told of room?
@@ -76,6 +90,20 @@ impl Claims {
             (InBatch(word).untouched() > 0).then(|| word - 1)
         });
         dropped.is_ok()
+    }
+
+    /// The dispatcher takes one more into its hand, if nobody has claimed one since this look.
+    pub(crate) fn take_more(&self, found: InBatch) -> bool {
+        let may = found.untouched() > 0 && found.in_hand() < HANDFUL;
+        let more = found.0 + IN_HAND;
+        may && self.0.compare_exchange(found.0, more, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// One of those in the dispatcher's hand needs its place here no more.
+    pub(crate) fn put_down_one(&self) {
+        let put_down =
+            |word: usize| (InBatch(word).in_hand() > 0).then(|| (word & !ASKED) - IN_HAND - 1);
+        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, put_down);
     }
 
     /// The dispatcher is done with what was in its hand, and takes the next. What there was to take
@@ -125,6 +153,26 @@ mod tests {
         assert_eq!(next(), (1, false));
         assert!(!claims.drop_one(), "the last is in the dispatcher's hand");
         assert_eq!(next(), (0, false));
+        assert_eq!(claims.look().places(), 0);
+    }
+
+    #[test]
+    fn several_are_in_the_hand_together() {
+        let claims = Claims::new();
+        claims.fill(4, false);
+        claims.next();
+        assert!(claims.take_more(claims.look()));
+        let seen = claims.look();
+        assert!(claims.drop_one());
+        assert!(!claims.take_more(seen), "somebody has claimed one since");
+        assert!(claims.take_more(claims.look()));
+        assert!(!claims.take_more(claims.look()), "there is none any more");
+        assert!(!claims.drop_one(), "all are in the dispatcher's hand");
+        assert_eq!(claims.look().places(), 3);
+        claims.put_down_one();
+        assert_eq!((claims.look().places(), claims.look().untouched()), (2, 0));
+        claims.put_down();
+        claims.put_down_one();
         assert_eq!(claims.look().places(), 0);
     }
 }

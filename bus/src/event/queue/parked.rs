@@ -148,7 +148,7 @@ impl BoundedEventQueue {
         let mut then = Then::default();
         let mut state = self.lock();
         if in_hand {
-            self.claims.put_down();
+            self.claims.put_down_one();
         }
         let number = (state.intake != Intake::Closed).then_some(state.counts.parked);
         match number {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use super::claims::InBatch;
+use super::claims::{InBatch, MOST};
 use super::{BoundedEventQueue, Intake, Sleeper, State, Then};
 use crate::envelope::Envelope;
 use crate::message::order::Group;
@@ -60,7 +60,7 @@ impl BoundedEventQueue {
     }
 
     fn take_events(&self, state: &mut State, batch: &mut Batch) {
-        let n = state.events.len().min(self.config.batch_size);
+        let n = state.events.len().min(self.config.batch_size).min(MOST);
         // What waits for a slot of a handler has waited for longer than what lies here.
         let waited_longest = self.oldest(state);
         let oldest = state.ages.oldest();
@@ -81,11 +81,35 @@ impl BoundedEventQueue {
     /// The next event to start. Those of the batch that were dropped meanwhile are found here.
     pub(crate) fn start_next(&self, batch: &mut Batch) -> Option<Envelope> {
         let found = self.claims.next();
+        self.find_dropped(batch, found);
+        self.answer(found);
+        batch.events.pop_front()
+    }
+
+    /// One more event to start together with the last, if the next is such a one.
+    pub(crate) fn start_more(
+        &self,
+        batch: &mut Batch,
+        is_such: impl Fn(&Envelope) -> bool,
+    ) -> Option<Envelope> {
+        loop {
+            let found = self.claims.look();
+            self.find_dropped(batch, found);
+            let next = batch.events.front()?;
+            if !is_such(next) || found.is_handful() {
+                return None;
+            }
+            if self.claims.take_more(found) {
+                return batch.events.pop_front();
+            }
+        }
+    }
+
+    /// Lets go of what was dropped out of the batch.
+    fn find_dropped(&self, batch: &mut Batch, found: InBatch) {
         while batch.events.len() > found.untouched() {
             batch.events.pop_front().into_iter().for_each(|event| self.witness.dropped(event));
         }
-        self.answer(found);
-        batch.events.pop_front()
     }
 
     /// What was started last needs its place no more. The dispatcher does this before it waits for

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::Handled;
 use super::call::Call;
+use crate::handler::batch::{BatchAnswer, BatchOutcome};
+use crate::message::any::OneOf;
 use crate::message::kind::EventOutcome;
 use crate::message::{Command, MessageInfo};
 use crate::pipeline::ended::{Ended, Outcome};
@@ -24,6 +26,10 @@ pub(super) trait Inner: Send {
     fn stop(&mut self);
     /// The message, unless it was moved into the handler.
     fn message(&self) -> Option<&dyn Any>;
+    /// The events of a batch.
+    fn events(&self) -> &[OneOf];
+    /// The handler does not get this one of them.
+    fn reject_event(&mut self, at: usize, reason: String);
     /// Sees to it that there can be another run.
     fn keep(&mut self) -> bool;
     fn answer(&mut self) -> &mut dyn Answer;
@@ -111,17 +117,17 @@ impl Call<'_> {
     /// Ends the call of an event's handler well: without calling it, which is counted
     /// ([`HandlerStats::skipped`](crate::HandlerStats)), or whatever has become of it. A command has to be answered, and is rejected.
     pub fn skip(&mut self) -> Handled {
-        let is_called = self.ended().is_some();
-        let place = self.inner.answer().place().downcast_mut();
-        let place: Option<&mut Option<Result<EventOutcome, Failure>>> = place;
-        match place {
-            Some(place) if !self.context.message().is_command() => {
-                *place = Some(Ok(Ok(())));
-                if !is_called {
-                    self.all.skip();
-                }
-            }
-            _ => return self.reject("it has skipped a command, which has to be answered"),
+        if self.context.message().is_command() {
+            return self.reject("it has skipped a command, which has to be answered");
+        }
+        if self.ended().is_none() {
+            self.all.skip();
+        }
+        let place = self.inner.answer().place();
+        if let Some(place) = place.downcast_mut::<Option<Result<EventOutcome, Failure>>>() {
+            *place = Some(Ok(Ok(())));
+        } else if let Some(place) = place.downcast_mut::<Option<Result<BatchAnswer, Failure>>>() {
+            *place = Some(Ok(Ok(BatchOutcome::all_ok())));
         }
         Handled(())
     }
@@ -133,6 +139,14 @@ impl Call<'_> {
         let (by, reason) = (self.name(), reason.to_string());
         self.inner.answer().fail(Failure::Rejected { by, reason });
         Handled(())
+    }
+
+    /// Leaves one event out of a batch, at this place of [`batch`](Self::batch): for that the handler has
+    /// failed, and it is called with the others. Before `next` is called; of no effect where there is no
+    /// batch.
+    pub fn reject_event(&mut self, at: usize, reason: impl fmt::Display) {
+        let reason = format!("was rejected by middleware {}: {reason}", self.name());
+        self.inner.reject_event(at, reason);
     }
 
     /// As [`reject`](Self::reject), since it was called too often: of a command a

@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::core::Core;
 use crate::event::effects;
 use crate::message::MessageInfo;
+use crate::message::any::OneOf;
 use crate::pipeline::ended::Outcome as _;
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
@@ -135,6 +136,12 @@ impl<S: Source> Inner for Runs<'_, '_, S> {
     }
     fn message(&self) -> Option<&dyn Any> {
         self.source.message()
+    }
+    fn events(&self) -> &[OneOf] {
+        self.source.events()
+    }
+    fn reject_event(&mut self, at: usize, reason: String) {
+        self.source.reject_event(at, reason);
     }
     fn keep(&mut self) -> bool {
         self.source.keep()

@@ -15,6 +15,7 @@ use super::layers::Layers;
 use super::source::Source;
 use crate::handler::running::{Running, running};
 use crate::handler::slot::{Begun, Called};
+use crate::message::any::OneOf;
 use crate::pipeline::ended::Outcome as _;
 use crate::pipeline::failure::{Failure, panic_text};
 use crate::pipeline::frame::{Handle, Lender};
@@ -76,6 +77,12 @@ impl<S: Source> Inner for Calls<'_, S> {
     }
     fn message(&self) -> Option<&dyn Any> {
         self.source.message()
+    }
+    fn events(&self) -> &[OneOf] {
+        self.source.events()
+    }
+    fn reject_event(&mut self, at: usize, reason: String) {
+        self.source.reject_event(at, reason);
     }
     fn keep(&mut self) -> bool {
         self.source.keep()

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::answer::Inner;
 use super::layers::{Installed, Layers};
 use crate::context::Context;
-use crate::message::{Command, Message, MessageInfo};
+use crate::message::{Command, Event, Message, MessageInfo};
 use crate::pipeline::options::{Headers, Principal};
 use crate::registry::{HandlerId, HandlerInfo};
 
@@ -35,6 +35,13 @@ impl<'c> Call<'c> {
     #[must_use]
     pub fn get<M: Message>(&self) -> Option<&M> {
         self.inner.message()?.downcast_ref()
+    }
+
+    /// The events of a batch, if they are of type `E`: of a handler that takes several at once the call is
+    /// that of all. Empty for others.
+    #[must_use]
+    pub fn batch<E: Event>(&self) -> Vec<&E> {
+        self.inner.events().iter().filter_map(|one| one.event.downcast_ref()).collect()
     }
 
     /// What is known of the type of the message: name, version, whether it is a command.
@@ -67,6 +74,11 @@ impl<'c> Call<'c> {
     /// The message, unless it was moved into the handler.
     pub(super) fn message(&self) -> Option<&dyn Any> {
         self.inner.message()
+    }
+
+    /// The events of a batch.
+    pub(super) fn events(&self) -> impl Iterator<Item = &dyn Any> {
+        self.inner.events().iter().map(|one| &*one.event as &dyn Any)
     }
 
     /// Now, by the clock of the bus.

@@ -2,22 +2,32 @@
 
 use std::any::Any;
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::handler::batch::{BatchAnswer, BatchOutcome};
 use crate::handler::slot::Begun;
+use crate::message::any::OneOf;
 use crate::message::carrier::Moved;
-use crate::message::kind::{Deliver, Erased, EventOutcome};
+use crate::message::kind::{Deliver, DeliverBatch, Erased, EventOutcome};
 use crate::pipeline::admission::{Admitted, CommandSlot};
 use crate::pipeline::ended::Outcome;
 use crate::pipeline::frame::Lender;
-use crate::registry::plan::{Plan, SlotRef};
+use crate::registry::plan::{Batching, Plan, SlotRef};
+use crate::sync::{Mutex, lock};
 
 /// A handler with its message.
 pub(crate) trait Source: Send + Sized + 'static {
     type Outcome: Outcome;
     /// The message, unless it is gone.
     fn message(&self) -> Option<&dyn Any>;
+    /// The events of a batch, where there is no one message.
+    fn events(&self) -> &[OneOf] {
+        &[]
+    }
+    /// The handler does not get this one of them.
+    fn reject_event(&mut self, _at: usize, _reason: String) {}
     /// Sees to it that [`once`](Self::once) gives more than one.
     fn keep(&mut self) -> bool;
     /// What is needed for one call; `None` when the message is gone.
@@ -54,6 +64,66 @@ impl Source for EventSource {
     }
     fn begin(self, lender: &Lender<'_>) -> Begun<EventOutcome> {
         (self.deliver)(self.slot.get(), &self.event, lender)
+    }
+}
+
+/// Several events, for a handler that takes batches.
+#[derive(Clone)]
+pub(crate) struct BatchSource {
+    slot: SlotRef,
+    deliver: DeliverBatch,
+    events: Arc<[OneOf]>,
+    rejected: Rejected,
+}
+
+/// The events of a batch that its handler does not get, by their places, and why.
+pub(crate) type Rejected = Arc<Mutex<BTreeMap<usize, String>>>;
+
+impl BatchSource {
+    pub(crate) fn new(
+        plan: &Plan,
+        batching: Batching,
+        events: Arc<[OneOf]>,
+        rejected: &Rejected,
+    ) -> Self {
+        let (slot, rejected) = (plan.slot.clone(), Arc::clone(rejected));
+        Self { slot, deliver: batching.deliver, events, rejected }
+    }
+}
+
+impl Source for BatchSource {
+    type Outcome = BatchAnswer;
+
+    fn message(&self) -> Option<&dyn Any> {
+        None
+    }
+    fn events(&self) -> &[OneOf] {
+        &self.events
+    }
+    fn reject_event(&mut self, at: usize, reason: String) {
+        if at < self.events.len() {
+            lock(&self.rejected).entry(at).or_insert(reason);
+        }
+    }
+    fn keep(&mut self) -> bool {
+        true
+    }
+    fn once(&mut self) -> Option<Self> {
+        Some(self.clone())
+    }
+    fn begin(self, lender: &Lender<'_>) -> Begun<BatchAnswer> {
+        let rejected = lock(&self.rejected);
+        if rejected.is_empty() {
+            drop(rejected);
+            return (self.deliver)(self.slot.get(), &self.events, lender);
+        }
+        let left = self.events.iter().enumerate().filter(|(at, _)| !rejected.contains_key(at));
+        let left: Vec<_> = left.map(|(_, event)| event.clone()).collect();
+        drop(rejected);
+        if left.is_empty() {
+            return Begun::Done(Ok(Ok(BatchOutcome::all_ok())));
+        }
+        (self.deliver)(self.slot.get(), &left, lender)
     }
 }
 

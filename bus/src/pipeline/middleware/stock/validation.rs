@@ -1,5 +1,6 @@
 //! Lets valid messages alone through.
 
+use std::any::Any;
 use std::borrow::Cow;
 
 use async_trait::async_trait;
@@ -43,13 +44,25 @@ pub fn validation() -> Validation {
 #[async_trait]
 impl Middleware for Validation {
     async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
-        let mut invalid = Invalid::default();
-        if let (Some(validate), Some(message)) =
-            (call.info().capabilities().validate, call.message())
-        {
+        let Some(validate) = call.info().capabilities().validate else {
+            return next.run(call).await;
+        };
+        let problems = |message: &dyn Any| {
+            let mut invalid = Invalid::default();
             validate(message, &mut invalid);
+            (!invalid.is_empty()).then_some(invalid)
+        };
+        if let Some(invalid) = call.message().and_then(problems) {
+            return call.reject(invalid);
         }
-        if invalid.is_empty() { next.run(call).await } else { call.reject(invalid) }
+        // Of a batch, those that are valid go on.
+        let of_batch: Vec<_> = call.events().map(problems).enumerate().collect();
+        for (at, invalid) in of_batch {
+            if let Some(invalid) = invalid {
+                call.reject_event(at, invalid);
+            }
+        }
+        next.run(call).await
     }
 
     fn concerns(&self, message: &MessageInfo) -> bool {
