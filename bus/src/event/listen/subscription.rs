@@ -98,7 +98,7 @@ impl<E> Subscription<E> {
         self.len() == 0
     }
 
-    pub(super) fn poll_recv(&mut self, task: &mut task::Context<'_>) -> Poll<Option<Arc<E>>> {
+    fn poll_recv(&self, task: &task::Context<'_>) -> Poll<Option<Arc<E>>> {
         let mut state = lock(&self.buffer.0);
         if let Some(event) = state.events.pop_front() {
             return Poll::Ready(Some(event));
@@ -153,7 +153,7 @@ impl<E> futures_core::Stream for Subscription<E> {
     type Item = Arc<E>;
 
     fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
+        self: std::pin::Pin<&mut Self>,
         task: &mut task::Context<'_>,
     ) -> Poll<Option<Arc<E>>> {
         self.poll_recv(task)

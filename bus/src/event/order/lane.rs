@@ -81,7 +81,7 @@ impl Lane {
     /// Gives a place up. Those whose turn it is now are to be woken.
     pub(super) fn leave(&mut self, event: u64, handler: HandlerId) -> Woken {
         let Some(stretch) = self.stretch_of(event) else { return Woken::default() };
-        let Some(next) = stretch.leave(event, handler) else { return Woken::default() };
+        let Ok(next) = stretch.leave(event, handler) else { return Woken::default() };
         let (is_over, since) = (stretch.taken == 0, stretch.since);
         let moves = self.first.as_ref().is_some_and(|first| first.since == since);
         match (is_over, moves) {
@@ -143,19 +143,19 @@ impl Stretch {
         }
     }
 
-    /// The next in the line, if it is its turn now. `None`: there is no such place.
-    fn leave(&mut self, event: u64, handler: HandlerId) -> Option<Option<Waker>> {
-        let line = self.line(handler)?;
+    /// Who waits next in the line, if it is its turn now.
+    fn leave(&mut self, event: u64, handler: HandlerId) -> Result<Option<Waker>, NoSuchPlace> {
+        let line = self.line(handler).ok_or(NoSuchPlace)?;
         let next = if line.first.as_ref().is_some_and(|first| first.event == event) {
             line.first = line.later.pop_front();
             line.first.as_mut().and_then(|next| next.waker.take())
         } else {
-            let at = line.later.binary_search_by_key(&event, |place| place.event).ok()?;
-            line.later.remove(at);
+            let at = line.later.binary_search_by_key(&event, |place| place.event);
+            line.later.remove(at.map_err(|_| NoSuchPlace)?);
             None
         };
         self.taken -= 1;
-        Some(next)
+        Ok(next)
     }
 
     fn line(&mut self, handler: HandlerId) -> Option<&mut Line> {
@@ -172,6 +172,9 @@ impl Line {
         self.later.get_mut(at)
     }
 }
+
+/// It was left before.
+struct NoSuchPlace;
 
 /// Whose turn it is now: most often one, if any.
 #[derive(Default)]
