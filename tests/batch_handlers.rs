@@ -554,3 +554,40 @@ async fn a_session_has_batches_of_its_own() {
     assert_eq!(log.all(), ["[0, 1]", "[2, 3]", "[4]"]);
     session.close().await;
 }
+
+#[event(ordered)]
+struct Job(u32);
+#[handler(manual, priority = 1, concurrency = 1)]
+async fn first(_: &Job) {
+    sleep(ms(10)).await;
+}
+#[handler(manual)]
+async fn then(event: &Job, log: &Res<Log>) {
+    log.say(format!("{}", event.0));
+}
+#[handler(manual, batch = 10)]
+async fn jobs(_: &[Arc<Job>]) {}
+
+/// The others of its block go on to handlers that it will never reach.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_one_that_was_dropped_out_of_a_block() {
+    let (bus, log) = bus(|builder| {
+        builder
+            .handler::<first>()
+            .handler::<then>()
+            .handler::<jobs>()
+            .event_queue_size(2)
+            .backpressure_strategy(BackpressureStrategy::DropOldest)
+    });
+    for number in 0..6 {
+        bus.publish(Job(number)).await.unwrap();
+        if number % 2 == 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let idle = tokio::time::timeout(Duration::from_secs(3600), bus.idle()).await;
+    assert!(idle.is_ok(), "somebody waits for ever: {:?}", bus.stats());
+    let handled = log.all();
+    assert!(handled.len() >= 3 && handled.is_sorted(), "{handled:?}");
+    assert_eq!((bus.stats().lanes, bus.stats().dropped + handled.len() as u64), (0, 6));
+}

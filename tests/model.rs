@@ -8,6 +8,8 @@
 //! $ PROPTEST_CASES=10000 cargo test --release --test model
 //! ```
 
+#[path = "model/batches.rs"]
+mod batches;
 #[path = "model/coverage.rs"]
 mod coverage;
 #[path = "model/deliveries.rs"]
@@ -18,6 +20,8 @@ mod events;
 mod handlers;
 #[path = "model/history.rs"]
 mod history;
+#[path = "model/lanes.rs"]
+mod lanes;
 #[path = "model/log.rs"]
 mod log;
 #[path = "model/numbers.rs"]

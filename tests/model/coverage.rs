@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use bus::PublishErrorKind;
 
-use super::history::{Fate, History};
+use super::history::{Fate, History, Run};
 use super::log::{By, How};
 use super::play::Played;
 use super::runs::was_not_flushed;
-use super::scenario::Scenario;
+use super::scenario::{Kind, Scenario};
 
 /// So many cases have to have shown everything at least once.
 const ENOUGH_CASES: usize = 256;
 
-const WANTED: [&str; 20] = [
+const WANTED: [&str; 27] = [
+    "a batch of several events",
+    "a batch that failed in part",
     "a bus that was dropped with handlers at work",
     "a handler that was cut off by the shutdown",
     "a handler that was out of time",
@@ -25,10 +27,15 @@ const WANTED: [&str; 20] = [
     "an event that nobody handles",
     "an event that was cancelled before it was accepted",
     "an event that was dropped for a newer one",
+    "an event that was due in time",
     "an event that was emitted and handled",
     "an event that was emitted and kept back",
+    "an event that was not due at the end",
+    "an event that was taken back",
     "an event that was left in the queue by the shutdown",
     "debt",
+    "two events of a lane",
+    "two types in a lane",
     "effects that were lost",
     "refused: closed or shutting down",
     "refused: full",
@@ -67,6 +74,18 @@ impl Coverage {
     }
 }
 
+/// The kinds of the runs in each lane.
+fn lanes(history: &History<'_>) -> BTreeMap<(Kind, u64), Vec<Kind>> {
+    let mut lanes: BTreeMap<_, Vec<Kind>> = BTreeMap::new();
+    for run in history.runs.values() {
+        lanes
+            .entry(run.card.lane().unwrap_or((run.card.kind, run.event)))
+            .or_default()
+            .push(run.card.kind);
+    }
+    lanes
+}
+
 fn is_in(history: &History<'_>, played: &Played, what: &str) -> bool {
     let any = |how| history.ended(how).next().is_some();
     let fate = |is: fn(&Fate) -> bool| history.events.values().any(|event| is(&event.fate));
@@ -77,6 +96,22 @@ fn is_in(history: &History<'_>, played: &Played, what: &str) -> bool {
     let numbers = played.ended.numbers;
     let farewell = played.ended.farewell.as_ref();
     match what {
+        "a batch of several events" => history.runs.values().any(|run| run.batch.is_some()),
+        "a batch that failed in part" => history.ended(How::Failed).any(|run| {
+            let of_batch = |other: &Run| matches!(other.ended, Some((_, _, How::Succeeded)));
+            history.batch_of(run.began.0).any(of_batch)
+        }),
+        "an event that was due in time" => history.scheduled().any(|event| !event.runs.is_empty()),
+        "an event that was not due at the end" => {
+            farewell.is_some_and(|farewell| farewell.not_due > 0)
+        }
+        "an event that was taken back" => {
+            fate(|fate| matches!(fate, Fate::Scheduled { taken_back: true, .. }))
+        }
+        "two events of a lane" => lanes(history).values().any(|lane| lane.len() > 1),
+        "two types in a lane" => {
+            lanes(history).values().any(|lane| lane.iter().any(|kind| *kind != lane[0]))
+        }
         "a bus that was dropped with handlers at work" => farewell.is_none() && any(How::Cut),
         "a handler that was cut off by the shutdown" => {
             farewell.is_some_and(|farewell| !farewell.abandoned.is_empty())

@@ -30,13 +30,22 @@ pub(crate) fn each_event_reaches_each_handler_once(case: &mut Case<'_>) {
 
 fn look_at(history: &History<'_>, event: &Event, cuts: bool, found: &mut Vec<String>) {
     let id = event.card.id;
-    let Fate::Accepted { id: told, .. } = event.fate else {
-        if !event.runs.is_empty() {
-            found.push(format!("event {id} was {:?}, and was handled all the same", event.fate));
+    let told = match event.fate {
+        Fate::Accepted { id: told, .. } => told,
+        Fate::Scheduled { due_ms, taken_back: false } => {
+            let early = history.runs_of(event).find(|run| run.began.1 < due_ms);
+            found.extend(early.map(|run| {
+                format!("event {id} was due at {due_ms} ms, and began at {} ms", run.began.1)
+            }));
+            None
         }
-        return;
+        _ if event.runs.is_empty() => return,
+        _ => {
+            return found
+                .push(format!("event {id} was {:?}, and was handled all the same", event.fate));
+        }
     };
-    let ids: HashSet<_> = history.runs_of(event).map(|run| run.id).chain(told).collect();
+    let ids: HashSet<_> = history.runs_of(event).filter_map(|run| run.id).chain(told).collect();
     if ids.len() > 1 {
         found.push(format!("event {id} has several message ids: {ids:?}"));
     }
@@ -60,7 +69,7 @@ pub(crate) fn given_up(history: &History<'_>) -> usize {
         let reached: HashSet<_> = history.runs_of(event).map(|run| run.handler).collect();
         !reached.is_empty() && reached.len() < history.handlers_of(event.card).len()
     };
-    history.accepted().filter(is_partly).count()
+    history.accepted().chain(history.scheduled()).filter(is_partly).count()
 }
 
 /// Effects are all or nothing.
@@ -123,6 +132,10 @@ pub(crate) fn events_begin_in_the_order_in_which_they_were_accepted(case: &mut C
     let mut queues: BTreeMap<(Option<By>, Kind), Vec<_>> = BTreeMap::new();
     for event in case.history.accepted() {
         let Fate::Accepted { at, .. } = event.fate else { continue };
+        if event.card.lane().is_some() {
+            // Those of its lane are looked at elsewhere; others do not wait for it.
+            continue;
+        }
         let by = (case.time == Time::Real).then_some(event.by);
         if let Some(first) = event.runs.first() {
             queues.entry((by, event.card.kind)).or_default().push((at, *first, event.card.id));

@@ -3,8 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
-use bus::{Context, Event, MessageBus, Outcome, PublishError, Published, event};
+use bus::{Bus, Context, Event, MessageBus, Outcome, PublishError, Published, Scheduled, event};
 
 use super::log::Answer;
 use super::scenario::Kind;
@@ -19,22 +20,45 @@ pub(crate) struct Card {
 
 #[event]
 pub(crate) struct A(Card);
-#[event]
-pub(crate) struct B(Card);
-#[event]
+#[event(key = "1")]
+pub(crate) struct B(Card, u64);
+#[event(ordered)]
 pub(crate) struct C(Card);
+#[event(stream = "model.stream", key = "1")]
+pub(crate) struct D(Card, u64);
+#[event(stream = "model.stream", key = "1")]
+pub(crate) struct E(Card, u64);
 
-/// One of the three types.
+/// How many keys there are.
+const KEYS: u64 = 2;
+
+impl Card {
+    fn key(self) -> u64 {
+        self.id % KEYS
+    }
+
+    /// The lane that the event takes.
+    pub(crate) fn lane(self) -> Option<(Kind, u64)> {
+        match self.kind {
+            Kind::A => None,
+            Kind::B => Some((Kind::B, self.key())),
+            Kind::C => Some((Kind::C, 0)),
+            Kind::D | Kind::E => Some((Kind::D, self.key())),
+        }
+    }
+}
+
+/// One of the types.
 pub(crate) trait Carries: Event {
     fn new(card: Card) -> Self;
     fn card(&self) -> Card;
 }
 
 macro_rules! carries {
-    ($($event:ident)*) => {$(
+    ($($event:ident($card:ident $(, $key:expr)?))*) => {$(
         impl Carries for $event {
-            fn new(card: Card) -> Self {
-                Self(card)
+            fn new($card: Card) -> Self {
+                Self($card $(, $key)?)
             }
             fn card(&self) -> Card {
                 self.0
@@ -42,7 +66,7 @@ macro_rules! carries {
         }
     )*};
 }
-carries!(A B C);
+carries!(A(card) B(card, card.key()) C(card) D(card, card.key()) E(card, card.key()));
 
 /// `of_kind!(card.kind, E => ..)`: the expression with `E` as the type of that kind.
 macro_rules! of_kind {
@@ -58,6 +82,14 @@ macro_rules! of_kind {
             }
             Kind::C => {
                 type $event = $crate::events::C;
+                $body
+            }
+            Kind::D => {
+                type $event = $crate::events::D;
+                $body
+            }
+            Kind::E => {
+                type $event = $crate::events::E;
                 $body
             }
         }
@@ -76,6 +108,11 @@ pub(crate) fn try_publish(bus: &impl MessageBus, card: Card) -> Answer {
     of_kind!(card.kind, E => answer(bus.try_publish(E::new(card))))
 }
 
+/// Schedules the card.
+pub(crate) async fn later(bus: &Bus, card: Card, after: Duration) -> Result<Scheduled, Answer> {
+    of_kind!(card.kind, E => bus.publish(E::new(card)).after(after).await.map_err(refused))
+}
+
 /// Publishes the card if the handler succeeds.
 pub(crate) fn emit(cx: &Context, card: Card) {
     of_kind!(card.kind, E => cx.emit(E::new(card)));
@@ -90,11 +127,13 @@ fn answer<E: Carries>(result: Result<Published, PublishError<E>>) -> Answer {
             };
             Answer::Accepted { id, dropped }
         }
-        Err(error) => {
-            let why = error.kind().clone();
-            Answer::Refused { why, gave_back: error.into_event().card() }
-        }
+        Err(error) => refused(error),
     }
+}
+
+fn refused<E: Carries>(error: PublishError<E>) -> Answer {
+    let why = error.kind().clone();
+    Answer::Refused { why, gave_back: error.into_event().card() }
 }
 
 /// Polls the future so often at most; `None` if it was not ready by then, and is dropped.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use bus::{Bus, EventHandlerFailedEvent, HandlerOptions, MessageId, OwnedContext};
+use bus::{Bus, Context, EventHandlerFailedEvent, HandlerOptions, MessageId, OwnedContext};
 
 use super::events::{Card, Carries, emit, of_kind, polled, publish, try_publish};
 use super::log::{Answer, By, Fact, How as Ended, RunId};
-use super::scenario::{Course, End, Handler, How, KINDS, Kind, Step};
+use super::scenario::{Course, End, Form, Handler, How, KINDS, Kind, Step};
 use super::world::World;
 
 /// How deep handlers answer events with events.
@@ -18,11 +18,11 @@ const DEEPEST: u8 = 2;
 
 /// The name of a handler, unique in its scenario.
 pub(crate) fn name(kind: Kind, index: usize, handler: &Handler) -> String {
-    match (handler.plain, kind) {
-        (true, Kind::A) => "plain_a".to_owned(),
-        (true, Kind::B) => "plain_b".to_owned(),
-        (true, Kind::C) => "plain_c".to_owned(),
-        (false, _) => format!("{kind:?}{index} (priority {})", handler.priority),
+    let letter = format!("{kind:?}").to_lowercase();
+    match handler.form {
+        Form::Plain => format!("plain_{letter}"),
+        Form::Batch(_) => format!("batch_{letter}"),
+        Form::Closure => format!("{kind:?}{index} (priority {})", handler.priority),
     }
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn register(bus: &Bus, world: &Arc<World>) {
     for kind in KINDS {
         for (index, handler) in world.scenario.handlers_of(kind).iter().enumerate() {
             let options = HandlerOptions::new().priority(handler.priority);
-            if handler.plain {
+            if handler.form != Form::Closure {
                 // Part of the bus since it was built.
                 continue;
             }
@@ -75,11 +75,9 @@ pub(crate) struct Deliberate;
 
 impl Worker {
     async fn run(&self, card: Card, cx: OwnedContext) -> Result<(), Deliberate> {
-        let courses = &self.world.scenario.handlers_of(card.kind)[self.index].courses;
-        let course = &courses[usize::try_from(card.id).unwrap_or_default() % courses.len()];
-        let mut run = Run::begin(&self.world, card, self.index, cx.id());
-        let work = pin!(self.work(course, card, &cx, run.id));
-        Watched { work, world: &self.world, pending: false }.await;
+        let course = course(&self.world, card, self.index);
+        let mut run = Run::begin(&self.world, card, self.index, Some(cx.id()));
+        worked(&self.world, course, card, &cx, run.id).await;
         match course.end {
             End::Succeed | End::Hang => {
                 run.end(Ended::Succeeded);
@@ -96,48 +94,60 @@ impl Worker {
             }
         }
     }
+}
 
-    async fn work(&self, course: &Course, card: Card, cx: &OwnedContext, run: RunId) {
-        for step in &course.steps {
-            match *step {
-                Step::Yield { times } => {
-                    for _ in 0..times {
-                        tokio::task::yield_now().await;
-                    }
+/// What the handler does with this event.
+pub(crate) fn course(world: &World, card: Card, handler: usize) -> &Course {
+    let courses = &world.scenario.handlers_of(card.kind)[handler].courses;
+    &courses[usize::try_from(card.id).unwrap_or_default() % courses.len()]
+}
+
+/// Does the steps of a course, counted among those that are pending.
+pub(crate) async fn worked(world: &World, course: &Course, card: Card, cx: &Context, run: RunId) {
+    let work = pin!(work(world, course, card, cx, run));
+    Watched { work, world, pending: false }.await;
+}
+
+async fn work(world: &World, course: &Course, card: Card, cx: &Context, run: RunId) {
+    for step in &course.steps {
+        match *step {
+            Step::Yield { times } => {
+                for _ in 0..times {
+                    tokio::task::yield_now().await;
                 }
-                Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
-                Step::Publish { how, kind, events } => {
-                    for child in children(&self.world, card, kind, events) {
-                        self.publish(how, child, cx, run).await;
-                    }
+            }
+            Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Step::Publish { how, kind, events } => {
+                for child in children(world, card, kind, events) {
+                    publish_as(world, how, child, cx, run).await;
                 }
-                Step::Emit { kind, events } => {
-                    for child in children(&self.world, card, kind, events) {
-                        self.world.log.note(Fact::Emitted { run, card: child });
-                        emit(cx, child);
-                    }
+            }
+            Step::Emit { kind, events } => {
+                for child in children(world, card, kind, events) {
+                    world.log.note(Fact::Emitted { run, card: child });
+                    emit(cx, child);
                 }
             }
         }
-        if course.end == End::Hang {
-            pending::<()>().await;
-        }
     }
+    if course.end == End::Hang {
+        pending::<()>().await;
+    }
+}
 
-    async fn publish(&self, how: How, card: Card, cx: &OwnedContext, run: RunId) {
-        let (log, by) = (&self.world.log, By::Run(run));
-        log.note(Fact::Offered { card, by });
-        let answer = match how {
-            How::Publish => polled(publish(cx, card), 1).await,
-            How::TryPublish => Some(try_publish(cx, card)),
-            How::OfTheBus => polled(publish(&cx.bus(), card), 1).await,
-        };
-        let answer = answer.unwrap_or_else(|| {
-            log.broken(format!("publish of event {} from inside a handler has waited", card.id));
-            Answer::Cancelled
-        });
-        log.note(Fact::Told { card, answer });
-    }
+async fn publish_as(world: &World, how: How, card: Card, cx: &Context, run: RunId) {
+    let (log, by) = (&world.log, By::Run(run));
+    log.note(Fact::Offered { card, by });
+    let answer = match how {
+        How::Publish => polled(publish(cx, card), 1).await,
+        How::TryPublish => Some(try_publish(cx, card)),
+        How::OfTheBus => polled(publish(&cx.bus(), card), 1).await,
+    };
+    let answer = answer.unwrap_or_else(|| {
+        log.broken(format!("publish of event {} from inside a handler has waited", card.id));
+        Answer::Cancelled
+    });
+    log.note(Fact::Told { card, answer });
 }
 
 /// The events that a handler answers an event with.
@@ -160,8 +170,24 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn begin(world: &'a World, card: Card, handler: usize, id: MessageId) -> Self {
-        let id = world.log.note(Fact::Began { card, handler, id });
+    pub(crate) fn begin(
+        world: &'a World,
+        card: Card,
+        handler: usize,
+        id: Option<MessageId>,
+    ) -> Self {
+        Self::begin_in(world, card, handler, id, None)
+    }
+
+    /// Of a batch, whose first run was that.
+    pub(crate) fn begin_in(
+        world: &'a World,
+        card: Card,
+        handler: usize,
+        id: Option<MessageId>,
+        batch: Option<RunId>,
+    ) -> Self {
+        let id = world.log.note(Fact::Began { card, handler, id, batch });
         Self { world, id, ended: false }
     }
 

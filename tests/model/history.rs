@@ -44,6 +44,11 @@ pub(crate) enum Fate {
         gave_back: Card,
     },
     Cancelled,
+    /// To be published later, and perhaps taken back.
+    Scheduled {
+        due_ms: u64,
+        taken_back: bool,
+    },
     /// Emitted by a run that has not succeeded.
     KeptBack,
     /// Offered, and nothing more is known.
@@ -54,7 +59,9 @@ pub(crate) struct Run {
     pub(crate) event: u64,
     pub(crate) card: Card,
     pub(crate) handler: usize,
-    pub(crate) id: MessageId,
+    pub(crate) id: Option<MessageId>,
+    /// The first run of its batch, if that is another.
+    pub(crate) batch: Option<RunId>,
     pub(crate) began: (usize, u64),
     pub(crate) ended: Option<(usize, u64, How)>,
     pub(crate) emitted: Vec<u64>,
@@ -85,10 +92,20 @@ impl<'a> History<'a> {
                 };
                 self.decide(card.id, fate);
             }
-            Fact::Began { card, handler, id } => {
+            Fact::Scheduled { card, due_ms } => {
+                self.decide(card.id, Fate::Scheduled { due_ms, taken_back: false });
+            }
+            Fact::TakenBack { card, taken } => {
+                let event = self.events.get_mut(&card.id).expect("scheduled before");
+                if let Fate::Scheduled { taken_back, .. } = &mut event.fate {
+                    *taken_back = taken;
+                }
+            }
+            Fact::Began { card, handler, id, batch } => {
                 let (event, emitted) = (card.id, Vec::new());
                 let began = (at, ms);
-                self.runs.insert(at, Run { event, card, handler, id, began, ended: None, emitted });
+                let run = Run { event, card, handler, id, batch, began, ended: None, emitted };
+                self.runs.insert(at, run);
                 if let Some(event) = self.events.get_mut(&card.id) {
                     event.runs.push(at);
                 }
@@ -144,6 +161,21 @@ impl<'a> History<'a> {
     /// The runs that ended so.
     pub(crate) fn ended(&self, how: How) -> impl Iterator<Item = &Run> {
         self.runs.values().filter(move |run| run.ended.is_some_and(|(_, _, was)| was == how))
+    }
+
+    /// The events that were scheduled, and not taken back.
+    pub(crate) fn scheduled(&self) -> impl Iterator<Item = &Event> {
+        let is_so = |fate: &Fate| matches!(fate, Fate::Scheduled { taken_back: false, .. });
+        self.events.values().filter(move |event| is_so(&event.fate))
+    }
+
+    /// Those of its batch, itself included.
+    pub(crate) fn batch_of(&self, id: RunId) -> impl Iterator<Item = &Run> {
+        let first = self.runs[&id].batch.unwrap_or(id);
+        self.runs
+            .range(first..)
+            .filter(move |(at, run)| **at == first || run.batch == Some(first))
+            .map(|(_, run)| run)
     }
 
     /// The events that were accepted, or emitted by a run that succeeded.

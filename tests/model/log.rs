@@ -58,7 +58,20 @@ pub(crate) enum Fact {
     Began {
         card: Card,
         handler: usize,
-        id: MessageId,
+        /// Not known to the handler of a batch.
+        id: Option<MessageId>,
+        /// Of a batch, unless it is the first.
+        batch: Option<RunId>,
+    },
+    /// It is to be published then.
+    Scheduled {
+        card: Card,
+        due_ms: u64,
+    },
+    /// It was taken back, or it was too late for that.
+    TakenBack {
+        card: Card,
+        taken: bool,
     },
     Emitted {
         run: RunId,
@@ -101,6 +114,8 @@ struct State {
     /// How many publishers wait for an answer.
     not_told: usize,
     last_began_ms: Option<u64>,
+    /// Events that were scheduled, when they are due, and have not begun.
+    scheduled: HashMap<u64, u64>,
     /// Events that were accepted, or emitted by a run that succeeded.
     accepted: usize,
 }
@@ -129,7 +144,18 @@ impl Log {
                     state.nested.push(card.id);
                 }
             }
+            Fact::Scheduled { card, due_ms } => {
+                state.not_told -= 1;
+                state.scheduled.insert(card.id, *due_ms);
+            }
+            Fact::TakenBack { card, taken: true } => {
+                state.scheduled.remove(&card.id);
+            }
             Fact::Began { card, .. } => {
+                // That it was accepted is seen only now.
+                if state.scheduled.remove(&card.id).is_some() {
+                    state.accepted += 1;
+                }
                 state.begun.entry(card.id).or_insert((*card, 0)).1 += 1;
                 state.last_began_ms = Some(ms);
             }
@@ -177,7 +203,15 @@ impl Log {
             let one_group = handlers.iter().all(|h| h.priority == handlers[0].priority);
             *runs < handlers.len() && (card.id >= FIRST_NESTED || !one_group)
         };
-        unbegun + state.begun.values().filter(partly).count()
+        let now = self.ms();
+        let scheduled = state.scheduled.values().filter(|due| **due <= now).count();
+        unbegun + scheduled + state.begun.values().filter(partly).count()
+    }
+
+    /// How many events that were scheduled may have been queued meanwhile.
+    pub(crate) fn may_have_come(&self) -> usize {
+        let now = self.ms();
+        self.state().scheduled.values().filter(|due| **due <= now).count()
     }
 
     /// How many publishers wait for an answer.

@@ -55,6 +55,7 @@ pub(crate) struct Farewell {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
     pub(crate) dropped: u64,
+    pub(crate) not_due: u64,
     /// The names of the handlers that were cut off, one for each run.
     pub(crate) abandoned: Vec<String>,
     pub(crate) commands_left: u64,
@@ -67,6 +68,7 @@ impl Farewell {
             completed: report.completed,
             failed: report.failed,
             dropped: report.dropped,
+            not_due: report.not_due,
             abandoned: report.abandoned,
             commands_left: report.commands_left,
             took_ms,

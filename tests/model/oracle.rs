@@ -6,7 +6,7 @@ use super::history::History;
 use super::log::Entry;
 use super::play::Played;
 use super::scenario::{Scenario, Time};
-use super::{deliveries, refusals, runs, totals};
+use super::{deliveries, lanes, refusals, runs, totals};
 
 /// The problems that are shown, and how much of the log.
 const MOST_PROBLEMS: usize = 8;
@@ -45,6 +45,8 @@ pub(crate) fn judge(scenario: &Scenario, time: Time, played: &Played) -> String 
     deliveries::what_was_emitted_together_is_queued_together(&mut case);
     deliveries::a_group_waits_for_the_one_before(&mut case);
     deliveries::events_begin_in_the_order_in_which_they_were_accepted(&mut case);
+    lanes::runs_of_a_handler_in_a_lane_do_not_overlap(&mut case);
+    lanes::events_of_a_lane_keep_their_order(&mut case);
     refusals::each_refusal_has_its_reason(&mut case);
     runs::not_too_many_are_pending(&mut case);
     runs::no_run_is_longer_than_its_timeout(&mut case);

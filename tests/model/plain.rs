@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bus::{Builder, Context, Res, handler};
 
-use super::events::{A, B, C, Card, Carries, emit, try_publish};
-use super::handlers::{Deliberate, Run, children};
+use super::events::{A, B, C, Card, Carries, D, E, emit, try_publish};
+use super::handlers::{Deliberate, Run, children, course};
 use super::log::{Answer, By, Fact, How as Ended};
-use super::scenario::{End, KINDS, Kind, Scenario, Step};
+use super::scenario::{End, Form, Handler, KINDS, Kind, Scenario, Step};
 use super::world::World;
 
 /// The world, as a resource.
@@ -25,26 +25,37 @@ fn plain_b(event: &B, cx: &Context, world: &Res<Shared>) -> Result<(), Deliberat
 fn plain_c(event: &C, cx: &Context, world: &Res<Shared>) -> Result<(), Deliberate> {
     run(event.card(), cx, &world.0)
 }
+#[handler(manual)]
+fn plain_d(event: &D, cx: &Context, world: &Res<Shared>) -> Result<(), Deliberate> {
+    run(event.card(), cx, &world.0)
+}
+#[handler(manual)]
+fn plain_e(event: &E, cx: &Context, world: &Res<Shared>) -> Result<(), Deliberate> {
+    run(event.card(), cx, &world.0)
+}
 
 /// Adds those that the scenario has.
 pub(crate) fn add(builder: Builder, scenario: &Scenario) -> Builder {
     KINDS.into_iter().fold(builder, |builder, kind| {
-        let plain = scenario.handlers_of(kind).iter().find(|handler| handler.plain);
+        let is_plain = |handler: &&Handler| handler.form == Form::Plain;
+        let plain = scenario.handlers_of(kind).iter().find(is_plain);
         let Some(priority) = plain.map(|handler| handler.priority) else { return builder };
         match kind {
             Kind::A => builder.handler::<plain_a>().configure::<plain_a>(|h| h.priority(priority)),
             Kind::B => builder.handler::<plain_b>().configure::<plain_b>(|h| h.priority(priority)),
             Kind::C => builder.handler::<plain_c>().configure::<plain_c>(|h| h.priority(priority)),
+            Kind::D => builder.handler::<plain_d>().configure::<plain_d>(|h| h.priority(priority)),
+            Kind::E => builder.handler::<plain_e>().configure::<plain_e>(|h| h.priority(priority)),
         }
     })
 }
 
 fn run(card: Card, cx: &Context, world: &World) -> Result<(), Deliberate> {
     let handlers = world.scenario.handlers_of(card.kind);
-    let index = handlers.len() - 1;
-    let courses = &handlers[index].courses;
-    let course = &courses[usize::try_from(card.id).unwrap_or_default() % courses.len()];
-    let mut run = Run::begin(world, card, index, cx.id());
+    let index = handlers.iter().position(|handler| handler.form == Form::Plain);
+    let index = index.expect("it is part of the scenario");
+    let course = course(world, card, index);
+    let mut run = Run::begin(world, card, index, Some(cx.id()));
     for step in &course.steps {
         match *step {
             Step::Publish { kind, events, .. } => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bus::Bus;
 
+use super::batches;
 use super::handlers;
 use super::log::{Entry, Fact};
 use super::numbers::{Farewell, Numbers};
@@ -76,7 +77,7 @@ fn begin(world: &Arc<World>) -> Result<(Bus, Publishers), String> {
         _ => (DRAIN, Duration::from_secs(1)),
     };
     let settings = &scenario.settings;
-    let bus = plain::add(Bus::builder(), scenario)
+    let bus = batches::add(plain::add(Bus::builder(), scenario), scenario)
         .provide(plain::Shared(Arc::clone(world)))
         // A plain thread may be the first to publish.
         .runtime(tokio::runtime::Handle::current())
@@ -186,7 +187,9 @@ async fn shut_down(world: &World, bus: Bus) -> Result<Ended, String> {
     let dropped_before = Numbers::of(&bus).dropped;
     world.log.note(Fact::EndingBegan);
     let before = world.log.ms();
-    let report = within(world.time, "the shutdown", bus.shutdown()).await?;
+    let report = within(world.time, "the shutdown", bus.shutdown()).await;
+    let report =
+        report.map_err(|hung| format!("{hung}; now {:?}, {:?}", bus.stats(), bus.event_queue()))?;
     let farewell = Farewell::of(report, world.log.ms() - before);
     world.log.note(Fact::EndingEnded);
     Ok(Ended { numbers: Some(Numbers::of(&bus)), dropped_before, farewell: Some(farewell) })

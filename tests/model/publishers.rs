@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bus::{Bus, PublishErrorKind};
 
-use super::events::{Card, polled, publish, try_publish};
+use super::events::{Card, later, polled, publish, try_publish};
 use super::log::{Answer, By, Fact};
 use super::numbers::Numbers;
 use super::scenario::{Action, Kind, Strategy, Time};
@@ -23,6 +23,7 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Does all its actions, as a task.
     pub(crate) async fn run(self) {
+        let mut scheduled = Vec::new();
         for (index, action) in self.actions() {
             match action {
                 Action::Publish(kind) => {
@@ -44,6 +45,23 @@ impl Publisher {
                     let answer = tokio::time::timeout(limit, publish(&self.bus, card)).await;
                     self.told(card, answer.unwrap_or(Answer::Cancelled));
                 }
+                Action::Later { kind, ms } => {
+                    let card = self.offer(index, kind);
+                    let due_ms = self.world.log.ms() + ms;
+                    match later(&self.bus, card, Duration::from_millis(ms)).await {
+                        Ok(handle) => {
+                            self.world.log.note(Fact::Scheduled { card, due_ms });
+                            scheduled.push((card, handle));
+                        }
+                        Err(answer) => self.told(card, answer),
+                    }
+                }
+                Action::TakeBack => {
+                    if let Some((card, handle)) = scheduled.pop() {
+                        let taken = handle.cancel();
+                        self.world.log.note(Fact::TakenBack { card, taken });
+                    }
+                }
                 Action::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
                 Action::Yield { times } => {
                     for _ in 0..times {
@@ -61,11 +79,14 @@ impl Publisher {
                 Action::Publish(kind)
                 | Action::TryPublish(kind)
                 | Action::PublishForPolls { kind, .. }
+                | Action::Later { kind, .. }
                 | Action::PublishFor { kind, .. } => {
                     let card = self.offer(index, kind);
                     self.told(card, try_publish(&self.bus, card));
                 }
-                Action::Sleep { .. } | Action::Yield { .. } => std::thread::yield_now(),
+                Action::TakeBack | Action::Sleep { .. } | Action::Yield { .. } => {
+                    std::thread::yield_now()
+                }
             }
         }
     }
@@ -131,7 +152,8 @@ impl Publisher {
         // What has begun counts too while some of its handlers wait for a slot, and may be dropped.
         let not_begun = self.world.log.accepted_and_not_begun();
         let partly = self.world.log.partly_begun(&self.world.scenario);
-        let Some(most) = (not_begun + partly).checked_sub(gone) else {
+        let came = self.world.log.may_have_come();
+        let Some(most) = (not_begun + partly + came).checked_sub(gone) else {
             return broken(format!(
                 "{gone} events were dropped or unhandled, but only {not_begun} have not begun, and \
                  {partly} for some of their handlers"

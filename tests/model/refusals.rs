@@ -32,7 +32,7 @@ pub(crate) fn each_refusal_has_its_reason(case: &mut Case<'_>) {
                     found.push(format!("event {} came in after the end began", event.card.id));
                 }
             }
-            Fate::Cancelled | Fate::KeptBack => {}
+            Fate::Cancelled | Fate::KeptBack | Fate::Scheduled { .. } => {}
             Fate::Unknown => {
                 found.push(format!("who published event {} was never answered", event.card.id));
             }

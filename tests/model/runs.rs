@@ -1,5 +1,7 @@
 //! The runs of handlers: how many at once, how long, and what is said of them.
 
+use bus::MessageId;
+
 use super::history::{Fate, History, Run};
 use super::log::How;
 use super::oracle::Case;
@@ -52,9 +54,8 @@ pub(crate) fn each_announcement_is_of_a_failure(case: &mut Case<'_>) {
         }
     }
     for (id, handler) in &told {
-        let is_it = |run: &&Run| run.id == *id && history.name_of(run) == *handler;
-        let run = history.runs.values().find(is_it);
-        if !run.is_some_and(|run| may_have_failed(case, run)) {
+        let is_it = |run: &&Run| is_of(history, run, *id) && history.name_of(run) == *handler;
+        if !history.runs.values().filter(is_it).any(|run| may_have_failed(case, run)) {
             found.push(format!("the failure of {handler} for {id:?} was told, and did not happen"));
         }
     }
@@ -69,10 +70,25 @@ pub(crate) fn each_announcement_is_of_a_failure(case: &mut Case<'_>) {
     found.into_iter().for_each(|what| case.problem(what));
 }
 
+/// Is it a run of the event with this id? The id of one that was emitted or scheduled, and is handled in
+/// batches alone, is known to nobody.
+fn is_of(history: &History<'_>, run: &Run, id: MessageId) -> bool {
+    let event = &history.events[&run.event];
+    let told = match event.fate {
+        Fate::Accepted { id, .. } => id,
+        _ => None,
+    };
+    let mut ids = history.runs_of(event).filter_map(|run| run.id).chain(told).peekable();
+    ids.peek().is_none() || ids.any(|other| other == id)
+}
+
 /// A run that succeeded has failed all the same if its effects could not be queued.
 fn may_have_failed(case: &Case<'_>, run: &Run) -> bool {
     match run.ended {
-        Some((_, _, How::Succeeded)) => was_not_flushed(&case.history, run),
+        Some((_, _, How::Succeeded)) => {
+            let mut of_batch = case.history.batch_of(run.began.0);
+            of_batch.any(|run| was_not_flushed(&case.history, run))
+        }
         Some(_) => true,
         None => false,
     }

@@ -15,7 +15,7 @@ pub(crate) enum Time {
 pub(crate) struct Scenario {
     pub(crate) settings: Settings,
     /// By [`Kind`].
-    pub(crate) handlers: [Vec<Handler>; 3],
+    pub(crate) handlers: [Vec<Handler>; 5],
     pub(crate) publishers: Vec<Vec<Action>>,
     pub(crate) ending: Ending,
 }
@@ -53,23 +53,39 @@ impl Strategy {
     }
 }
 
-/// The three types of event.
+/// The types of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
+    /// In no order.
     A,
+    /// With a key.
     B,
+    /// All in one lane.
     C,
+    /// With a key, in the stream of the next.
+    D,
+    E,
 }
 
-pub(crate) const KINDS: [Kind; 3] = [Kind::A, Kind::B, Kind::C];
+pub(crate) const KINDS: [Kind; 5] = [Kind::A, Kind::B, Kind::C, Kind::D, Kind::E];
 
 #[derive(Debug, Clone)]
 pub(crate) struct Handler {
     pub(crate) priority: i32,
-    /// A plain function, registered at link time: at most one for a kind, and the last.
-    pub(crate) plain: bool,
+    pub(crate) form: Form,
     /// At least one: the event's id picks, so that a handler does not always do the same.
     pub(crate) courses: Vec<Course>,
+}
+
+/// What a handler is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A closure, registered at run time.
+    Closure,
+    /// A plain function: at most one for a kind.
+    Plain,
+    /// It takes so many events at once: at most one for a kind.
+    Batch(usize),
 }
 
 /// What one run of a handler does.
@@ -114,6 +130,13 @@ pub(crate) enum Action {
         kind: Kind,
         polls: u8,
     },
+    /// Publishes it after so long.
+    Later {
+        kind: Kind,
+        ms: u64,
+    },
+    /// Takes the last one back that was to be published later.
+    TakeBack,
     /// Drops the future after so long.
     PublishFor {
         kind: Kind,

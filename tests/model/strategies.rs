@@ -9,8 +9,8 @@ use proptest::sample::select;
 use proptest::strategy::BoxedStrategy;
 
 use super::scenario::{
-    Action, Course, End, Ending, Handler, How, KINDS, Kind, Scenario, Settings, Step, Strategy,
-    Time,
+    Action, Course, End, Ending, Form, Handler, How, KINDS, Kind, Scenario, Settings, Step,
+    Strategy, Time,
 };
 
 /// Few, so that groups have several members.
@@ -23,13 +23,16 @@ const LONG_MS: u64 = 20_000;
 pub(crate) fn scenario(time: Time) -> impl Generate<Value = Scenario> {
     let handlers = || {
         let plain = weighted(0.4, plain_handler());
-        (vec(handler(time), 0..=4), plain).prop_map(|(mut handlers, plain)| {
+        let batch = weighted(0.3, batch_handler(time));
+        (vec(handler(time), 0..=3), batch, plain).prop_map(|(mut handlers, batch, plain)| {
+            handlers.extend(batch);
             handlers.extend(plain);
             handlers
         })
     };
     let publishers = vec(vec(action(time), 0..=14), 1..=3);
-    (settings(time), [handlers(), handlers(), handlers()], publishers, ending(time)).prop_map(
+    let all = [handlers(), handlers(), handlers(), handlers(), handlers()];
+    (settings(time), all, publishers, ending(time)).prop_map(
         |(settings, handlers, publishers, ending)| Scenario {
             settings,
             handlers,
@@ -79,9 +82,14 @@ fn kind() -> impl Generate<Value = Kind> {
 fn handler(time: Time) -> impl Generate<Value = Handler> {
     (select(&PRIORITIES[..]), vec(course(time), 1..=2)).prop_map(|(priority, courses)| Handler {
         priority,
-        plain: false,
+        form: Form::Closure,
         courses,
     })
+}
+
+fn batch_handler(time: Time) -> impl Generate<Value = Handler> {
+    let size = prop_oneof![2 => 1..=4_usize, 1 => Just(100)];
+    (handler(time), size).prop_map(|(handler, size)| Handler { form: Form::Batch(size), ..handler })
 }
 
 /// What a plain function can do: it never waits.
@@ -95,7 +103,7 @@ fn plain_handler() -> impl Generate<Value = Handler> {
     let course = (vec(step, 0..=2), end).prop_map(|(steps, end)| Course { steps, end });
     (select(&PRIORITIES[..]), vec(course, 1..=2)).prop_map(|(priority, courses)| Handler {
         priority,
-        plain: true,
+        form: Form::Plain,
         courses,
     })
 }
@@ -140,6 +148,8 @@ fn action(time: Time) -> BoxedStrategy<Action> {
         4 => kind().prop_map(Action::Publish),
         3 => kind().prop_map(Action::TryPublish),
         1 => (kind(), 0..=4_u8).prop_map(|(kind, polls)| Action::PublishForPolls { kind, polls }),
+        1 => (kind(), 0..=40_u64).prop_map(|(kind, ms)| Action::Later { kind, ms }),
+        1 => Just(Action::TakeBack),
     ];
     let pause = (1..=4_u8).prop_map(|times| Action::Yield { times });
     match time {

@@ -13,7 +13,13 @@ use super::scenario::{Ending, Time};
 pub(crate) fn the_numbers_add_up(case: &mut Case<'_>) {
     let Some(numbers) = case.played.ended.numbers else { return };
     let history = &case.history;
-    let accepted = history.accepted().count() as u64;
+    // What was scheduled, and was not due at the end, was never accepted.
+    let not_due = case.played.ended.farewell.as_ref().map_or(0, |farewell| farewell.not_due);
+    let scheduled = (history.scheduled().count() as u64).checked_sub(not_due);
+    let Some(scheduled) = scheduled else {
+        return case.problem(format!("{not_due} events are said to be not due: so many are none"));
+    };
+    let accepted = history.accepted().count() as u64 + scheduled;
     let begun = history.events.values().filter(|event| !event.runs.is_empty()).count() as u64;
     let (runs, both) = (history.runs.len() as u64, given_up(history) as u64);
     let refused = |fate: &Fate| matches!(fate, Fate::Refused { .. });
@@ -56,7 +62,10 @@ pub(crate) fn the_numbers_add_up(case: &mut Case<'_>) {
         ));
     };
     case.equal("runs that ended well", succeeded - not_flushed.min(succeeded), numbers.processed);
-    the_lost_ones_are_effects(case, lost, not_flushed);
+    // What is due in the middle of the end may find the queue closed.
+    if !case.cuts() || scheduled == 0 {
+        the_lost_ones_are_effects(case, lost, not_flushed);
+    }
     let least = told_dropped + lost;
     if !case.cuts() {
         case.equal("dropped, all in all", least, numbers.dropped);
@@ -79,7 +88,9 @@ fn the_lost_ones_are_effects(case: &mut Case<'_>, lost: u64, runs: u64) {
     for run in case.history.ended(How::Succeeded).filter(|run| was_not_flushed(&case.history, run))
     {
         let emitted = run.emitted.len() as u64;
-        let more: Vec<_> = sums.iter().map(|(runs, events)| (runs + 1, events + emitted)).collect();
+        let succeeded = |run: &&Run| matches!(run.ended, Some((_, _, How::Succeeded)));
+        let n = case.history.batch_of(run.began.0).filter(succeeded).count() as u64;
+        let more: Vec<_> = sums.iter().map(|(runs, events)| (runs + n, events + emitted)).collect();
         sums.extend(more.into_iter().filter(|(r, e)| *r <= runs && *e <= lost));
     }
     if !sums.contains(&(runs, lost)) {

@@ -200,7 +200,7 @@ impl Ended<'_> {
     }
 }
 
-/// Notes the name of the handler if it is cut off.
+/// Notes the name of the handler if it is cut off with its events.
 struct CutOff<'a> {
     core: &'a Core,
     plan: &'a Plan,
@@ -212,7 +212,9 @@ impl Drop for CutOff<'_> {
     fn drop(&mut self) {
         if self.armed {
             let name = &self.plan.handler.name;
-            lock(&self.core.work.abandoned).push(name.to_string());
+            // One for each event, as of the handlers that take one.
+            let all = self.taken.iter().map(|_| name.to_string());
+            lock(&self.core.work.abandoned).extend(all);
             for share in self.taken.iter().filter_map(|taken| taken.item.delivery.share) {
                 share.failed(Some(name), "was cut off when the bus ended", 1);
             }

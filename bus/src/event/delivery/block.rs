@@ -61,6 +61,8 @@ async fn run_handlers(core: &Core, block: &Block, shares: &[Option<Box<Share>>])
             for (item, gone) in items.iter().zip(&mut gone) {
                 if item.line.parking.is_given_up() && !*gone {
                     *gone = true;
+                    // The others of the block, and all behind it, do not wait for it.
+                    item.line.turns.leave();
                     item.delivery.not_handled(&item.line.parking);
                 }
             }

@@ -81,11 +81,14 @@ impl Lane {
     /// Gives a place up. Those whose turn it is now are to be woken.
     pub(super) fn leave(&mut self, event: u64, handler: HandlerId) -> Woken {
         let Some(stretch) = self.stretch_of(event) else { return Woken::default() };
-        let Ok(next) = stretch.leave(event, handler) else { return Woken::default() };
+        if stretch.leave(event, handler).is_err() {
+            return Woken::default();
+        }
         let (is_over, since) = (stretch.taken == 0, stretch.since);
         let moves = self.first.as_ref().is_some_and(|first| first.since == since);
         match (is_over, moves) {
-            (false, true) => Woken { next, more: Vec::new() },
+            (false, true) => Woken { next: self.first_waker(handler), more: Vec::new() },
+            // Whoever is first now is not yet in turn, and has to be found by its waker then.
             (false, false) => Woken::default(),
             (true, true) => {
                 self.first = self.later.pop_front();
@@ -113,6 +116,11 @@ impl Lane {
 
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    /// Of the one at the head of the line.
+    fn first_waker(&mut self, handler: HandlerId) -> Option<Waker> {
+        self.first.as_mut()?.line(handler)?.first.as_mut()?.waker.take()
     }
 
     /// Of those at the head of the lines that move now.
@@ -143,19 +151,16 @@ impl Stretch {
         }
     }
 
-    /// Who waits next in the line, if it is its turn now.
-    fn leave(&mut self, event: u64, handler: HandlerId) -> Result<Option<Waker>, NoSuchPlace> {
+    fn leave(&mut self, event: u64, handler: HandlerId) -> Result<(), NoSuchPlace> {
         let line = self.line(handler).ok_or(NoSuchPlace)?;
-        let next = if line.first.as_ref().is_some_and(|first| first.event == event) {
+        if line.first.as_ref().is_some_and(|first| first.event == event) {
             line.first = line.later.pop_front();
-            line.first.as_mut().and_then(|next| next.waker.take())
         } else {
             let at = line.later.binary_search_by_key(&event, |place| place.event);
             line.later.remove(at.map_err(|_| NoSuchPlace)?);
-            None
-        };
+        }
         self.taken -= 1;
-        Ok(next)
+        Ok(())
     }
 
     fn line(&mut self, handler: HandlerId) -> Option<&mut Line> {
@@ -186,5 +191,87 @@ pub(super) struct Woken {
 impl Woken {
     pub(super) fn wake(self) {
         self.next.into_iter().chain(self.more).for_each(Waker::wake);
+    }
+}
+
+#[cfg(all(test, not(bus_loom)))]
+mod tests {
+    use super::Lane;
+    use crate::registry::contract::HandlerId;
+    use std::any::TypeId;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    struct Line {
+        lane: Lane,
+        handler: HandlerId,
+        woken: Arc<Woken>,
+    }
+
+    impl Line {
+        fn new() -> Self {
+            Self { lane: Lane::default(), handler: HandlerId::next(), woken: Arc::default() }
+        }
+        fn enter<T: 'static>(&mut self, event: u64) {
+            self.lane.enter(event, TypeId::of::<T>(), self.handler);
+        }
+        fn is_ready(&mut self, event: u64) -> bool {
+            let waker = Waker::from(Arc::clone(&self.woken));
+            self.lane.poll(event, self.handler, &waker).0.is_ready()
+        }
+        /// How many are woken.
+        fn leave(&mut self, event: u64) -> usize {
+            let before = self.woken.0.load(Ordering::SeqCst);
+            self.lane.leave(event, self.handler).wake();
+            self.woken.0.load(Ordering::SeqCst) - before
+        }
+    }
+
+    #[test]
+    fn the_next_is_woken_when_the_first_leaves() {
+        let mut line = Line::new();
+        (0..3).for_each(|event| line.enter::<u8>(event));
+        assert!(line.is_ready(0) && !line.is_ready(1) && !line.is_ready(2));
+        assert_eq!(line.leave(1), 0, "it was not the first");
+        assert_eq!(line.leave(0), 1);
+        assert!(line.is_ready(2));
+        assert_eq!(line.leave(2), 0);
+        assert!(line.lane.is_empty());
+    }
+
+    #[test]
+    fn who_waits_in_a_later_stretch_is_woken_when_that_moves() {
+        let mut line = Line::new();
+        line.enter::<u8>(0);
+        line.enter::<u16>(1);
+        line.enter::<u16>(2);
+        assert!(line.is_ready(0) && !line.is_ready(1) && !line.is_ready(2));
+        // Dropped, and it is not yet the turn of the next.
+        assert_eq!(line.leave(1), 0);
+        assert_eq!(line.leave(0), 1, "the waker of the next was lost");
+        assert!(line.is_ready(2));
+    }
+
+    #[test]
+    fn a_stretch_that_was_dropped_is_not_waited_for() {
+        let mut line = Line::new();
+        line.enter::<u8>(0);
+        line.enter::<u16>(1);
+        line.enter::<u8>(2);
+        assert!(!line.is_ready(1) && !line.is_ready(2));
+        line.lane.leave_all(1).wake();
+        assert!(!line.is_ready(2));
+        assert_eq!(line.leave(0), 1);
+        assert!(line.is_ready(2));
     }
 }

@@ -75,14 +75,20 @@ impl<'a> Turns<'a> {
     }
 }
 
-impl Drop for Turns<'_> {
-    fn drop(&mut self) {
-        // Of handlers that were not even begun.
-        if *self.places.get_mut() > 0
+impl Turns<'_> {
+    /// No handler begins any more: those that have not leave their places.
+    pub(crate) fn leave(&self) {
+        if self.places.swap(0, Ordering::Relaxed) > 0
             && let Some((lane, event)) = self.lane
         {
             self.lanes.leave_all(lane, event);
         }
+    }
+}
+
+impl Drop for Turns<'_> {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
