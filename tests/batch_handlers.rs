@@ -576,18 +576,18 @@ async fn nobody_waits_for_one_that_was_dropped_out_of_a_block() {
             .handler::<first>()
             .handler::<then>()
             .handler::<jobs>()
-            .event_queue_size(2)
+            .event_queue_size(4)
             .backpressure_strategy(BackpressureStrategy::DropOldest)
     });
     for number in 0..6 {
         bus.publish(Job(number)).await.unwrap();
-        if number % 2 == 1 {
+        if number == 2 {
+            // One is at work, and two wait: those who come drop the first of these.
             tokio::task::yield_now().await;
         }
     }
     let idle = tokio::time::timeout(Duration::from_secs(3600), bus.idle()).await;
     assert!(idle.is_ok(), "somebody waits for ever: {:?}", bus.stats());
-    let handled = log.all();
-    assert!(handled.len() >= 3 && handled.is_sorted(), "{handled:?}");
-    assert_eq!((bus.stats().lanes, bus.stats().dropped + handled.len() as u64), (0, 6));
+    assert_eq!(log.all(), ["0", "2", "3", "4", "5"]);
+    assert_eq!((bus.stats().lanes, bus.stats().dropped), (0, 1));
 }
