@@ -384,7 +384,7 @@ fn schedule_cancels_moves_skips_and_names_what_was_not_due() {
         let found = said[at..].iter().position(|said| *said == line);
         at += found.unwrap_or_else(|| panic!("`{line}` is not there, or too early: {printed:#?}"));
     }
-    assert!(said[0].contains("the cron pattern \"at three\""), "{printed:#?}");
+    assert!(said.iter().any(|said| said.contains("the cron pattern \"at three\"")), "{printed:#?}");
     assert!(said.contains(&"quote 1 is traded"), "{printed:#?}");
     assert_eq!(said.iter().filter(|said| said.starts_with("a reminder")).count(), 2);
     assert!(said.iter().any(|said| said.starts_with("cron: second ")), "{printed:#?}");
