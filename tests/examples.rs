@@ -329,3 +329,90 @@ fn tower_sheds_what_there_is_no_room_for() {
         ]
     );
 }
+
+/// The number between two texts, in the first line that has one.
+fn number(printed: &[String], before: &str, after: &str) -> u64 {
+    let found = printed.iter().find_map(|line| {
+        let (_, rest) = line.split_once(before)?;
+        rest.split_once(after)?.0.trim().parse().ok()
+    });
+    found.unwrap_or_else(|| panic!("no number between `{before}` and `{after}`: {printed:#?}"))
+}
+
+#[test]
+fn ordering_keeps_each_story_in_order_and_runs_them_side_by_side() {
+    let printed = lines(&common::example("ordering"));
+    let half = printed.iter().position(|line| line == "without a key:").expect("two halves");
+    let (keyed, unordered) = printed.split_at(half);
+    assert_eq!(
+        (keyed[0].as_str(), keyed[1].trim(), keyed[2].trim(), keyed[4].trim()),
+        (
+            "a lane for each order:",
+            "20 of 20 orders have their whole story, in order",
+            "0 steps came too early",
+            "order 7: placed, paid, invoiced, shipped",
+        )
+    );
+    // 125 ms for each order.
+    let work = number(keyed, "", "ms of work were done in");
+    let elapsed = number(keyed, "done in", "ms");
+    assert!(work >= 20 * 125 && elapsed >= 105, "{work} ms in {elapsed} ms");
+    assert!(elapsed < work / 2, "orders wait for each other: {work} ms in {elapsed} ms");
+    assert_eq!(number(unordered, "", "of 20 orders"), 0);
+    let early = number(unordered, "", "steps came too early");
+    let (_, failed) = printed.last().and_then(|line| line.split_once("completed, ")).expect("both");
+    assert_eq!(format!("{early} failed"), failed);
+}
+
+#[test]
+fn schedule_cancels_moves_skips_and_names_what_was_not_due() {
+    let printed = lines(&common::example("schedule"));
+    // Without the times in front.
+    let said: Vec<_> =
+        printed.iter().map(|line| line.split_once(" s  ").map_or(&**line, |said| said.1)).collect();
+    let mut at = 0;
+    for line in [
+        "invoice 1 is paid: no reminder",
+        "invoices 2 and 4 are postponed: true, true",
+        "a reminder of invoice 3",
+        "invoice 3 is paid: after its reminder",
+        "a reminder of invoice 2",
+        "the books are still to be closed: true",
+        "not due any more: 1 of schedule::Remind",
+        "2 quotes expired, 1 reminder was not due",
+    ] {
+        let found = said[at..].iter().position(|said| *said == line);
+        at += found.unwrap_or_else(|| panic!("`{line}` is not there, or too early: {printed:#?}"));
+    }
+    assert!(said.iter().any(|said| said.contains("the cron pattern \"at three\"")), "{printed:#?}");
+    assert!(said.contains(&"quote 1 is traded"), "{printed:#?}");
+    assert_eq!(said.iter().filter(|said| said.starts_with("a reminder")).count(), 2);
+    assert!(said.iter().any(|said| said.starts_with("cron: second ")), "{printed:#?}");
+    assert!(!said.contains(&"the books are closed"), "it is three o'clock: {printed:#?}");
+    let (came, due) = (number(&printed, "heartbeat:", "of"), number(&printed, " of ", "came"));
+    let skipped = number(&printed, "came,", "were skipped");
+    assert!(skipped >= 3 && came + skipped == due, "{came} of {due}, {skipped} skipped");
+    let report = printed.last().expect("it says something");
+    assert!(report.ends_with("0 failed, 1 events not due yet"), "{report}");
+}
+
+#[test]
+fn audit_has_each_event_once_and_the_view_accounts_for_what_it_missed() {
+    let printed = lines(&common::example("audit"));
+    for line in [
+        "a lamp costs 2900 cents",
+        "nobody tells what a sofa costs",
+        "206 lines, 206 ids, 0 missing",
+        "    audit::CacheCleared         1, 0 with data",
+        "    audit::OrderPlaced        101, 101 with data",
+        "    audit::PriceAsked           2, 2 with data",
+        "    audit::PriceTold            1, 1 with data",
+        "    shop.order_shipped        101, 101 with data",
+        "    in the session till-1: 2",
+    ] {
+        assert!(printed.iter().any(|printed| printed == line), "no `{line}`: {printed:#?}");
+    }
+    let seen = number(&printed, "has seen", "and");
+    let missed = number(&printed, "missed", "events");
+    assert!(seen >= 10 && missed > 0 && seen + missed == 206, "{seen} seen, {missed} missed");
+}

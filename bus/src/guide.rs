@@ -11,3 +11,12 @@ pub mod filters {}
 
 #[doc = include_str!("../guide/middleware.md")]
 pub mod middleware {}
+
+#[doc = include_str!("../guide/ordering.md")]
+pub mod ordering {}
+
+#[doc = include_str!("../guide/later.md")]
+pub mod later {}
+
+#[doc = include_str!("../guide/listening.md")]
+pub mod listening {}
