@@ -146,7 +146,7 @@ impl Arguments for MessageArgs {
             "key" => self.order_key = Some(argument.keyed(argument.field()?)),
             "ordered" => self.ordered = Some(argument.flag()?),
             "stream" => self.stream = Some(argument.text()?),
-            "ttl" => self.ttl = Some(argument.ttl()?),
+            "ttl" => self.ttl = Some(argument.duration()?),
             _ => self.root = Root(Some(argument.path()?)),
         }
         Ok(())

@@ -95,19 +95,6 @@ impl Argument<'_> {
         self.string("the name of a field, in quotes")
     }
 
-    /// A duration that something can live for.
-    pub(super) fn ttl(&self) -> syn::Result<Duration> {
-        let literal = self.string("a duration in quotes")?;
-        match duration::parse(&literal.value()) {
-            Ok(Duration::ZERO) => Err(syn::Error::new_spanned(
-                literal,
-                "an event that lives for no time is never handled: leave `ttl` out, or give it time",
-            )),
-            Ok(ttl) => Ok(ttl),
-            Err(why) => Err(syn::Error::new_spanned(literal, why)),
-        }
-    }
-
     pub(super) fn duration(&self) -> syn::Result<Duration> {
         let literal = self.string("a duration in quotes")?;
         duration::parse(&literal.value()).map_err(|why| syn::Error::new_spanned(&literal, why))

@@ -141,14 +141,14 @@ fn check_message(sig: &Signature, args: &HandlerArgs, errors: &mut Errors) {
     }
     check_no_static(&first.ty, errors);
     check_batch(&first.ty, args, errors);
-    if let Type::Slice(slice) = message {
-        return check_owned("a message", &slice.elem, sig, errors);
-    }
     if let Some(reference) = reference.filter(|reference| reference.mutability.is_some()) {
         errors.at(
             reference,
             "a message cannot be changed in place: take it by value, as `&T` or as `Arc<T>`",
         );
+    }
+    if let Type::Slice(slice) = message {
+        return check_owned("a message", &slice.elem, sig, errors);
     }
     if let Type::ImplTrait(impl_trait) = message {
         errors.at(impl_trait, "a handler handles one concrete message type, not `impl Trait`");

@@ -39,6 +39,26 @@ fn generic_event() {
 }
 
 #[test]
+fn ordered_event() {
+    check(
+        "ordered_event",
+        Attribute::Event,
+        r#"stream = "orders", key = "order", ttl = "5m""#,
+        "pub struct Paid { order: OrderId, pub cents: u64 }",
+    );
+}
+
+#[test]
+fn batch_handler() {
+    check(
+        "batch_handler",
+        Attribute::Handler,
+        "batch = 100, concurrency = 2",
+        "async fn store(events: &[Arc<Paid>], db: &Res<Db>) -> Result<BatchOutcome, DbError> {}",
+    );
+}
+
+#[test]
 fn async_handler() {
     check(
         "async_handler",

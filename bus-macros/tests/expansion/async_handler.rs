@@ -65,6 +65,7 @@ const _: () = {
             priority: -5i32,
             timeout: __bus::Option::Some(__bus::Duration::new(5u64, 0u32)),
             concurrency: __bus::Option::None,
+            batch: __bus::Option::None,
             filter: __bus::Option::None,
             middleware: &[],
             borrows: false,

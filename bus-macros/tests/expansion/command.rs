@@ -9,7 +9,8 @@ const _: () = {
         const INFO: &'static __bus::MessageInfo = {
             #[allow(unused_imports)]
             use __bus::probe::{
-                NotClone as _, NotDebug as _, NotText as _, NotValidate as _,
+                NotClone as _, NotDebug as _, NotJson as _, NotText as _,
+                NotValidate as _,
             };
             &__bus::MessageInfo::new::<
                 Self,
@@ -23,6 +24,8 @@ const _: () = {
                     timeout: __bus::Option::Some(
                         __bus::Duration::new(1u64, 500000000u32),
                     ),
+                    order: __bus::Option::None,
+                    ttl: __bus::Option::None,
                     file: ::core::file!(),
                     line: ::core::line!(),
                 },
@@ -31,6 +34,7 @@ const _: () = {
                     debug: __bus::probe::Probe::<Self>::DEBUG,
                     clone_into: __bus::probe::Probe::<Self>::CLONE_INTO,
                     validate: __bus::probe::Probe::<Self>::VALIDATE,
+                    json: __bus::probe::Probe::<Self>::JSON,
                     error_text: __bus::probe::Probe::<SignUpError>::TEXT,
                 },
             )

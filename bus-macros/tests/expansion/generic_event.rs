@@ -17,7 +17,8 @@ const _: () = {
         const INFO: &'static __bus::MessageInfo = {
             #[allow(unused_imports)]
             use __bus::probe::{
-                NotClone as _, NotDebug as _, NotText as _, NotValidate as _,
+                NotClone as _, NotDebug as _, NotJson as _, NotText as _,
+                NotValidate as _,
             };
             &__bus::MessageInfo::new::<
                 Self,
@@ -27,6 +28,8 @@ const _: () = {
                     category: __bus::Category::Domain,
                     version: 2u32,
                     timeout: __bus::Option::None,
+                    order: __bus::Option::None,
+                    ttl: __bus::Option::None,
                     file: ::core::file!(),
                     line: ::core::line!(),
                 },
@@ -35,6 +38,7 @@ const _: () = {
                     debug: __bus::probe::Probe::<Self>::DEBUG,
                     clone_into: __bus::probe::Probe::<Self>::CLONE_INTO,
                     validate: __bus::probe::Probe::<Self>::VALIDATE,
+                    json: __bus::probe::Probe::<Self>::JSON,
                     error_text: __bus::probe::Probe::<()>::TEXT,
                 },
             )

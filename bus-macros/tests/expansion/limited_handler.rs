@@ -56,6 +56,7 @@ const _: () = {
             priority: 0i32,
             timeout: __bus::Option::None,
             concurrency: __bus::NonZeroU32::new(4u32),
+            batch: __bus::Option::None,
             filter: __bus::Option::None,
             middleware: &[],
             borrows: true,

@@ -55,6 +55,7 @@ const _: () = {
             priority: 0i32,
             timeout: __bus::Option::None,
             concurrency: __bus::Option::None,
+            batch: __bus::Option::None,
             filter: __bus::Option::None,
             middleware: &[],
             borrows: true,

@@ -96,6 +96,21 @@ pub struct Capabilities {
     pub error_text: Option<fn(&dyn Any) -> Option<String>>,
 }
 
+/// As it is written in the attribute: `domain`.
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Other => "other",
+            Self::Domain => "domain",
+            Self::System => "system",
+            Self::Integration => "integration",
+        })
+    }
+}
+
 impl MessageInfo {
     #[doc(hidden)]
     #[must_use]

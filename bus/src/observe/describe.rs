@@ -162,7 +162,7 @@ impl MessageDescription {
             name: info.name(),
             short_name: info.short_name(),
             is_command: info.is_command(),
-            category: format!("{:?}", info.category()).to_lowercase(),
+            category: info.category().to_string(),
             version: info.version(),
             file,
             line,

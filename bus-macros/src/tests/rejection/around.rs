@@ -113,7 +113,7 @@ fn the_keys_stand_where_they_belong() {
         "middleware = audit",
         "middleware",
         "`middleware` belongs on the event's `#[handler]`s: each has its own\n\n\
-         help: `#[event]` takes `kind`, `name`, `version` and `crate`",
+         help: `#[event]` takes `kind`, `name`",
     );
     argument(
         Command,

@@ -5,6 +5,7 @@ mod arguments;
 mod around;
 mod functions;
 mod items;
+mod several;
 mod values;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};

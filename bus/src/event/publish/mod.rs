@@ -155,14 +155,15 @@ impl<'a, E> Publish<'a, E> {
     }
 
     /// Publishes the event whenever a cron pattern says so, in UTC: `"0 3 * * *"` is at three in the
-    /// morning. Five fields (minute, hour, day, month, day of the week), or six with seconds first. As
+    /// morning. Five fields: minute, hour, day, month, day of the week; with seconds before them six. As
     /// [`every`](Self::every).
     #[cfg(feature = "cron")]
     pub fn cron(self, pattern: &str) -> Later<'a, E> {
         self.cron_in("UTC", pattern)
     }
 
-    /// As [`cron`](Self::cron), in a time zone of the IANA database, such as `"Europe/Berlin"`.
+    /// As [`cron`](Self::cron), in a time zone of the IANA database, such as `"Europe/Berlin"`. The
+    /// database is that of the system; where there is none, `"UTC"` alone is known.
     #[cfg(feature = "cron")]
     pub fn cron_in(self, zone: &str, pattern: &str) -> Later<'a, E> {
         Later::new(self, Times::parse(pattern, zone))

@@ -74,7 +74,12 @@ pub(crate) mod cron {
     impl Times {
         pub(crate) fn parse(pattern: &str, zone: &str) -> Due {
             let parsed: Result<Cron, _> = pattern.parse();
-            match (parsed, TimeZone::get(zone)) {
+            // Known without a database, which a slim image does not have.
+            let known = match zone {
+                "UTC" => Ok(TimeZone::UTC),
+                zone => TimeZone::get(zone),
+            };
+            match (parsed, known) {
                 (Ok(pattern), Ok(zone)) => {
                     Due::Again(Recurrence::Cron(Box::new(Self { pattern, zone })))
                 }
