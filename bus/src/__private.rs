@@ -4,7 +4,9 @@
 
 pub use crate::error::Error;
 pub use crate::event::filter::{FilterFn, FilterView};
-pub use crate::handler::batch::{BatchItem, BatchSlotOf, BatchesEvents, Batching};
+pub use crate::handler::batch::{
+    BatchItem, BatchSlotOf, Batching, BatchesEvents, IntoBatchOutcome,
+};
 pub use crate::handler::limit::{Concurrency, Filter, FiltersEvents, Limits};
 pub use crate::handler::param::{Param, Requirements};
 pub use crate::handler::reply::{IntoError, IntoOutcome};
@@ -18,7 +20,7 @@ pub use crate::handler::unique::{
 pub use crate::message::carrier::{MessageOf, MessageRef, TakeFrom};
 pub use crate::message::info::{Capabilities, Category, MessageInfo, MessageMeta, Name};
 pub use crate::message::kind::{self, Carrier, Kind, Outcome};
-pub use crate::message::order::{LaneKey, Order, lane};
+pub use crate::message::order::{LaneKey, Order, field};
 pub use crate::message::{Message, probe};
 pub use crate::pipeline::hook::{Hook, HookFn, Tells};
 pub use crate::pipeline::middleware::layers::{IntoLayer, MakeLayer, On, OwnLayer};

@@ -114,11 +114,14 @@ fn take(handler: &Handler, locals: &Locals) -> TokenStream {
 fn outcome(handler: &Handler, locals: &Locals) -> TokenStream {
     let (message, reply) = (message(handler), &locals.reply);
     let at = handler.message.ty.span();
-    let kind = match handler.message.form {
-        Form::Slice => quote_spanned!(at=> __bus::kind::Batch),
-        Form::Owned | Form::Ref => quote_spanned!(at=> <#message as __bus::Message>::Kind),
+    let conversion = match handler.message.form {
+        Form::Slice => quote_spanned!(handler.reply.span=> __bus::IntoBatchOutcome),
+        Form::Owned | Form::Ref => {
+            let kind = quote_spanned! {at=> <#message as __bus::Message>::Kind};
+            quote_spanned!(handler.reply.span=> __bus::IntoOutcome<#kind>)
+        }
     };
     quote_spanned! {handler.reply.span=>
-        <__Reply as __bus::IntoOutcome<#kind>>::into_outcome(#reply)
+        <__Reply as #conversion>::into_outcome(#reply)
     }
 }

@@ -108,7 +108,7 @@ fn order(order: Option<&Order>) -> TokenStream {
             let key = quote_spanned! {written.span()=>
                 __bus::LaneKey::of::<#ty>(
                     #written,
-                    |event| __bus::lane(event, |event: &Self| &event.#field),
+                    |event| __bus::field(event, |event: &Self| &event.#field),
                 )
             };
             quote!(__bus::Option::Some(#key))

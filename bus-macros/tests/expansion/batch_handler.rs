@@ -40,9 +40,7 @@ const _: () = {
     __bus::running(async move {
         let p0 = <&Res<Db> as __bus::Param<'_>>::extract(cx.get())?;
         let reply = store(message.events(), p0).await;
-        __bus::Result::Ok(
-            <__Reply as __bus::IntoOutcome<__bus::kind::Batch>>::into_outcome(reply),
-        )
+        __bus::Result::Ok(<__Reply as __bus::IntoBatchOutcome>::into_outcome(reply))
     }));
     static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::batch::<
         <__Written as __bus::BatchItem>::Message,

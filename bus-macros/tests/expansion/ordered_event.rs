@@ -30,7 +30,7 @@ const _: () = {
                                 OrderId,
                             >(
                                 "order",
-                                |event| __bus::lane(event, |event: &Self| &event.order),
+                                |event| __bus::field(event, |event: &Self| &event.order),
                             ),
                         ),
                     }),

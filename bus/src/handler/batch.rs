@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::reply::{IntoError, IntoOutcome};
+use super::reply::IntoError;
 use super::slot::Slot;
 use crate::error::Error;
 use crate::message::{Message, kind};
@@ -127,27 +127,29 @@ pub trait BatchesEvents<K, M> {
 }
 impl<M> BatchesEvents<kind::Event, M> for Batching {}
 
-impl IntoOutcome<kind::Batch> for () {
-    type Outcome = BatchAnswer;
+/// What a batch handler may return.
+#[diagnostic::on_unimplemented(
+    message = "a batch handler cannot return `{Self}`",
+    label = "not an outcome of a batch",
+    note = "it returns nothing, `Result<(), E>`, `BatchOutcome` or `Result<BatchOutcome, E>`; a result for each event is collected: `results.into_iter().collect::<BatchOutcome>()`"
+)]
+pub trait IntoBatchOutcome {
+    /// What became of the events.
+    #[doc(hidden)]
+    fn into_outcome(self) -> Result<BatchOutcome, Error>;
+}
+impl IntoBatchOutcome for () {
     fn into_outcome(self) -> BatchAnswer {
         Ok(BatchOutcome::all_ok())
     }
 }
-impl IntoOutcome<kind::Batch> for BatchOutcome {
-    type Outcome = BatchAnswer;
+impl IntoBatchOutcome for BatchOutcome {
     fn into_outcome(self) -> BatchAnswer {
         Ok(self)
     }
 }
-impl<X: IntoError<Error>> IntoOutcome<kind::Batch> for Result<(), X> {
-    type Outcome = BatchAnswer;
+impl<T: IntoBatchOutcome, X: IntoError<Error>> IntoBatchOutcome for Result<T, X> {
     fn into_outcome(self) -> BatchAnswer {
-        self.map(|()| BatchOutcome::all_ok()).map_err(IntoError::into_error)
-    }
-}
-impl<X: IntoError<Error>> IntoOutcome<kind::Batch> for Result<BatchOutcome, X> {
-    type Outcome = BatchAnswer;
-    fn into_outcome(self) -> BatchAnswer {
-        self.map_err(IntoError::into_error)
+        self.map_err(IntoError::into_error)?.into_outcome()
     }
 }

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::handler::batch::{Batch as Batch_, BatchAnswer, BatchSlotOf};
+use crate::handler::batch::{Batch, BatchAnswer, BatchSlotOf};
 use crate::handler::slot::{Begun, Slot};
 use crate::message::Message;
 use crate::message::any::{About, OneOf};
@@ -21,10 +21,6 @@ pub struct Command<O, E>(PhantomData<fn() -> (O, E)>);
 /// An event.
 #[derive(Debug)]
 pub struct Event(());
-
-/// Several events at once, for one handler.
-#[derive(Debug)]
-pub struct Batch(());
 
 /// How a message of this kind reaches its handlers and what comes back.
 pub trait Kind<M> {
@@ -84,7 +80,7 @@ pub(crate) fn deliver_batch<M: Message>(
     let slot = slot.downcast_ref::<BatchSlotOf<M>>();
     let events: Option<Vec<_>> = events.iter().map(|event| About::one_of(event).typed()).collect();
     match (slot, events) {
-        (Some(slot), Some(events)) => slot.begin(Batch_(events), lender),
+        (Some(slot), Some(events)) => slot.begin(Batch(events), lender),
         _ => unreachable!("events and their handlers are filed under one TypeId"),
     }
 }

@@ -26,6 +26,8 @@ pub struct LaneKey {
     field: &'static str,
     type_id: TypeId,
     type_name: fn() -> &'static str,
+    /// The field of an event.
+    get: fn(&dyn Any) -> Option<&dyn Any>,
     hash: fn(&dyn Any) -> u64,
 }
 
@@ -40,10 +42,18 @@ pub trait CanBeKey: Hash + 'static {}
 impl<T: Hash + 'static> CanBeKey for T {}
 
 impl LaneKey {
-    /// A key in a field of type `K`.
+    /// A key in a field of type `K`. The one place that asks for `Hash`, so that it is missed once.
     #[must_use]
-    pub const fn of<K: CanBeKey>(field: &'static str, hash: fn(&dyn Any) -> u64) -> Self {
-        Self { field, type_id: TypeId::of::<K>(), type_name: type_name::<K>, hash }
+    pub const fn of<K: CanBeKey>(
+        field: &'static str,
+        get: fn(&dyn Any) -> Option<&dyn Any>,
+    ) -> Self {
+        let (type_id, type_name, hash) = (TypeId::of::<K>(), type_name::<K>, hash::<K>);
+        Self { field, type_id, type_name, get, hash }
+    }
+
+    fn hash_of(&self, event: &dyn Any) -> u64 {
+        (self.get)(event).map_or(0, self.hash)
     }
 
     pub(crate) fn type_name(&self) -> &'static str {
@@ -51,11 +61,16 @@ impl LaneKey {
     }
 }
 
-/// The hash of an event's key. Keys that collide share a lane, which costs them time and no order.
-pub fn lane<M: 'static, K: CanBeKey>(event: &dyn Any, key: fn(&M) -> &K) -> u64 {
+/// The hash of a key. Keys that collide share a lane, which costs them time and no order.
+fn hash<K: CanBeKey>(key: &dyn Any) -> u64 {
     // Of this process: nobody can choose keys that collide.
     static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    event.downcast_ref().map_or(0, |event| STATE.hash_one(key(event)))
+    key.downcast_ref::<K>().map_or(0, |key| STATE.hash_one(key))
+}
+
+/// A field of an event that has lost its type.
+pub fn field<M: 'static, K: 'static>(event: &dyn Any, get: fn(&M) -> &K) -> Option<&dyn Any> {
+    event.downcast_ref().map(|event| get(event) as &dyn Any)
 }
 
 /// What shares lanes: the events of a type, or of a stream.
@@ -128,7 +143,7 @@ impl Order {
     /// The lane of an event. One whose `Hash` panics is in that of all such events.
     pub(crate) fn lane(&self, type_id: TypeId, event: &dyn Any) -> LaneId {
         let key = self.key.map_or(0, |key| {
-            catch_unwind(AssertUnwindSafe(|| (key.hash)(event))).unwrap_or_else(|panic| {
+            catch_unwind(AssertUnwindSafe(|| key.hash_of(event))).unwrap_or_else(|panic| {
                 let (key, panic) = (key.type_name(), panic_text(&*panic));
                 tracing::error!(key, panic, "the hash of an event's key panicked");
                 0

@@ -1,0 +1,6 @@
+#[bus::event(key = "id")]
+pub struct Changed<K> {
+    pub id: K,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[bus::command(ordered)]
+pub struct Pay {
+    pub order_id: u64,
+}
+
+fn main() {}
