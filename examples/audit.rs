@@ -85,7 +85,7 @@ fn audit(event: &AnyEvent, log: &Res<AuditLog>) -> bus::Result<()> {
         at_ms: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis(),
         id: event.id().to_string(),
         event: event.name().to_owned(),
-        kind: format!("{:?}", event.kind()).to_lowercase(),
+        kind: event.kind().to_string(),
         session: session.map(|session| session.as_str().to_owned()),
         data,
     })?;

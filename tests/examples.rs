@@ -365,6 +365,21 @@ fn ordering_keeps_each_story_in_order_and_runs_them_side_by_side() {
 }
 
 #[test]
+fn batching_writes_once_for_many_and_tells_them_apart() {
+    let printed = lines(&common::example("batching"));
+    let alone = number(&printed, "  297 on disk, by ", " writes");
+    let last = printed.iter().rposition(|line| line.contains(" on disk, by ")).unwrap();
+    let together = number(&printed[last..], "  297 on disk, by ", " writes");
+    assert_eq!((alone, together), (297, 3));
+    let refused = |handler: &str| {
+        let start = format!("  {handler} refused: meter ");
+        printed.iter().filter(|line| line.starts_with(&start)).count()
+    };
+    assert_eq!((refused("store_alone"), refused("store")), (3, 4));
+    assert!(printed.contains(&"together, and told apart: true and false".to_owned()));
+}
+
+#[test]
 fn schedule_cancels_moves_skips_and_names_what_was_not_due() {
     let printed = lines(&common::example("schedule"));
     // Without the times in front.

@@ -5,7 +5,7 @@
 pub use crate::error::Error;
 pub use crate::event::filter::{FilterFn, FilterView};
 pub use crate::handler::batch::{
-    BatchItem, BatchSlotOf, Batching, BatchesEvents, IntoBatchOutcome,
+    BatchItem, BatchSlotOf, BatchesEvents, Batching, IntoBatchOutcome,
 };
 pub use crate::handler::limit::{Concurrency, Filter, FiltersEvents, Limits};
 pub use crate::handler::param::{Param, Requirements};

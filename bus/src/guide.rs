@@ -15,6 +15,9 @@ pub mod middleware {}
 #[doc = include_str!("../guide/ordering.md")]
 pub mod ordering {}
 
+#[doc = include_str!("../guide/batches.md")]
+pub mod batches {}
+
 #[doc = include_str!("../guide/later.md")]
 pub mod later {}
 

@@ -35,12 +35,12 @@ batch! {
 /// Adds those that the scenario has.
 pub(crate) fn add(builder: Builder, scenario: &Scenario) -> Builder {
     KINDS.into_iter().fold(builder, |builder, kind| {
-        let handlers = scenario.handlers_of(kind).iter();
-        let batch = handlers.filter_map(|handler| match handler.form {
+        let mut handlers = scenario.handlers_of(kind).iter();
+        let batch = handlers.find_map(|handler| match handler.form {
             Form::Batch(size) => Some((handler.priority, size)),
             Form::Closure | Form::Plain => None,
         });
-        let Some((priority, size)) = batch.last() else { return builder };
+        let Some((priority, size)) = batch else { return builder };
         let config = |h: bus::HandlerConfig| h.priority(priority).batch(size);
         match kind {
             Kind::A => builder.handler::<batch_a>().configure::<batch_a>(config),

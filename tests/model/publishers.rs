@@ -85,7 +85,7 @@ impl Publisher {
                     self.told(card, try_publish(&self.bus, card));
                 }
                 Action::TakeBack | Action::Sleep { .. } | Action::Yield { .. } => {
-                    std::thread::yield_now()
+                    std::thread::yield_now();
                 }
             }
         }

@@ -143,6 +143,39 @@ pub(crate) fn r#type(_: Raw) -> Result<&'static str, MyError> {
     Ok("x")
 }
 
+#[event(key = "id", ttl = "5m")]
+struct Keyed {
+    id: u64,
+}
+#[event(stream = "forms", key = "0")]
+struct KeyedTuple(u64, #[allow(dead_code)] f64);
+#[event(stream = "forms.all", ordered)]
+struct Ordered;
+#[event(key = "of")]
+struct KeyedGeneric<K: std::hash::Hash> {
+    of: K,
+}
+type Several<E> = Arc<E>;
+#[handler(batch = 10, concurrency = 2)]
+async fn several(events: &[Arc<Keyed>], store: &Res<Store>) -> Result<bus::BatchOutcome, MyError> {
+    let ids = events.iter().map(|event| event.id);
+    store.0.lock().unwrap().push(format!("{}", ids.sum::<u64>()));
+    Ok(events.iter().map(|_| Ok::<(), bus::Error>(())).collect())
+}
+#[handler(batch = 1)]
+fn several_plain(events: &[Several<KeyedTuple>]) -> bus::BatchOutcome {
+    let _ = events.first().map(|event| event.0);
+    bus::BatchOutcome::all_ok()
+}
+#[handler(batch = 5, blocking)]
+fn several_blocking(_: &[Arc<Ordered>]) -> Result<(), MyError> {
+    Ok(())
+}
+#[handler(batch = 5)]
+async fn several_generic<'a>(events: &'a [Arc<KeyedGeneric<String>>], _cx: &'a Context) {
+    let _ = events.iter().map(|event| event.of.len()).sum::<usize>();
+}
+
 #[handler(priority = 5)]
 async fn on_created(e: &UserCreated, store: Res<Store>) {
     store.0.lock().unwrap().push(format!("high {}", e.id));
