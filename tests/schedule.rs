@@ -351,6 +351,19 @@ fn what_is_scheduled_without_a_runtime_waits_for_one() {
     assert_eq!(log.names(), ["first", "waits"]);
 }
 
+#[test]
+fn on_a_runtime_that_has_ended_nothing_is_scheduled() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let bus = Bus::builder().without_registered().runtime(runtime.handle().clone()).build();
+    let bus = bus.unwrap();
+    drop(runtime);
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    let late = std::pin::pin!(bus.publish(Rang("late")).after(ms(1)));
+    let std::task::Poll::Ready(refused) = late.poll(&mut task) else { panic!("it waits") };
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused.kind(), PublishErrorKind::ShuttingDown), "{refused}");
+}
+
 /// The outcome of a future that is ready at once.
 fn futures_ready<T, E: std::fmt::Debug>(future: impl Future<Output = Result<T, E>>) -> T {
     let mut task = std::task::Context::from_waker(std::task::Waker::noop());

@@ -95,7 +95,8 @@ impl Lane {
                 Woken { next: None, more: self.first_wakers() }
             }
             (true, false) => {
-                self.later.retain(|stretch| stretch.since != since);
+                let at = self.later.partition_point(|stretch| stretch.since < since);
+                self.later.remove(at);
                 Woken::default()
             }
         }

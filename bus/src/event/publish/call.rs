@@ -8,6 +8,7 @@ use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::error::{PublishError, PublishErrorKind};
 use crate::event::completion::{Completion, Share};
+use crate::event::dispatcher;
 use crate::event::filter::KeptOut;
 use crate::event::losses::DropReason;
 use crate::event::queue::{BackpressureStrategy, Refused};
@@ -102,6 +103,8 @@ impl Call<'_> {
         again: Option<Box<Recurrence>>,
     ) -> Result<Scheduled, PublishError<E>> {
         let core = self.core;
+        // Also tells whether the runtime is there still.
+        dispatcher::start(core);
         if core.work.is_closing() {
             return Err(self.turn_away(event, PublishErrorKind::ShuttingDown));
         }

@@ -126,6 +126,9 @@ impl Timers {
         let mut state = lock(&self.state);
         let Some((last, entry)) = state.at_work.remove(&number) else { return false };
         let Some(at) = entry.again.as_ref().and_then(|again| again.next(last, clock)) else {
+            // An event's destructor is a user's code.
+            drop(state);
+            drop(entry);
             return false;
         };
         let is_first = state.insert(number, at, entry);
