@@ -122,3 +122,66 @@ impl Lanes {
         lock(&self.shards[usize::try_from((lane.0 >> 32) % SHARDS as u64).unwrap_or(0)])
     }
 }
+
+#[cfg(all(test, bus_loom))]
+mod models {
+    use super::Lanes;
+    use crate::message::order::LaneId;
+    use crate::registry::contract::HandlerId;
+    use std::any::TypeId;
+    use std::future::poll_fn;
+    use std::sync::Arc;
+
+    /// Waits for its turn, and leaves its place.
+    fn pass(lanes: &Lanes, event: u64, handler: HandlerId) {
+        loom::future::block_on(poll_fn(|task| lanes.poll(LaneId(7), event, handler, task.waker())));
+        lanes.leave(LaneId(7), event, handler);
+    }
+
+    #[test]
+    fn whoever_leaves_wakes_the_next_of_its_line() {
+        loom::model(|| {
+            let (lanes, handler) = (Arc::new(Lanes::default()), HandlerId::next());
+            let type_id = TypeId::of::<u8>();
+            for event in 0..3 {
+                lanes.enter(LaneId(7), event, type_id, [handler].into_iter());
+            }
+            let first = loom::thread::spawn({
+                let lanes = Arc::clone(&lanes);
+                move || lanes.leave(LaneId(7), 0, handler)
+            });
+            let last = loom::thread::spawn({
+                let lanes = Arc::clone(&lanes);
+                move || pass(&lanes, 2, handler)
+            });
+            pass(&lanes, 1, handler);
+            first.join().unwrap();
+            last.join().unwrap();
+            assert!(!lanes.is_busy(LaneId(7)) && lanes.len() == 0);
+        });
+    }
+
+    /// The one in the middle is of another type, and is dropped while the others wait.
+    #[test]
+    fn a_stretch_that_is_dropped_is_waited_for_by_nobody() {
+        loom::model(|| {
+            let (lanes, handler) = (Arc::new(Lanes::default()), HandlerId::next());
+            let types = [TypeId::of::<u8>(), TypeId::of::<u16>(), TypeId::of::<u8>()];
+            for (event, type_id) in (0..).zip(types) {
+                lanes.enter(LaneId(7), event, type_id, [handler].into_iter());
+            }
+            let first = loom::thread::spawn({
+                let lanes = Arc::clone(&lanes);
+                move || lanes.leave(LaneId(7), 0, handler)
+            });
+            let dropped = loom::thread::spawn({
+                let lanes = Arc::clone(&lanes);
+                move || lanes.leave_all(LaneId(7), 1)
+            });
+            pass(&lanes, 2, handler);
+            first.join().unwrap();
+            dropped.join().unwrap();
+            assert_eq!(lanes.len(), 0);
+        });
+    }
+}

@@ -80,6 +80,8 @@ fn event(number: u32) -> Envelope {
         head: None,
         session: None,
         share: None,
+        expires: None,
+        heard: false,
         lifecycle: false,
     }
 }
