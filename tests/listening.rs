@@ -246,11 +246,13 @@ async fn a_session_is_listened_to_until_it_has_ended() {
     let bus = bus();
     let session = bus.session("outer").open().await.unwrap();
     let inner = session.session("inner").open().await.unwrap();
+    let other = bus.session("other").open().await.unwrap();
     let mut moves = session.subscribe::<Moved>();
     let in_vain = session.wait_for::<Moved>(|moved| moved.0 > 5);
     bus.publish(Moved(9)).await.unwrap();
     session.publish(Moved(1)).await.unwrap();
     inner.publish(Moved(2)).await.unwrap();
+    other.publish(Moved(8)).await.unwrap();
     bus.idle().await;
     let heard: Vec<_> = drained(&mut moves).iter().map(|event| event.0).collect();
     assert_eq!(heard, [1, 2]);
@@ -259,6 +261,7 @@ async fn a_session_is_listened_to_until_it_has_ended() {
     assert!(moves.recv().await.is_none());
     assert!(matches!(in_vain.await, Err(WaitError::Ended { .. })));
     assert!(handle.subscribe::<Moved>().recv().await.is_none(), "it has ended before");
+    other.close().await;
     assert_eq!(bus.stats().listeners, 0);
 }
 

@@ -328,6 +328,28 @@ async fn who_waits_for_its_own_lane_is_told_the_chain() {
     assert_eq!(log.all(), expected);
 }
 
+/// Waits for one that sends one of its own lane, in the middle of somebody else's waiting.
+#[handler(manual)]
+async fn waits_within(event: &Paid, cx: &Context, log: &Res<Log>) -> bus::Result<()> {
+    if event.nr == 0 {
+        let nested = cx.publish(Nested).and_wait().await.unwrap();
+        log.say(format!("{} left out", nested.failures.len()));
+        return Ok(());
+    }
+    sleep(ms(100)).await;
+    log.say(format!("{} {}", event.order, event.nr));
+    Err(bus::Error::msg("it is heard of"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_from_outside_waits_for_what_was_left_out() {
+    let (bus, log) = bus(|builder| builder.handler::<waits_within>().handler::<answer>());
+    let settled = bus.publish(Paid { order: 7, nr: 0 }).and_wait().await.unwrap();
+    assert_eq!(log.all(), ["1 left out", "7 2"]);
+    let errors: Vec<_> = settled.failures.iter().map(|failure| &*failure.error).collect();
+    assert_eq!(errors, ["it is heard of"], "it is told of what it could wait for, and of no more");
+}
+
 /// Not in its handler's poll: a task of its own may wait for whatever it likes.
 #[handler(manual)]
 async fn waits_elsewhere(event: &Paid, cx: &Context, log: &Res<Log>) {

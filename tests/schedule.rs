@@ -72,6 +72,20 @@ async fn events_come_when_they_are_due_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_due_earlier_is_not_waited_past() {
+    let (bus, log) = bus(|builder| builder);
+    let far = bus.publish(Rang("far")).after(ms(3000)).await.unwrap();
+    // The driver waits for the far one by now.
+    sleep(ms(10)).await;
+    bus.publish(Rang("near")).after(ms(90)).await.unwrap();
+    sleep(ms(500)).await;
+    assert_eq!(log.all(), [("near".to_owned(), 100)]);
+    assert!(far.reschedule(log.start + ms(700)));
+    sleep(ms(1000)).await;
+    assert_eq!(log.all()[1], ("far".to_owned(), 700));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handle_takes_an_event_back_or_moves_it() {
     let (bus, log) = bus(|builder| builder);
     let cancelled = bus.publish(Rang("cancelled")).after(ms(10)).await.unwrap();
