@@ -29,6 +29,8 @@ pub use crate::registry::entry::{
     AroundEntry, FilterEntry, HandlerEntry, HandlerMeta, HandlerType, MakeHook, MessageEntry,
     Registered, RegisteredResource, ResourceEntry, ResourceMeta,
 };
+pub use crate::resilience::declared::{BreakerMeta, RetryMeta};
+pub use crate::resilience::{Classify, ErrorClass, Jitter};
 pub use inventory;
 
 pub use std::boxed::Box;

@@ -69,7 +69,9 @@ pub use crate::registry::{
     Registration, Registry, RegistryChanges, RegistryError, ScopedRegistration, SimpleRegistry,
     WiringProblem, WiringReport,
 };
-pub use crate::resilience::{Jitter, Rate, RetryConfig};
+pub use crate::resilience::{
+    CircuitBreakerConfig, Classify, ErrorClass, Jitter, Rate, RetryConfig,
+};
 pub use crate::session::{
     Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,
     WorkError,
