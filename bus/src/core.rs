@@ -31,6 +31,7 @@ use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
 use crate::registry::table::{Found, Listens, Route, Table};
 use crate::registry::wired::Wired;
+use crate::resilience::dead_letters::Store;
 use crate::session::{Scope, Sessions};
 use crate::sync::{Mutex, Sharded};
 
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,
     pub(crate) failures: Failures,
+    pub(crate) dead_letters: Store,
     /// Fires when shutting down has lasted too long.
     pub(crate) cancel: Cancel,
     /// What is at work, for [`crate::event::idle`] and [`crate::event::shutdown`].
@@ -71,6 +73,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     pub(crate) grace: Duration,
     pub(crate) session_close: Duration,
+    /// How many are kept at most.
+    pub(crate) dead_letters: usize,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) filters: Vec<Installed>,
     /// In the order in which they were added, those of the linker first.

@@ -51,9 +51,10 @@ pub use crate::handler::{BatchOutcome, Emit, HandledBy, Param, ParamError, Requi
 #[cfg(feature = "json")]
 pub use crate::message::JsonError;
 pub use crate::message::{
-    AnyEvent, Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent, Event,
-    EventHandlerFailedEvent, EventsDroppedEvent, Invalid, Message, MessageId, MessageInfo, Problem,
-    QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent, Validate, category,
+    AnyEvent, Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent,
+    DeadLetteredEvent, Event, EventHandlerFailedEvent, EventsDroppedEvent, Invalid, Message,
+    MessageId, MessageInfo, Problem, QueueMarkEvent, SessionEndEvent, SessionStartEvent,
+    UnhandledEvent, Validate, category,
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::observe::{
@@ -68,6 +69,10 @@ pub use crate::registry::{
     BuildError, HandlerId, HandlerInfo, HandlerOptions, RegisterError, RegisteredHandler,
     Registration, Registry, RegistryChanges, RegistryError, ScopedRegistration, SimpleRegistry,
     WiringProblem, WiringReport,
+};
+pub use crate::resilience::dead_letters::{
+    BadDeadLetterId, Cause, DeadLetterData, DeadLetterEntry, DeadLetterId, DeadLetterStats,
+    DeadLetters, DiscardError, FailedAttempt, PARKED_PER_KEY, Retried, RetryError,
 };
 pub use crate::resilience::{
     CircuitBreakerConfig, Classify, ErrorClass, Jitter, Rate, RetryConfig,

@@ -34,6 +34,7 @@ use crate::registry::table::Table;
 use crate::registry::wired::Wired;
 use crate::registry::wiring::{self, Planned};
 use crate::registry::{SimpleRegistry, provide};
+use crate::resilience::dead_letters::{self, Store};
 use crate::session::Sessions;
 
 /// Configures a [`Bus`]. What is registered at link time is included unless it is left out.
@@ -77,6 +78,7 @@ impl Default for Builder {
                 drain: Duration::from_secs(30),
                 grace: Duration::from_secs(5),
                 session_close: Duration::from_secs(30),
+                dead_letters: dead_letters::CAPACITY,
                 clock: Arc::new(TokioClock),
                 filters: Vec::new(),
                 layers: Vec::new(),
@@ -191,6 +193,7 @@ impl Builder {
             listeners: Listeners::default(),
             losses: Losses::default(),
             timers: Timers::default(),
+            dead_letters: Store::new(self.settings.dead_letters),
             settings: self.settings,
             table,
             registry: self.registry,

@@ -149,6 +149,13 @@ impl Builder {
         self
     }
 
+    /// How many [dead letters](crate::Bus::dead_letters) are kept: 1 000 by default, at least 1. When there
+    /// are more, the oldest is thrown away, which is counted and reported.
+    pub fn dead_letters(mut self, capacity: usize) -> Self {
+        self.settings.dead_letters = capacity;
+        self
+    }
+
     /// The runtime for the dispatcher, instead of the one that is current at the first use.
     pub fn runtime(mut self, runtime: tokio::runtime::Handle) -> Self {
         self.runtime = Some(runtime);
@@ -168,6 +175,7 @@ impl Builder {
             ("event_queue_size", self.queue.capacity),
             ("batch_size", self.queue.batch_size),
             ("concurrency", self.settings.concurrency),
+            ("dead_letters", self.settings.dead_letters),
         ];
         let counts = counts.into_iter().filter(|(_, count)| *count == 0);
         let counts = counts.map(|(setting, _)| (setting, "0", "at least 1"));

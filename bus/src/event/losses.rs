@@ -41,6 +41,11 @@ pub enum DropReason {
     NotDue,
     /// It was queued for longer than its `ttl`.
     Expired,
+    /// A handler gave up on it, and there were too many dead letters after it. The event may have been a
+    /// command.
+    DeadLetterEvicted,
+    /// It had to follow a dead letter, and too many did already: it did not reach that handler.
+    TooManyParked,
     /// The bus was shut down before it could be handled.
     ShutDown,
     /// The runtime of the bus has ended.
@@ -59,6 +64,8 @@ impl fmt::Display for DropReason {
             Self::TooDeep => "messages cause one another without end",
             Self::NotDue => "the bus was shut down before it was due",
             Self::Expired => "it was queued for too long",
+            Self::DeadLetterEvicted => "its dead letter was evicted: there were too many",
+            Self::TooManyParked => "too many are parked behind a dead letter already",
             Self::ShutDown => "the bus was shut down",
             Self::RuntimeEnded => "the runtime of the bus has ended",
         })
@@ -102,6 +109,13 @@ impl Losses {
                 // Whoever published them was told.
                 DropReason::Rejected | DropReason::Filtered => {
                     tracing::debug!(event, count, %reason, "events were not accepted");
+                }
+                DropReason::DeadLetterEvicted => {
+                    tracing::warn!(
+                        message = event,
+                        count,
+                        "dead letters were evicted: there were too many"
+                    );
                 }
                 _ => tracing::warn!(event, count, %reason, "events were dropped"),
             }

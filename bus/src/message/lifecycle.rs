@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::MessageId;
 use crate::event::{DropReason, QueueMark};
+use crate::registry::HandlerInfo;
+use crate::resilience::dead_letters::{Cause, DeadLetterId};
 use crate::session::SessionId;
 
 /// A command has been accepted and its handler is about to run.
@@ -59,6 +61,30 @@ pub struct EventHandlerFailedEvent {
     pub error: String,
     /// How often the handler was called.
     pub attempts: u32,
+}
+
+/// A handler has given up on a message, which is a dead letter now: [`Bus::dead_letters`](crate::Bus::dead_letters). Said
+/// once, when it comes; not when a retry fails.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DeadLetteredEvent {
+    /// The dead letter.
+    pub id: DeadLetterId,
+    /// The message.
+    pub message_id: MessageId,
+    /// Its name.
+    pub message: &'static str,
+    /// The handler.
+    pub handler: HandlerInfo,
+    /// What went wrong, as text; empty if it is parked behind another.
+    pub error: String,
+    /// Why it is a dead letter.
+    pub cause: Cause,
+    /// How often the handler was called.
+    pub attempts: u32,
+    /// The session it was sent in; [`SessionId::BUS`] outside sessions.
+    pub session_id: SessionId,
 }
 
 /// A session has been opened. Its own handlers hear it too, those that it was opened with.

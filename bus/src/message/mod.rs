@@ -19,8 +19,8 @@ pub use any::{AnyEvent, category};
 pub use id::MessageId;
 pub use info::{Capabilities, Category, MessageInfo};
 pub use lifecycle::{
-    CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent,
-    QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
+    CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, EventHandlerFailedEvent,
+    EventsDroppedEvent, QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
 pub use validate::{Invalid, Problem, Validate};
 

@@ -1,6 +1,6 @@
 //! The bus's own events: made only where somebody handles them, and never about those handlers.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,10 @@ use crate::event::completion::Share;
 use crate::event::queue::Crossing;
 use crate::event::{DropReason, QueueMark, dispatcher};
 use crate::message::{
-    CommandResultEvent, CommandStartedEvent, Event, EventHandlerFailedEvent, EventsDroppedEvent,
-    MessageId, QueueMarkEvent, UnhandledEvent,
+    CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, Event, EventHandlerFailedEvent,
+    EventsDroppedEvent, MessageId, QueueMarkEvent, UnhandledEvent,
 };
+use crate::resilience::dead_letters::DeadLetterData;
 use crate::session::{Member, Scope};
 
 /// A command's handler is about to run.
@@ -69,6 +70,33 @@ pub(crate) fn handler_failed(
         };
         announce(core, context, event);
     }
+}
+
+/// A handler has given up on a message. Of what the bus's own events have caused nothing is said.
+pub(crate) fn dead_lettered(core: &Core, letter: &DeadLetterData) {
+    if letter.is_lifecycle() {
+        return;
+    }
+    let session = core.sessions.find(&letter.session_id);
+    if core.listens(session.as_ref()).dead_lettered {
+        let event = DeadLetteredEvent {
+            id: letter.id,
+            message_id: letter.message_id,
+            message: letter.message,
+            handler: letter.handler.clone(),
+            error: letter.error.clone(),
+            cause: letter.cause,
+            attempts: letter.attempts,
+            session_id: letter.session_id.clone(),
+        };
+        send(core, None, session.as_ref(), event, |_| None);
+    }
+}
+
+/// A dead letter has panicked when it was let go of, in a destructor of the user's.
+pub(crate) fn letter_panicked(panic: &(dyn Any + Send)) {
+    let panic = panic_text(panic);
+    tracing::error!(panic, "a dead letter panicked when it was dropped");
 }
 
 /// Nobody handles an event.

@@ -10,8 +10,9 @@ use super::contract::{HandlerId, RegisteredHandler};
 use super::plan::Plan;
 use super::type_map::TypeMap;
 use crate::message::{
-    Category, CommandResultEvent, CommandStartedEvent, EventHandlerFailedEvent, EventsDroppedEvent,
-    MessageInfo, QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
+    Category, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, EventHandlerFailedEvent,
+    EventsDroppedEvent, MessageInfo, QueueMarkEvent, SessionEndEvent, SessionStartEvent,
+    UnhandledEvent,
 };
 
 /// The handlers of every message type.
@@ -66,6 +67,7 @@ pub(crate) struct Listens {
     pub(crate) command_started: bool,
     pub(crate) command_result: bool,
     pub(crate) handler_failed: bool,
+    pub(crate) dead_lettered: bool,
     pub(crate) unhandled: bool,
     pub(crate) queue_mark: bool,
     pub(crate) dropped: bool,
@@ -80,6 +82,7 @@ impl Listens {
             command_started: is_heard(TypeId::of::<CommandStartedEvent>()),
             command_result: is_heard(TypeId::of::<CommandResultEvent>()),
             handler_failed: is_heard(TypeId::of::<EventHandlerFailedEvent>()),
+            dead_lettered: is_heard(TypeId::of::<DeadLetteredEvent>()),
             unhandled: is_heard(TypeId::of::<UnhandledEvent>()),
             queue_mark: is_heard(TypeId::of::<QueueMarkEvent>()),
             dropped: is_heard(TypeId::of::<EventsDroppedEvent>()),
@@ -94,6 +97,7 @@ impl Listens {
             command_started: self.command_started || other.command_started,
             command_result: self.command_result || other.command_result,
             handler_failed: self.handler_failed || other.handler_failed,
+            dead_lettered: self.dead_lettered || other.dead_lettered,
             unhandled: self.unhandled || other.unhandled,
             queue_mark: self.queue_mark || other.queue_mark,
             dropped: self.dropped || other.dropped,

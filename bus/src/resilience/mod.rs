@@ -3,6 +3,7 @@
 mod backoff;
 mod breaker;
 mod class;
+pub(crate) mod dead_letters;
 pub(crate) mod declared;
 pub(crate) mod recent;
 pub(crate) mod timer;
