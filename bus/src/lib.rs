@@ -70,7 +70,9 @@ pub use crate::registry::{
     WiringProblem, WiringReport,
 };
 pub use crate::resilience::{
-    CircuitBreakerConfig, Classify, ErrorClass, Jitter, Rate, RetryConfig,
+    CircuitBreaker, CircuitBreakerConfig, CircuitChange, CircuitConfigError, CircuitError,
+    CircuitReason, CircuitSnapshot, CircuitState, Classify, ErrorClass, Jitter, Rate, RetryBudget,
+    RetryConfig,
 };
 pub use crate::session::{
     Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,
