@@ -75,7 +75,9 @@ pub use crate::resilience::dead_letters::{
     DeadLetters, DiscardError, FailedAttempt, PARKED_PER_KEY, Retried, RetryError,
 };
 pub use crate::resilience::{
-    CircuitBreakerConfig, Classify, ErrorClass, Jitter, Rate, RetryConfig,
+    CircuitBreaker, CircuitBreakerConfig, CircuitChange, CircuitConfigError, CircuitError,
+    CircuitReason, CircuitSnapshot, CircuitState, Classify, ErrorClass, Jitter, Rate, RetryBudget,
+    RetryConfig,
 };
 pub use crate::session::{
     Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,
