@@ -18,7 +18,7 @@ pub use crate::handler::slot::{Slot, SlotOf};
 pub use crate::handler::unique::{
     HandledBy, Unique, a_command_has_exactly_one_handler, one_handler,
 };
-pub use crate::message::carrier::{MessageOf, MessageRef, TakeFrom};
+pub use crate::message::carrier::{MessageOf, MessageRef, TakeFrom, Takes};
 pub use crate::message::info::{Capabilities, Category, MessageInfo, MessageMeta, Name};
 pub use crate::message::kind::{self, Carrier, Kind, Outcome};
 pub use crate::message::order::{LaneKey, Order, field};

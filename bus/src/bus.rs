@@ -24,14 +24,15 @@ use crate::event::queue::BoundedEventQueue;
 use crate::event::shutdown::{self, ShutdownReport};
 use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
-use crate::message::carrier::Moved;
+use crate::message::keep::Keep;
 use crate::message::{Command, Event};
 use crate::pipeline::admission::Accepted;
-use crate::pipeline::execute::{self, Execute, Reply, Stage, StageProj};
+use crate::pipeline::attempts::Attempts;
+use crate::pipeline::conclusion::{self, After};
+use crate::pipeline::execute::{self, Calls, Execute, Reply, Stage, StageProj};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::origin::Inherited;
-use crate::pipeline::run::Run;
-use crate::pipeline::{admission, ambient, announce, conclusion};
+use crate::pipeline::{admission, ambient, announce};
 use crate::registry::BuildError;
 
 /// A message bus. Cheap to clone; many may live in one process.
@@ -178,41 +179,39 @@ where
             match this.stage.as_mut().project() {
                 StageProj::New => match admission::look_up(core, this.request) {
                     Ok(accepted) if accepted.plan.layers.is_some() => {
-                        let Some(command) = this.command.take() else {
-                            unreachable!("a command that was not looked up is there")
-                        };
+                        let command = std::mem::replace(this.command, Keep::Gone);
                         let inside = execute::around(core, this.request, accepted, command);
                         this.stage.set(Stage::Around { inside });
                     }
                     Ok(Accepted { plan, found, seed, session }) => {
-                        let run = Run::new(core, plan, seed, session);
-                        this.stage.set(Stage::Running { run, found });
+                        if plan.keeps(this.command) {
+                            this.command.keep(plan.takes, plan.message);
+                        }
+                        let attempts = Attempts::new(core, plan, seed, session);
+                        announce::started(core, attempts.context(), &this.request.sent);
+                        this.stage.set(Stage::Running { attempts, found });
                     }
                     Err(refused) => {
                         this.stage.set(Stage::Done);
                         return Poll::Ready(Err(refused));
                     }
                 },
-                StageProj::Running { mut run, found } => {
-                    let answer = match this.command.take() {
-                        Some(command) => {
-                            announce::started(core, run.context(), &this.request.sent);
-                            run.as_mut().begin(
-                                command,
-                                |command| Some(command),
-                                |command, plan, lender| {
-                                    found.slot(plan).begin(Moved::Owned(command), lender)
-                                },
-                            )
-                        }
-                        None if this.request.is_cancelled(task) => {
-                            Some(Err(run.as_mut().end(Failure::Cancelled(CancelledBy::Caller))))
-                        }
-                        None => Some(task::ready!(run.as_mut().poll(task))),
+                StageProj::Running { mut attempts, found } => {
+                    let command = &mut *this.command;
+                    let answer = if !attempts.is_new() && this.request.is_cancelled(task) {
+                        let cancelled = Failure::Cancelled(CancelledBy::Caller);
+                        Err(attempts.as_mut().end(cancelled))
+                    } else {
+                        let mut calls = Calls { command, found };
+                        task::ready!(attempts.as_mut().poll(task, &mut calls))
                     };
-                    let Some(answer) = answer else { continue };
-                    let (sent, context) = (&this.request.sent, run.context());
-                    let reply = conclusion::conclude(core, sent, run.plan(), context, answer);
+                    this.request.sent.attempts = attempts.made();
+                    let record = attempts.as_mut().take_record();
+                    let (sent, context) = (&this.request.sent, attempts.context());
+                    let rerun = this.request.rerun.as_deref();
+                    let after = After { record, rerun, command: this.command };
+                    let plan = attempts.plan();
+                    let reply = conclusion::conclude(core, sent, plan, context, answer, after);
                     let Some(debt) = conclusion::debt(core, sent, context) else {
                         this.stage.set(Stage::Done);
                         return Poll::Ready(reply);

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::context::Scratch;
+use crate::envelope::Envelope;
 use crate::event::filter::Installed;
 use crate::event::listen::Listeners;
 use crate::event::losses::Losses;
@@ -33,6 +34,8 @@ use crate::registry::table::{Found, Listens, Route, Table};
 use crate::registry::wired::Wired;
 use crate::resilience::dead_letters::Store;
 use crate::session::{Scope, Sessions};
+use crate::resilience::breakers::Breakers;
+use crate::resilience::{Resilience, RetryBudget};
 use crate::sync::{Mutex, Sharded};
 
 pub(crate) struct Core {
@@ -70,6 +73,8 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     pub(crate) command_timeout: Option<Duration>,
     pub(crate) event_timeout: Option<Duration>,
+    /// After how long a handler is said to be slow.
+    pub(crate) slow_handler: Option<Duration>,
     pub(crate) drain: Duration,
     pub(crate) grace: Duration,
     pub(crate) session_close: Duration,
@@ -81,6 +86,11 @@ pub(crate) struct Settings {
     pub(crate) layers: Vec<Layer>,
     pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) flow: Option<Flow>,
+    /// What is done about the failures of all handlers.
+    pub(crate) resilience: Option<Resilience>,
+    /// For the retries of all handlers that have no budget of their own.
+    pub(crate) budget: RetryBudget,
+    pub(crate) breakers: Breakers,
     pub(crate) on_unhandled: Option<Listener<UnhandledEvent>>,
     pub(crate) on_queue_mark: Option<Listener<QueueMarkEvent>>,
 }
@@ -93,6 +103,8 @@ pub(crate) type Listener<E> = Box<dyn Fn(&E) + Send + Sync>;
 pub(crate) struct Counters {
     pub(crate) processed: Sharded,
     pub(crate) failed: Sharded,
+    /// Of those that ended well, such as their handlers had no interest in.
+    pub(crate) discarded: Sharded,
     pub(crate) unhandled: Sharded,
 }
 
@@ -148,6 +160,22 @@ impl Core {
         match session {
             None => self.route_of_bus(info),
             Some(scope) => self.route_in(info, scope),
+        }
+    }
+
+    /// The handlers of an event that is there; of a dead letter the one that has given up on it.
+    #[inline]
+    pub(crate) fn route_of(&self, envelope: &Envelope) -> Option<Found<'_, Route>> {
+        let route = self.route(envelope.info, envelope.scope());
+        match &envelope.rerun {
+            None => route,
+            Some(rerun) => {
+                let only = route.and_then(|route| route.only(rerun.letter.handler_id));
+                if only.is_none() {
+                    rerun.ended(Err(format!("handler {} is gone", rerun.letter.handler)));
+                }
+                only.map(|route| Found::Added(Arc::new(route)))
+            }
         }
     }
 

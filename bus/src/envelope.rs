@@ -7,6 +7,7 @@ use crate::core::Core;
 use crate::event::completion::Share;
 use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::burial::Rerun;
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
 use crate::session::{Member, Scope, SessionId};
@@ -29,6 +30,8 @@ pub(crate) struct Envelope {
     pub(crate) heard: bool,
     /// The bus's own, not the user's traffic.
     pub(crate) lifecycle: bool,
+    /// A dead letter, for the one handler that has given up on it.
+    pub(crate) rerun: Option<Box<Rerun>>,
 }
 
 impl Envelope {
@@ -55,6 +58,7 @@ impl Envelope {
             expires: None,
             heard: false,
             lifecycle: false,
+            rerun: None,
         }
     }
 

@@ -51,7 +51,7 @@ pub use crate::handler::{BatchOutcome, Emit, HandledBy, Param, ParamError, Requi
 #[cfg(feature = "json")]
 pub use crate::message::JsonError;
 pub use crate::message::{
-    AnyEvent, Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent,
+    CircuitStateChangedEvent,     AnyEvent, Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent,
     DeadLetteredEvent, Event, EventHandlerFailedEvent, EventsDroppedEvent, Invalid, Message,
     MessageId, MessageInfo, Problem, QueueMarkEvent, SessionEndEvent, SessionStartEvent,
     UnhandledEvent, Validate, category,

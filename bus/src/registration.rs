@@ -22,6 +22,7 @@ use crate::registry::entry::{HandlerEntry, HandlerType};
 use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
 use crate::registry::registration::register;
 use crate::registry::{HandlerId, HandlerOptions, RegisterError, Registration};
+use crate::resilience::said::Said;
 use crate::session::Scope;
 
 /// Registration at run time. The handle that is returned may be ignored: the handler stays.
@@ -178,11 +179,13 @@ where
         is_plain: false,
         slot: SlotRef::Added(Arc::new(closure::slot(handler))),
         filter: options.filter.map(|filter| Box::new(Installed::new(filter))),
-        borrows: A::SHARES,
+        takes: A::TAKES,
         layers: None,
         own_layers: options.layers,
         hooks: Hooks::default(),
         counts: Counts::new(true),
+        said: options.said.or(Said::by_message(message)),
+        policy: None,
         owner: None,
     }
 }

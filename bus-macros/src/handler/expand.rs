@@ -179,7 +179,7 @@ fn meta(handler: &Handler) -> TokenStream {
     let concurrency = count(handler.concurrency);
     let batch = count(handler.batch.as_ref().map(|batch| batch.value));
     let (filter, middleware) = (filter(handler), middleware(handler));
-    let borrows = borrows(handler);
+    let takes = takes(handler);
     quote! {
         __bus::HandlerMeta {
             name: #name,
@@ -193,20 +193,18 @@ fn meta(handler: &Handler) -> TokenStream {
             batch: #batch,
             filter: #filter,
             middleware: #middleware,
-            borrows: #borrows,
+            takes: #takes,
             manual: #manual,
         }
     }
 }
 
-/// Can it be called again with the same message, which is not moved into it? Of one that is not behind a
-/// `&` only the compiler knows whether it is an `Arc`.
-fn borrows(handler: &Handler) -> TokenStream {
+/// How the message is taken, which for one that is not written `&T` only the compiler knows.
+fn takes(handler: &Handler) -> TokenStream {
     match handler.message.form {
-        Form::Ref => quote!(true),
-        Form::Slice => quote!(false),
+        Form::Ref | Form::Slice => quote!(__bus::Takes::Borrowed),
         Form::Owned => {
-            quote_spanned!(handler.message.ty.span()=> <__Written as __bus::MessageOf>::SHARES)
+            quote_spanned!(handler.message.ty.span()=> <__Written as __bus::MessageOf>::TAKES)
         }
     }
 }

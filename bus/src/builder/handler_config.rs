@@ -9,6 +9,7 @@ use crate::event::filter::{AnyFilter, Installed};
 use crate::pipeline::middleware::{IntoLayer, Layer};
 use crate::registry::plan::{Plan, slots};
 use crate::registry::problem::WiringProblem;
+use crate::resilience::said::{Said, setters};
 
 /// What an operator may set for one handler, over what its attribute says.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +20,10 @@ pub struct HandlerConfig {
     batch: Option<usize>,
     filter: Option<AnyFilter>,
     layers: Vec<Layer>,
+    said: Said,
 }
+
+setters!(HandlerConfig);
 
 impl HandlerConfig {
     /// Higher runs first.
@@ -34,7 +38,8 @@ impl HandlerConfig {
         self.timeout = Some(timeout);
         self
     }
-    /// How many runs of the handler there may be at once, at least 1: for handlers of events.
+    /// How many runs of the handler there may be at once, at least 1. Of an event the others are queued, of
+    /// a command they wait in turn: see [`waiting_room`](Self::waiting_room).
     #[must_use]
     pub fn concurrency(mut self, runs: u32) -> Self {
         self.concurrency = Some(runs);
@@ -64,6 +69,7 @@ impl HandlerConfig {
     pub(super) fn apply(&self, plan: &mut Plan, problems: &mut Vec<WiringProblem>) {
         plan.handler.priority = self.priority.unwrap_or(plan.handler.priority);
         plan.timeout = self.timeout.or(plan.timeout);
+        plan.said = self.said.clone().or(std::mem::take(&mut plan.said));
         plan.own_layers.extend(self.layers.iter().cloned());
         if let Some(filter) = &self.filter {
             if plan.message.is_command() {
@@ -89,7 +95,6 @@ impl HandlerConfig {
         let Some(runs) = self.concurrency else { return };
         let limit = NonZeroU32::new(runs);
         let range = match limit {
-            _ if plan.message.is_command() => "left out: a command runs in its caller's task",
             None => "at least 1",
             Some(_) => {
                 plan.concurrency = Some(runs);

@@ -35,6 +35,9 @@ use crate::registry::wired::Wired;
 use crate::registry::wiring::{self, Planned};
 use crate::registry::{SimpleRegistry, provide};
 use crate::resilience::dead_letters::{self, Store};
+use crate::resilience::RetryBudget;
+use crate::resilience::breakers::Breakers;
+use crate::resilience::check::{note_of, problems_of, problems_of_breakers};
 use crate::session::Sessions;
 
 /// Configures a [`Bus`]. What is registered at link time is included unless it is left out.
@@ -75,6 +78,7 @@ impl Default for Builder {
                 concurrency: 1024,
                 command_timeout: Some(Duration::from_secs(30)),
                 event_timeout: Some(Duration::from_secs(60)),
+                slow_handler: Some(Duration::from_secs(5)),
                 drain: Duration::from_secs(30),
                 grace: Duration::from_secs(5),
                 session_close: Duration::from_secs(30),
@@ -84,6 +88,9 @@ impl Default for Builder {
                 layers: Vec::new(),
                 hooks: Vec::new(),
                 flow: None,
+                resilience: None,
+                budget: RetryBudget::default(),
+                breakers: Breakers::default(),
                 on_unhandled: None,
                 on_queue_mark: None,
             },
@@ -173,10 +180,15 @@ impl Builder {
         }
         wiring::check_handlers(&plans, is_there, &mut problems);
         wiring::check_layers(&self.settings.layers, is_there, &mut problems);
+        for (_, plan) in &plans {
+            problems.extend(problems_of(plan, &self.settings));
+        }
+        problems.extend(problems_of_breakers(plans.iter().map(|(_, plan)| plan)));
         let mut report = wiring::report(self.registered, self.strict, &plans, &mut problems);
         if !problems.is_empty() {
             return Err(BuildError::new(problems));
         }
+        report.warnings.extend(plans.iter().filter_map(|(_, plan)| note_of(plan, &self.settings)));
         let wrapped = |(entry, plan): Planned| (entry, plan.wrapped(&self.settings));
         let plans = plans.into_iter().map(wrapped).collect();
         let changes = RegistryChanges::default();
@@ -209,6 +221,7 @@ impl Builder {
             me: me.clone(),
         });
         changes.attach(&core);
+        core.settings.breakers.tell(core.weak());
         Ok(Bus::new(core))
     }
 

@@ -13,6 +13,7 @@ use crate::observe::flow::Flow;
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::IntoLayer;
 use crate::registry::problem::WiringProblem;
+use crate::resilience::{Resilience, RetryBudget};
 
 /// Settings.
 impl Builder {
@@ -133,6 +134,13 @@ impl Builder {
         self
     }
 
+    /// After how long a handler that is pending is said to be slow, as a warning in the log with its file
+    /// and line: 5 s by default, `None` for never. It is said again each time it has taken twice as long.
+    pub fn slow_handler_after(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.settings.slow_handler = limit.into();
+        self
+    }
+
     /// How long [`Bus::shutdown`](crate::Bus::shutdown) drains before it cancels what is left (30 s by default), and how
     /// long that may then take (5 s by default).
     pub fn shutdown_timeout(mut self, drain: Duration, cancel: Duration) -> Self {
@@ -162,6 +170,21 @@ impl Builder {
         self
     }
 
+    /// Does this about the failures of all handlers: retries within a budget, a circuit breaker for each, and
+    /// dead letters, unless it is said otherwise.
+    pub fn resilient(mut self, resilience: Resilience) -> Self {
+        self.settings.budget = resilience.budget.clone();
+        self.settings.resilience = Some(resilience);
+        self
+    }
+
+    /// How many retries there may be where these are declared by attributes: 20 % of the calls of 10 s, and 10
+    /// a second. That of [`resilient`](Self::resilient) is the same one.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.settings.budget = budget;
+        self
+    }
+
     /// A clock other than tokio's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.settings.clock = Arc::new(clock);
@@ -182,6 +205,7 @@ impl Builder {
         let timeouts = [
             ("command_timeout", self.settings.command_timeout),
             ("event_timeout", self.settings.event_timeout),
+            ("slow_handler_after", self.settings.slow_handler),
         ];
         let timeouts = timeouts.into_iter().filter(|(_, timeout)| *timeout == Some(Duration::ZERO));
         let timeouts = timeouts.map(|(setting, _)| (setting, "0 s", "longer than that, or `None`"));
@@ -193,6 +217,11 @@ impl Builder {
         let are_marks = 0.0 <= low && low < high && high <= 1.0;
         let range = "two parts of the queue's size, high above low, from 0 to 1";
         let marks = (!are_marks).then_some(("queue_marks", &*marks, range));
-        counts.chain(timeouts).chain(marks).map(problem).collect()
+        let resilience = self.settings.resilience.iter().flat_map(|all| all.problems());
+        let budget = self.settings.budget.problems();
+        let resilience = resilience.chain(budget).map(|(setting, value, range)| {
+            WiringProblem::BadSetting { setting, value, range }
+        });
+        counts.chain(timeouts).chain(marks).map(problem).chain(resilience).collect()
     }
 }

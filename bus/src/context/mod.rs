@@ -22,8 +22,9 @@ use crate::handler::param::ParamError;
 use crate::handler::resource::{Res, Resource};
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::frame::CoreRef;
-use crate::pipeline::options::{Headers, Principal};
+use crate::pipeline::options::{Head, Headers, Principal};
 use crate::pipeline::origin::Inherited;
+use crate::registry::HandlerId;
 use crate::session::{Scope, SessionId};
 use crate::sync::lock;
 
@@ -112,7 +113,7 @@ impl Context {
     pub fn deadline(&self) -> Option<Instant> {
         *self.deadline.get_or_init(|| {
             // The timeout is that of a run. One that is too long for the clock is none.
-            let timeout = self.seed.timeout.filter(|_| self.seed.attempt > 0);
+            let timeout = self.seed.time().filter(|_| self.seed.attempt > 0);
             let own = timeout.and_then(|t| self.core().settings.clock.now().checked_add(t));
             match (own, self.seed.deadline) {
                 (Some(own), Some(callers)) => Some(own.min(callers)),
@@ -221,7 +222,7 @@ impl Context {
         }
         if let Some(fixed) = deadline {
             seed.deadline = Some(fixed);
-            seed.timeout = None;
+            (seed.timeout, seed.attempt_timeout) = (None, None);
         }
         seed
     }
@@ -262,13 +263,63 @@ impl Context {
         self.seed.lifecycle
     }
 
-    pub(crate) fn timeout(&self) -> Option<Duration> {
+    /// How long it may take, and whether that is said of each attempt.
+    pub(crate) fn time(&self) -> Option<(Duration, bool)> {
+        let Seed { timeout, attempt_timeout, .. } = &self.seed;
+        let of_attempt = attempt_timeout.is_some_and(|one| timeout.is_none_or(|all| one < all));
+        Some((self.seed.time()?, of_attempt))
+    }
+
+    /// When all attempts together have to be over: fixed now, unless it was.
+    pub(crate) fn last_deadline(&self) -> Option<Instant> {
+        let callers = self.seed.deadline;
+        let Some(all) = self.seed.timeout else { return callers };
+        let now = || self.core().settings.clock.now();
+        let begun = match self.deadline.get() {
+            Some(fixed) if *fixed == callers => return callers,
+            // What was fixed says when that was.
+            Some(Some(fixed)) => fixed.checked_sub(self.seed.time().unwrap_or_default()),
+            Some(None) | None => None,
+        };
+        let own = begun.unwrap_or_else(now).checked_add(all);
+        match (own, callers) {
+            (Some(own), Some(callers)) => Some(own.min(callers)),
+            (own, callers) => own.or(callers),
+        }
+    }
+
+    /// What the next attempt is made of. `time` and `deadline`: of all of them.
+    pub(crate) fn again(
+        &self,
+        attempt: u32,
+        time: Option<Duration>,
+        deadline: Option<Instant>,
+    ) -> Seed {
+        let mut seed = Seed { timeout: time, deadline, ..self.seed.again(attempt) };
+        if let Some(headers) = self.headers.get() {
+            Arc::make_mut(seed.head.get_or_insert_default()).headers = Headers::clone(headers);
+        }
+        seed
+    }
+
+    /// How long all attempts together may take.
+    pub(crate) fn total_time(&self) -> Option<Duration> {
         self.seed.timeout
+    }
+
+    /// Is this, or what has made it, a call of the handler that holds its place?
+    pub(crate) fn is_inside(&self, handler: HandlerId) -> bool {
+        self.seed.cancel.as_ref().is_some_and(|caller| caller.is_of(handler))
     }
 
     /// The deadline that the caller set, without fixing one's own.
     pub(crate) fn callers_deadline(&self) -> Option<Instant> {
         self.seed.deadline
+    }
+
+    /// What the message was sent with.
+    pub(crate) fn head(&self) -> Option<&Arc<Head>> {
+        self.seed.head.as_ref()
     }
 
     /// The scratch, if this call has needed one.

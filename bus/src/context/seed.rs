@@ -11,6 +11,7 @@ use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::options::{Head, Principal};
 use crate::pipeline::origin::Origin;
+use crate::registry::HandlerId;
 use crate::session::Scope;
 use crate::sync::{Mutex, lock};
 
@@ -21,13 +22,18 @@ pub(crate) struct Seed {
     pub(crate) info: &'static MessageInfo,
     pub(crate) attempt: u32,
     pub(crate) lifecycle: bool,
+    /// Of all attempts together.
     pub(crate) timeout: Option<Duration>,
+    /// Of each of them.
+    pub(crate) attempt_timeout: Option<Duration>,
     /// The deadline of the caller.
     pub(crate) deadline: Option<Instant>,
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) head: Option<Arc<Head>>,
     pub(crate) session: Option<Arc<Scope>>,
     pub(crate) cancel: Option<Arc<Cancel>>,
+    /// The handler, if it holds a place in its bulkhead: what it calls needs no other one there.
+    pub(crate) place: Option<HandlerId>,
     /// The lanes that events are handled in.
     pub(crate) lanes: HeldLanes,
     /// Shared with the children and with owned copies; made when first needed.
@@ -81,10 +87,33 @@ impl Seed {
         Self { attempt, head, shared, ..self.clone() }
     }
 
+    /// That of the next attempt, when one has failed: it finds what was inserted before; what it emits is
+    /// its own.
+    pub(super) fn again(&self, attempt: u32) -> Self {
+        let shared = self.shared.get().map(|former| {
+            Arc::new(Scratch {
+                outbox: Outbox::default(),
+                cancel: Arc::new(former.cancel.another()),
+                origin: Arc::clone(&former.origin),
+                extensions: Mutex::new(lock(&former.extensions).clone()),
+            })
+        });
+        let shared = shared.map(OnceLock::from).unwrap_or_default();
+        Self { attempt, shared, ..self.clone() }
+    }
+
+    /// How long an attempt may take.
+    pub(super) fn time(&self) -> Option<Duration> {
+        match (self.timeout, self.attempt_timeout) {
+            (Some(all), Some(one)) => Some(all.min(one)),
+            (all, one) => all.or(one),
+        }
+    }
+
     fn make(&self, completion: Weak<Completion>) -> Arc<Scratch> {
         Arc::new(Scratch {
             outbox: Outbox::default(),
-            cancel: Arc::new(Cancel::child_of(self.cancel.clone()).in_lanes(self.lanes.clone())),
+            cancel: Arc::new(Cancel::of(self.cancel.clone(), self.lanes.clone(), self.place)),
             origin: Arc::new(Origin {
                 id: self.id,
                 correlation: self.correlation_id(),

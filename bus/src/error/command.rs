@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::any::Source;
 use crate::message::MessageId;
+use crate::pipeline::failure::again_in;
 use crate::pipeline::origin::Chain;
+use crate::resilience::dead_letters::DeadLetterId;
 use crate::session::SessionId;
 
 /// What `bus.execute(command).await` gives.
@@ -18,6 +20,7 @@ pub struct CommandError<E> {
     command: &'static str,
     id: MessageId,
     attempts: u32,
+    dead_letter: Option<DeadLetterId>,
     kind: CommandErrorKind<E>,
 }
 
@@ -60,6 +63,24 @@ pub enum CommandErrorKind<E> {
         by: String,
         /// When there is room for one more.
         retry_after: Duration,
+    },
+    /// The circuit breaker of the handler keeps calls from it: the handler was not called.
+    CircuitOpen {
+        /// The handler.
+        handler: String,
+        /// The name of the breaker.
+        breaker: String,
+        /// When it lets a call through; `None` when it was opened by hand.
+        retry_after: Option<Duration>,
+    },
+    /// As many calls of the handler run as may, and as many wait: the handler was not called.
+    BulkheadFull {
+        /// The handler.
+        handler: String,
+        /// How many of its calls may run at once.
+        size: u32,
+        /// How many may wait.
+        room: usize,
     },
     /// The handler succeeded, but so many events are queued that those it emitted could not be.
     Overloaded {
@@ -110,7 +131,7 @@ impl<E> CommandError<E> {
         attempts: u32,
         kind: CommandErrorKind<E>,
     ) -> Self {
-        Self { command, id, attempts, kind }
+        Self { command, id, attempts, dead_letter: None, kind }
     }
 
     /// The name of the command.
@@ -141,6 +162,16 @@ impl<E> CommandError<E> {
     #[must_use]
     pub fn into_kind(self) -> CommandErrorKind<E> {
         self.kind
+    }
+
+    /// The dead letter that the command became, if it did: see [`Bus::dead_letters`](crate::Bus::dead_letters).
+    #[must_use]
+    pub fn dead_letter(&self) -> Option<DeadLetterId> {
+        self.dead_letter
+    }
+
+    pub(crate) fn buried(self, dead_letter: Option<DeadLetterId>) -> Self {
+        Self { dead_letter, ..self }
     }
 
     /// The handler's own error, if that is what went wrong.
@@ -186,6 +217,9 @@ impl<E> CommandError<E> {
                 f,
                 "command {command} failed{times}: handler `{handler}` at {file}:{line} panicked: {message}"
             ),
+            CommandErrorKind::TimedOut { after: Some(after) } if *attempts > 1 => {
+                write!(f, "command {command} failed{times}: timed out after {after:?}")
+            }
             CommandErrorKind::TimedOut { after: Some(after) } => {
                 write!(f, "command {command} timed out after {after:?}")
             }
@@ -199,6 +233,17 @@ impl<E> CommandError<E> {
             CommandErrorKind::RateLimited { by, retry_after } => write!(
                 f,
                 "command {command} was rejected by middleware {by}: too often, again in {retry_after:?}"
+            ),
+            CommandErrorKind::CircuitOpen { handler, breaker, retry_after } => {
+                write!(
+                    f,
+                    "command {command} was not executed: circuit breaker `{breaker}` of handler `{handler}` is open"
+                )?;
+                again_in(*retry_after, f)
+            }
+            CommandErrorKind::BulkheadFull { handler, size, room } => write!(
+                f,
+                "command {command} was not executed: {size} calls of handler `{handler}` run and {room} wait, the limits"
             ),
             CommandErrorKind::Overloaded { emitted } => write!(
                 f,

@@ -1,37 +1,76 @@
-//! A priority group: handlers that run concurrently in one task.
+//! Priority groups: handlers that run concurrently in one task, group after group.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-/// Polls each once, in turn, and drives on what is pending, until all are done.
+/// How many of the handlers that have begun do not hold up the groups after theirs.
+#[derive(Debug, Default)]
+pub(crate) struct Aside(AtomicUsize);
+
+/// A handler that has stepped aside, until it ends.
+pub(crate) struct SteppedAside<'a>(&'a Aside);
+
+impl Aside {
+    pub(crate) fn step(&self) -> SteppedAside<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        SteppedAside(self)
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for SteppedAside<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Runs the groups one after the other: the next begins when all of those before have ended, or have
+/// stepped aside. `go_on` is asked before each.
 ///
-/// A future that was polled cannot move. So one cell is filled with one after the other for as long
-/// as they are ready at once, which costs nothing; the first that is pending stays in it, and those
-/// after it get cells on the heap.
-pub(crate) async fn all<F: Future<Output = ()>>(mut waiting: impl Iterator<Item = F>) {
+/// Each of a group is polled once, in turn; what is pending is driven on. A future that was polled cannot
+/// move. So one cell is filled with one after the other for as long as they are ready at once, which costs
+/// nothing; the first that is pending stays in it, and those after it get cells on the heap.
+pub(crate) async fn in_turn<F: Future<Output = ()>, G: Iterator<Item = F>>(
+    mut groups: impl Iterator<Item = G>,
+    aside: &Aside,
+    mut go_on: impl FnMut() -> bool,
+) {
     let mut here = pin!(None);
     let mut elsewhere: Vec<Cell<F>> = Vec::new();
     poll_fn(|task| {
         poll(here.as_mut(), task);
         elsewhere.retain_mut(|cell| !poll(cell.as_mut(), task));
-        while here.is_none()
-            && let Some(next) = waiting.next()
-        {
-            here.set(Some(next));
-            poll(here.as_mut(), task);
-        }
-        let mut spare: Option<Cell<F>> = None;
-        for next in &mut waiting {
-            let mut cell = spare.take().unwrap_or_else(|| Box::pin(None));
-            cell.set(Some(next));
-            if poll(cell.as_mut(), task) {
-                spare = Some(cell);
-            } else {
-                elsewhere.push(cell);
+        loop {
+            let pending = usize::from(here.is_some()) + elsewhere.len();
+            if pending > aside.count() {
+                return Poll::Pending;
+            }
+            let next = if go_on() { groups.next() } else { None };
+            let Some(mut waiting) = next else {
+                return if pending == 0 { Poll::Ready(()) } else { Poll::Pending };
+            };
+            while here.is_none()
+                && let Some(next) = waiting.next()
+            {
+                here.set(Some(next));
+                poll(here.as_mut(), task);
+            }
+            let mut spare: Option<Cell<F>> = None;
+            for next in &mut waiting {
+                let mut cell = spare.take().unwrap_or_else(|| Box::pin(None));
+                cell.set(Some(next));
+                if poll(cell.as_mut(), task) {
+                    spare = Some(cell);
+                } else {
+                    elsewhere.push(cell);
+                }
             }
         }
-        if here.is_none() && elsewhere.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
@@ -50,27 +89,62 @@ fn poll<F: Future<Output = ()>>(mut cell: Pin<&mut Option<F>>, task: &mut Contex
 
 #[cfg(test)]
 mod tests {
-    use super::all;
+    use super::{Aside, in_turn};
     use std::sync::Mutex;
     use std::task::Poll;
 
+    type Log = Mutex<Vec<&'static str>>;
+
+    /// Pending so often, and says each time that it is polled.
+    async fn handler(log: &Log, name: &'static str, polls: u32) {
+        let mut left = polls;
+        std::future::poll_fn(|task| {
+            log.lock().unwrap().push(name);
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            left -= 1;
+            task.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
     #[tokio::test]
-    async fn all_are_started_before_any_is_driven_on() {
-        let log = Mutex::new(Vec::new());
-        let handler = |name: &'static str, polls: u32| {
-            let (log, mut left) = (&log, polls);
-            std::future::poll_fn(move |task| {
-                log.lock().unwrap().push(name);
-                if left == 0 {
-                    return Poll::Ready(());
-                }
-                left -= 1;
-                task.waker().wake_by_ref();
-                Poll::Pending
-            })
-        };
-        let some = [handler("a", 0), handler("b", 1), handler("c", 0), handler("d", 2)];
-        all(some.into_iter()).await;
+    async fn all_of_a_group_are_started_before_any_is_driven_on() {
+        let log = Log::default();
+        let some = [("a", 0), ("b", 1), ("c", 0), ("d", 2)];
+        let some = some.into_iter().map(|(name, polls)| handler(&log, name, polls));
+        in_turn([some].into_iter(), &Aside::default(), || true).await;
         assert_eq!(*log.lock().unwrap(), ["a", "b", "c", "d", "b", "d", "d"]);
+    }
+
+    #[tokio::test]
+    async fn a_group_waits_for_the_one_before_but_for_who_has_stepped_aside() {
+        let (log, aside) = (Log::default(), Aside::default());
+        let one = async |name: &'static str, polls, steps: bool| {
+            let _aside = steps.then(|| aside.step());
+            handler(&log, name, polls).await;
+        };
+        let groups = [vec![("a", 1, false)], vec![("b", 3, true)], vec![("c", 1, false)]];
+        let one = &one;
+        let groups = groups.map(|group| {
+            group.into_iter().map(move |(name, polls, steps)| one(name, polls, steps))
+        });
+        in_turn(groups.into_iter(), &aside, || true).await;
+        assert_eq!(*log.lock().unwrap(), ["a", "a", "b", "c", "b", "c", "b", "b"]);
+    }
+
+    #[tokio::test]
+    async fn no_group_begins_when_it_shall_not_go_on() {
+        let log = Log::default();
+        let groups = ["a", "b", "c"].map(|name| [handler(&log, name, 1)].into_iter());
+        let mut groups_left = 2;
+        let go_on = || {
+            groups_left -= 1;
+            groups_left >= 0
+        };
+        in_turn(groups.into_iter(), &Aside::default(), go_on).await;
+        assert_eq!(*log.lock().unwrap(), ["a", "a", "b", "b"]);
     }
 }

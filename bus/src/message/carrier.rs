@@ -4,26 +4,31 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use super::Message;
+pub use super::keep::Lent;
 
 /// A command is moved into its only handler.
 #[derive(Debug)]
 pub enum Moved<M> {
     /// It is the only one.
     Owned(M),
-    /// It is kept for another call: only where the handler borrows or shares it.
+    /// It is kept for another attempt, and the handler takes a share, or borrows it.
     Shared(Arc<M>),
+    /// It is kept for another attempt, and the handler borrows it.
+    Lent(Lent<M>),
 }
 /// An event is shared by its handlers.
 #[derive(Debug)]
 pub struct Shared<M>(pub Arc<M>);
 
-impl<M> Moved<M> {
-    pub(crate) fn into_arc(self) -> Arc<M> {
-        match self {
-            Self::Owned(message) => Arc::new(message),
-            Self::Shared(message) => message,
-        }
-    }
+/// How a handler takes its message, and so what there has to be for another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// By value.
+    Owned,
+    /// As `&T`.
+    Borrowed,
+    /// As `Arc<T>`.
+    Shared,
 }
 
 impl<M> Borrow<M> for Moved<M> {
@@ -31,6 +36,7 @@ impl<M> Borrow<M> for Moved<M> {
         match self {
             Self::Owned(message) => message,
             Self::Shared(message) => message,
+            Self::Lent(message) => message.borrow(),
         }
     }
 }
@@ -50,19 +56,19 @@ impl<M> Borrow<M> for Shared<M> {
 pub trait MessageOf {
     /// The message.
     type Message: Message;
-    /// Can it be called again with the same message, which need not be `Clone` for that?
+    /// How it is taken.
     #[doc(hidden)]
-    const SHARES: bool;
+    const TAKES: Takes;
 }
 #[diagnostic::do_not_recommend]
 impl<M: Message> MessageOf for M {
     type Message = M;
-    const SHARES: bool = false;
+    const TAKES: Takes = Takes::Owned;
 }
 #[diagnostic::do_not_recommend]
 impl<M: Message> MessageOf for Arc<M> {
     type Message = M;
-    const SHARES: bool = true;
+    const TAKES: Takes = Takes::Shared;
 }
 
 /// As [`MessageOf`], for a parameter written `&M`: only a message itself.
@@ -96,15 +102,19 @@ impl<M> TakeFrom<Moved<M>> for M {
     fn take(carrier: Moved<M>) -> M {
         match carrier {
             Moved::Owned(message) => message,
-            Moved::Shared(_) => {
-                unreachable!("a command that is shared is borrowed, or taken as an `Arc`")
+            Moved::Shared(_) | Moved::Lent(_) => {
+                unreachable!("a command that is shared is not taken by value")
             }
         }
     }
 }
 impl<M> TakeFrom<Moved<M>> for Arc<M> {
     fn take(carrier: Moved<M>) -> Self {
-        carrier.into_arc()
+        match carrier {
+            Moved::Owned(message) => Arc::new(message),
+            Moved::Shared(message) => message,
+            Moved::Lent(_) => unreachable!("a command that is lent is only borrowed"),
+        }
     }
 }
 #[diagnostic::do_not_recommend]

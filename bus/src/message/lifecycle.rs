@@ -8,6 +8,7 @@ use super::MessageId;
 use crate::event::{DropReason, QueueMark};
 use crate::registry::HandlerInfo;
 use crate::resilience::dead_letters::{Cause, DeadLetterId};
+use crate::resilience::{CircuitReason, CircuitState};
 use crate::session::SessionId;
 
 /// A command has been accepted and its handler is about to run.
@@ -138,6 +139,23 @@ pub struct QueueMarkEvent {
     /// How many the queue holds.
     pub capacity: usize,
     /// The number of the crossing, from 1. Two may be told at once: the greater is the newer.
+    pub number: u64,
+}
+
+/// A circuit breaker of a handler has changed.
+#[bus_macros::event(kind = system, crate = crate)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CircuitStateChangedEvent {
+    /// Its name: that which several handlers share, or that of its handler.
+    pub circuit: String,
+    /// What it was before.
+    pub from: CircuitState,
+    /// What it is now.
+    pub to: CircuitState,
+    /// Why.
+    pub reason: CircuitReason,
+    /// The number of the change, from 1.
     pub number: u64,
 }
 

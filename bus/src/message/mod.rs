@@ -7,6 +7,7 @@ pub(crate) mod any;
 pub(crate) mod carrier;
 pub(crate) mod id;
 pub(crate) mod info;
+pub(crate) mod keep;
 pub mod kind;
 pub(crate) mod lifecycle;
 pub(crate) mod order;
@@ -16,10 +17,11 @@ mod validate;
 #[cfg(feature = "json")]
 pub use any::JsonError;
 pub use any::{AnyEvent, category};
+pub(crate) use carrier::Takes;
 pub use id::MessageId;
 pub use info::{Capabilities, Category, MessageInfo};
 pub use lifecycle::{
-    CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, EventHandlerFailedEvent,
+    CircuitStateChangedEvent,     CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, EventHandlerFailedEvent,
     EventsDroppedEvent, QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
 };
 pub use validate::{Invalid, Problem, Validate};

@@ -46,7 +46,8 @@ where
     O: Send + 'static,
     E: Send + 'static,
 {
-    let id = *call.sent.id.insert(MessageId::next(core.number));
+    // A dead letter has one.
+    let id = *call.sent.id.get_or_insert_with(|| MessageId::next(core.number));
     let member = match call.enter_session(core) {
         Ok(member) => member,
         Err(session_id) => {
@@ -62,7 +63,6 @@ where
             return Err(call.sent.error(CommandErrorKind::TooDeep { chain }));
         }
     };
-    call.sent.attempts = 1;
     if call.timed || core.listens(session).command_result {
         call.sent.started = Some(core.settings.clock.now());
     }
@@ -73,11 +73,13 @@ where
         attempt: 1,
         lifecycle: call.inherited.origin.as_ref().is_some_and(|origin| origin.lifecycle),
         timeout: call.timeout.or(plan.timeout).or(core.settings.command_timeout),
+        attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),
         deadline: inherited,
         origin: call.inherited.origin.clone(),
         head: call.head.clone(),
         session: session.cloned(),
         cancel: call.inherited.cancel.take(),
+        place: plan.policy.as_ref().and_then(|p| p.bulkhead.as_ref()).map(|_| plan.id),
         lanes: HeldLanes::None,
         shared: OnceLock::new(),
     };

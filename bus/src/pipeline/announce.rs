@@ -15,10 +15,11 @@ use crate::event::completion::Share;
 use crate::event::queue::Crossing;
 use crate::event::{DropReason, QueueMark, dispatcher};
 use crate::message::{
-    CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, Event, EventHandlerFailedEvent,
+    CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, Event, EventHandlerFailedEvent,
     EventsDroppedEvent, MessageId, QueueMarkEvent, UnhandledEvent,
 };
 use crate::resilience::dead_letters::DeadLetterData;
+use crate::resilience::{CircuitChange, CircuitState};
 use crate::session::{Member, Scope};
 
 /// A command's handler is about to run.
@@ -133,6 +134,20 @@ pub(crate) fn mark(core: &Core, crossing: Crossing) {
     }
 }
 
+/// A circuit breaker has changed.
+pub(crate) fn circuit_changed(core: &Core, circuit: &str, change: &CircuitChange) {
+    match change.to {
+        CircuitState::Open => tracing::warn!(circuit, %change, "a circuit breaker has opened"),
+        _ => tracing::info!(circuit, %change, "a circuit breaker has changed"),
+    }
+    if core.listens(None).circuit_changed {
+        let CircuitChange { from, to, reason, number, .. } = *change;
+        let circuit = circuit.to_owned();
+        let event = CircuitStateChangedEvent { circuit, from, to, reason, number };
+        send(core, None, None, event, |_| None);
+    }
+}
+
 /// Events were lost.
 pub(crate) fn dropped(core: &Core, event: &'static str, reason: DropReason, count: u64) {
     if core.listens(None).dropped {
@@ -189,5 +204,6 @@ fn send<E: Event>(
         expires: None,
         heard: false,
         lifecycle: true,
+        rerun: None,
     });
 }

@@ -15,6 +15,7 @@ use std::task::Poll;
 use tokio::sync::Notify;
 
 use crate::message::order::{HeldLanes, LaneId};
+use crate::registry::HandlerId;
 
 /// Fires once. A cancelled parent cancels its children.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct Cancel {
     parent: Option<Arc<Cancel>>,
     /// The lanes that the call holds, if it is the handler of an ordered event.
     lanes: HeldLanes,
+    /// The handler that holds a place in its bulkhead for the call.
+    place: Option<HandlerId>,
 }
 
 impl Cancel {
@@ -33,9 +36,23 @@ impl Cancel {
         Self { parent, ..Self::default() }
     }
 
-    /// Of a call in a lane.
-    pub(crate) fn in_lanes(self, lanes: HeldLanes) -> Self {
-        Self { lanes, ..self }
+    /// Of another attempt of the same call.
+    pub(crate) fn another(&self) -> Self {
+        Self::of(self.parent.clone(), self.lanes.clone(), self.place)
+    }
+
+    /// Of a call that holds lanes, and a place in the bulkhead of its handler.
+    pub(crate) fn of(
+        parent: Option<Arc<Cancel>>,
+        lanes: HeldLanes,
+        place: Option<HandlerId>,
+    ) -> Self {
+        Self { parent, lanes, place, ..Self::default() }
+    }
+
+    /// Does this call, or one that it was made in, hold a place in the bulkhead of the handler?
+    pub(crate) fn is_of(&self, handler: HandlerId) -> bool {
+        self.chain().any(|call| call.place == Some(handler))
     }
 
     /// The lanes that this call holds, and those that it was made in.

@@ -5,6 +5,8 @@ use std::fmt;
 use std::future::poll_fn;
 
 use super::announce;
+use super::attempts::Record;
+use super::burial::Failed;
 use super::execute::{Reply, Sent};
 use super::failure::Failure;
 use super::run::text_of_users;
@@ -14,17 +16,25 @@ use crate::error::{CommandError, CommandErrorKind};
 use crate::event::effects::{NotFlushed, discard, flush};
 use crate::handler::slot::BoxFuture;
 use crate::message::MessageInfo;
+use crate::message::keep::Keep;
 use crate::registry::plan::Plan;
+use crate::resilience::dead_letters::{DeadLetterId, Letter};
 
 /// Sends or discards what was emitted, and announces the result.
 #[inline]
-pub(crate) fn conclude<O, E: 'static>(
+pub(crate) fn conclude<C, O, E>(
     core: &Core,
     sent: &Sent,
     plan: &Plan,
     context: &Context,
     answer: Result<Result<O, E>, Failure>,
-) -> Reply<O, E> {
+    after: After<'_, C>,
+) -> Reply<O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
     let reply = match answer {
         Ok(Ok(output)) => match flush(core, context) {
             Ok(()) => Ok(output),
@@ -39,15 +49,53 @@ pub(crate) fn conclude<O, E: 'static>(
             Err(sent.error(kind_of(failure, plan)))
         }
     };
-    match &reply {
-        Ok(_) => announce::result(core, context, sent, None),
+    match reply {
+        Ok(output) => {
+            announce::result(core, context, sent, None);
+            after.succeeded(core);
+            Ok(output)
+        }
         Err(error) => {
-            let text = text_of(error, sent.info);
+            let error = error.buried(after.failed::<O, E>(core, sent, plan, context));
+            let text = text_of(&error, sent.info);
             core.failures.note(context, &plan.handler, sent.attempts, text.clone());
             announce::result(core, context, sent, Some(text));
+            Err(error)
         }
     }
-    reply
+}
+
+/// What is left of a command when its handler will not be called any more.
+pub(crate) struct After<'c, C> {
+    /// Of the attempts that have failed.
+    pub(crate) record: Option<Record>,
+    /// The dead letter that was executed again.
+    pub(crate) rerun: Option<&'c Letter>,
+    pub(crate) command: &'c mut Keep<C>,
+}
+
+impl<C: Send + Sync + 'static> After<'_, C> {
+    #[inline]
+    fn succeeded(self, core: &Core) {
+        if let Some(letter) = self.rerun {
+            core.dead_letters.succeeded(letter.id);
+        }
+        self.command.done();
+    }
+
+    fn failed<O: Send + 'static, E: Send + 'static>(
+        self,
+        core: &Core,
+        sent: &Sent,
+        plan: &Plan,
+        context: &Context,
+    ) -> Option<DeadLetterId> {
+        let attempts = sent.attempts;
+        let failed = Failed { core, plan, context, attempts, record: self.record? };
+        let buried = failed.bury_command::<C, O, E>(self.command, self.rerun);
+        self.command.done();
+        buried
+    }
 }
 
 /// What a command has come to, and the debt that it waits for.
@@ -91,13 +139,21 @@ fn kind_of<E>(failure: Failure, plan: &Plan) -> CommandErrorKind<E> {
             file: handler.file,
             line: handler.line,
         },
-        Failure::TimedOut(after) => CommandErrorKind::TimedOut { after },
+        Failure::TimedOut(late) => CommandErrorKind::TimedOut { after: late.after() },
+        Failure::CircuitOpen { breaker, retry_after } => CommandErrorKind::CircuitOpen {
+            handler: handler.name.to_string(),
+            breaker: breaker.to_string(),
+            retry_after,
+        },
+        Failure::BulkheadFull { size, room } => {
+            CommandErrorKind::BulkheadFull { handler: handler.name.to_string(), size, room }
+        }
         Failure::Cancelled(by) => CommandErrorKind::Cancelled(by),
     }
 }
 
 /// The text of an error whose own error may not be writable.
-fn text_of<E: 'static>(error: &CommandError<E>, info: &MessageInfo) -> String {
+pub(super) fn text_of<E: 'static>(error: &CommandError<E>, info: &MessageInfo) -> String {
     struct Text<'e, E>(&'e CommandError<E>, &'e MessageInfo);
     impl<E: 'static> fmt::Display for Text<'_, E> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
-use super::failure::Failure;
+use super::failure::{Failure, again_in};
 use super::run::text_of_users;
 use crate::error::{CancelledBy, Error};
 use crate::message::MessageInfo;
@@ -44,6 +44,15 @@ pub enum Ended<'a> {
         /// When it may be called again.
         retry_after: Duration,
     },
+    /// The handler was not called: its circuit breaker is open.
+    CircuitOpen {
+        /// The name of the breaker.
+        breaker: &'a str,
+        /// When it lets a call through, if it ever does by itself.
+        retry_after: Option<Duration>,
+    },
+    /// The handler was not called: as many calls of it run and wait as may.
+    BulkheadFull,
     /// Its future was dropped: the caller did not want to wait any longer.
     Dropped,
 }
@@ -77,7 +86,11 @@ impl<'a> Ended<'a> {
                 Self::RateLimited { by, retry_after: *retry_after }
             }
             Failure::Panicked(message) => Self::Panicked { message },
-            Failure::TimedOut(after) => Self::TimedOut { after: *after },
+            Failure::TimedOut(late) => Self::TimedOut { after: late.after() },
+            Failure::CircuitOpen { breaker, retry_after } => {
+                Self::CircuitOpen { breaker, retry_after: *retry_after }
+            }
+            Failure::BulkheadFull { .. } => Self::BulkheadFull,
             Failure::Cancelled(by) => Self::Cancelled(by),
         }
     }
@@ -97,6 +110,11 @@ impl fmt::Display for Ended<'_> {
             Self::RateLimited { by, retry_after } => {
                 write!(f, "was rejected by {by}: too often, again in {retry_after:?}")
             }
+            Self::CircuitOpen { breaker, retry_after } => {
+                write!(f, "was not called: circuit breaker `{breaker}` is open")?;
+                again_in(*retry_after, f)
+            }
+            Self::BulkheadFull => f.write_str("was not called: too many of its calls wait"),
             Self::Dropped => f.write_str("was dropped by its caller"),
         }
     }

@@ -1,8 +1,10 @@
 //! The future of `bus.execute(command)`: its options and its stages. [`crate::bus`] tells its flow.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow as _, Cow};
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
@@ -11,9 +13,10 @@ use pin_project_lite::pin_project;
 
 use super::admission::{Accepted, Admitted};
 use super::announce;
-use super::conclusion::{self, Concluded};
+use super::attempts::{Attempts, Start};
+use super::conclusion::{self, After, Concluded};
 use super::failure::Failure;
-use super::frame::Held;
+use super::frame::{Held, Lender};
 use super::middleware::around::Around;
 use super::middleware::source::CommandSource;
 use super::options::{Head, InScope, Principal};
@@ -23,7 +26,11 @@ use super::run::Run;
 use crate::core::Core;
 use crate::error::{CancelledBy, CommandError, CommandErrorKind};
 use crate::handler::slot::BoxFuture;
+use crate::message::carrier::Moved;
+use crate::message::keep::Keep;
 use crate::message::{Command, MessageId, MessageInfo};
+use crate::registry::plan::Plan;
+use crate::resilience::dead_letters::Letter;
 use crate::session::IntoSessionId;
 #[cfg(doc)]
 use crate::session::SessionId;
@@ -35,7 +42,7 @@ pin_project! {
     #[must_use = "a command is executed when its future is awaited"]
     pub struct Execute<'a, C, O, E> {
         pub(crate) core: &'a Core,
-        pub(crate) command: Option<C>,
+        pub(crate) command: Keep<C>,
         pub(crate) request: Request<'a>,
         #[pin]
         pub(crate) stage: Stage<'a, C, O, E>,
@@ -51,6 +58,8 @@ pub(crate) struct Request<'a> {
     pub(super) cancel_on: Option<BoxFuture<'a, ()>>,
     /// Is somebody interested in how long it takes?
     pub(super) timed: bool,
+    /// It is a dead letter.
+    pub(crate) rerun: Option<Box<Letter>>,
 }
 
 /// What is known of a command that was sent, but its type.
@@ -67,7 +76,7 @@ pin_project! {
     #[project = StageProj]
     pub(crate) enum Stage<'a, C, O, E> {
         New,
-        Running { #[pin] run: Run<'a, Result<O, E>>, found: Admitted<'a, C, O, E> },
+        Running { #[pin] attempts: Attempts<'a, Result<O, E>>, found: Admitted<'a, C, O, E> },
         Around { inside: BoxFuture<'a, Concluded<'a, O, E>> },
         Settling { reply: Option<Reply<O, E>>, debt: BoxFuture<'a, ()> },
         Done,
@@ -78,9 +87,40 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
     pub(crate) fn new(core: &'a Core, command: C, inherited: Inherited) -> Self {
         let is_root = inherited.origin.is_none();
         let sent = Sent { info: C::INFO, id: None, started: None, attempts: 0, is_root };
-        let request =
-            Request { sent, inherited, head: None, timeout: None, cancel_on: None, timed: false };
-        Self { core, command: Some(command), request, stage: Stage::New }
+        let request = Request {
+            sent,
+            inherited,
+            head: None,
+            timeout: None,
+            cancel_on: None,
+            timed: false,
+            rerun: None,
+        };
+        Self { core, command: Keep::Once(command), request, stage: Stage::New }
+    }
+}
+
+impl<'a, C, O, E> Execute<'a, C, O, E> {
+    /// A dead letter, as itself.
+    pub(crate) fn again(
+        core: &'a Core,
+        info: &'static MessageInfo,
+        command: Arc<C>,
+        head: Head,
+        letter: Letter,
+    ) -> Self {
+        let (id, is_root) = (Some(letter.message_id), true);
+        let sent = Sent { info, id, started: None, attempts: 0, is_root };
+        let request = Request {
+            sent,
+            inherited: Inherited::default(),
+            head: Some(Arc::new(head)),
+            timeout: None,
+            cancel_on: None,
+            timed: false,
+            rerun: Some(Box::new(letter)),
+        };
+        Self { core, command: Keep::Shares(command), request, stage: Stage::New }
     }
 }
 
@@ -134,12 +174,43 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
     }
 }
 
+/// A command and its handler.
+pub(crate) struct Calls<'c, 'a, C, O, E> {
+    pub(crate) command: &'c mut Keep<C>,
+    pub(crate) found: &'c Admitted<'a, C, O, E>,
+}
+
+impl<C, O, E> Start<Result<O, E>> for Calls<'_, '_, C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    #[inline]
+    fn start(
+        &mut self,
+        run: Pin<&mut Run<'_, Result<O, E>>>,
+    ) -> Option<Result<Result<O, E>, Failure>> {
+        let command = self.command.next();
+        let Some(command) = command else { unreachable!("what is called again was kept") };
+        let begin = |command, plan: &Plan, lender: &Lender<'_>| {
+            self.found.slot(plan).begin(command, lender)
+        };
+        run.begin(command, message_of, begin)
+    }
+}
+
+fn message_of<C: 'static>(command: &Moved<C>) -> Option<&dyn Any> {
+    let command: &C = command.borrow();
+    Some(command)
+}
+
 /// The flow of a command whose handler stands inside of middleware.
 pub(crate) fn around<'a, C, O, E>(
     core: &'a Core,
     request: &mut Request<'a>,
     accepted: Accepted<'a, C, O, E>,
-    command: C,
+    command: Keep<C>,
 ) -> BoxFuture<'a, Concluded<'a, O, E>>
 where
     C: Send + Sync + 'static,
@@ -147,6 +218,7 @@ where
     E: Send + 'static,
 {
     let (mut sent, mut cancel_on) = (request.sent, request.cancel_on.take());
+    let rerun = request.rerun.take();
     Box::pin(async move {
         let Accepted { plan, found, seed, session } = accepted;
         let held = Held::new(core, seed);
@@ -160,9 +232,11 @@ where
             }
         };
         let around = Around::new(core, &plan, &held);
-        let (answer, attempts) = around.run(source, session, cancelled).await;
-        sent.attempts = attempts;
-        let reply = conclusion::conclude(core, &sent, &plan, context, answer);
+        let through = around.run(source, session, cancelled).await;
+        sent.attempts = through.attempts;
+        let mut command = through.source.into_command();
+        let after = After { record: through.record, rerun: rerun.as_deref(), command: &mut command };
+        let reply = conclusion::conclude(core, &sent, &plan, context, through.answer, after);
         let debt = conclusion::debt(core, &sent, context);
         (reply, sent, debt)
     })

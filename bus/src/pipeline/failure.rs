@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::CancelledBy;
@@ -29,9 +30,55 @@ pub enum Failure {
         by: Cow<'static, str>,
         retry_after: Duration,
     },
-    /// After so long; `None`: past the deadline of the caller.
-    TimedOut(Option<Duration>),
+    TimedOut(Late),
+    /// Its circuit breaker keeps calls from it.
+    CircuitOpen {
+        breaker: Arc<str>,
+        retry_after: Option<Duration>,
+    },
+    /// As many of its calls wait as may.
+    BulkheadFull {
+        size: u32,
+        room: usize,
+    },
     Cancelled(CancelledBy),
+}
+
+/// Past which time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// That of an attempt.
+    Attempt(Duration),
+    /// That of all attempts together.
+    Total(Duration),
+    /// The deadline of the caller.
+    Caller,
+}
+
+impl Late {
+    pub(crate) fn after(self) -> Option<Duration> {
+        match self {
+            Self::Attempt(after) | Self::Total(after) => Some(after),
+            Self::Caller => None,
+        }
+    }
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.after() {
+            Some(after) => write!(f, "timed out after {after:?}"),
+            None => f.write_str("timed out"),
+        }
+    }
+}
+
+/// When a circuit breaker lets calls through, if that is known.
+pub(crate) fn again_in(after: Option<Duration>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match after {
+        Some(after) => write!(f, ", again in {after:?}"),
+        None => Ok(()),
+    }
 }
 
 /// Boxed where a handler's answer is on its way, so that this is no larger than it has to be.
@@ -53,8 +100,14 @@ impl fmt::Display for Failure {
             Self::RateLimited { by, retry_after } => {
                 write!(f, "was rejected by middleware {by}: too often, again in {retry_after:?}")
             }
-            Self::TimedOut(Some(after)) => write!(f, "timed out after {after:?}"),
-            Self::TimedOut(None) => f.write_str("timed out"),
+            Self::TimedOut(late) => late.fmt(f),
+            Self::CircuitOpen { breaker, retry_after } => {
+                write!(f, "was not called: circuit breaker `{breaker}` is open")?;
+                again_in(*retry_after, f)
+            }
+            Self::BulkheadFull { size, room } => {
+                write!(f, "was not called: {size} of its calls run, and {room} wait, the limits")
+            }
             Self::Cancelled(by) => write!(f, "was cancelled by {by}"),
         }
     }

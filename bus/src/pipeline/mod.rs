@@ -7,7 +7,9 @@
 pub(crate) mod admission;
 pub(crate) mod ambient;
 pub(crate) mod announce;
+pub(crate) mod attempts;
 pub(crate) mod blocking;
+pub(crate) mod burial;
 pub(crate) mod cancel;
 pub(crate) mod conclusion;
 pub(crate) mod ended;

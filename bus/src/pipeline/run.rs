@@ -8,11 +8,12 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{self, Poll};
+use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
 use super::ended::{Ended, Outcome};
-use super::failure::{Failure, panic_text};
+use super::failure::{Failure, Late, panic_text};
 use super::frame::{Frame, Lender};
 use super::hook;
 use crate::context::{Context, Seed};
@@ -21,7 +22,7 @@ use crate::error::CancelledBy;
 use crate::handler::slot::{Begun, Called};
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
-use crate::resilience::timer::Timer;
+use crate::resilience::timer::{Timer, Watched};
 use crate::session::{InSession, Owned};
 
 pin_project! {
@@ -93,7 +94,7 @@ impl<'a, O> Run<'a, O> {
         let mut this = self.project();
         if is_late(this.core, this.frame.context()) {
             *this.stage = Stage::Ended;
-            return Some(Err(Failure::TimedOut(None)));
+            return Some(Err(Failure::TimedOut(Late::Caller)));
         }
         if let Some(session) = this.session
             && let Some(over) = session.over()
@@ -117,6 +118,33 @@ impl<'a, O> Run<'a, O> {
         *this.stage = Stage::Ended;
         plan.ended_with(this.frame.context(), &answer);
         Some(answer)
+    }
+
+    /// Makes room for the next attempt: of the last one, nothing is left. `time` and `deadline`:
+    /// of all of them.
+    pub(crate) fn renew(
+        self: Pin<&mut Self>,
+        attempt: u32,
+        time: Option<Duration>,
+        deadline: Option<Instant>,
+    ) {
+        let mut this = self.project();
+        let seed = this.frame.context().again(attempt, time, deadline);
+        this.frame.set(Frame::new(this.core, seed));
+        this.timer.set(Timer::Unarmed);
+        *this.stage = Stage::New;
+    }
+
+    /// Has the session ended what is its own? Asked between two attempts.
+    pub(crate) fn poll_over(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Failure> {
+        match self.project().session {
+            Some(session) => session.poll_over(task),
+            None => Poll::Pending,
+        }
+    }
+
+    pub(crate) fn core(&self) -> &'a Core {
+        self.core
     }
 
     /// Drives the handler on, up to its deadline.
@@ -154,10 +182,15 @@ impl<'a, O> Run<'a, O> {
             return Poll::Ready(self.end(over));
         }
         let context = this.frame.context();
-        task::ready!(this.timer.as_mut().poll(this.core, task, || context.deadline()));
-        let callers = context.callers_deadline();
-        let own = context.timeout().filter(|_| callers != context.deadline());
-        Poll::Ready(self.end(Failure::TimedOut(own)))
+        let pending = Pending { context, plan: this.plan };
+        task::ready!(this.timer.as_mut().poll_watched(this.core, task, &pending));
+        let own = context.time().filter(|_| context.callers_deadline() != context.deadline());
+        let late = match own {
+            None => Late::Caller,
+            Some((after, true)) => Late::Attempt(after),
+            Some((after, false)) => Late::Total(after),
+        };
+        Poll::Ready(self.end(Failure::TimedOut(late)))
     }
 
     /// Ends the call from outside.
@@ -169,6 +202,38 @@ impl<'a, O> Run<'a, O> {
             this.plan.ended(this.frame.context(), &Ended::without_answer(&why));
         }
         why
+    }
+}
+
+/// A handler that is pending, for the timer.
+struct Pending<'r> {
+    context: &'r Context,
+    plan: &'r Plan,
+}
+
+impl Watched for Pending<'_> {
+    fn deadline(&self) -> Option<Instant> {
+        self.context.deadline()
+    }
+
+    fn since(&self, core: &Core) -> Instant {
+        // What was fixed at the first `Pending` says when that was, and spares a look at the clock.
+        let (deadline, callers) = (self.context.deadline(), self.context.callers_deadline());
+        let own = deadline.filter(|_| deadline != callers).zip(self.context.time());
+        let since = own.and_then(|(deadline, (timeout, _))| deadline.checked_sub(timeout));
+        since.unwrap_or_else(|| core.settings.clock.now())
+    }
+
+    fn is_slow(&self, taken: Duration) {
+        let handler = &self.plan.handler;
+        tracing::warn!(
+            message = self.context.message().name(),
+            id = %self.context.id(),
+            handler = &*handler.name,
+            at = format_args!("{}:{}", handler.file, handler.line),
+            ?taken,
+            "a handler is slow"
+        );
     }
 }
 

@@ -14,6 +14,7 @@ use crate::handler::batch::BatchSlotOf;
 use crate::handler::param::Requirements;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::handler::slot::{Slot, SlotOf};
+use crate::message::carrier::Takes;
 use crate::message::kind::{self, Deliver, DeliverBatch, Kind};
 use crate::message::{Message, MessageInfo};
 use crate::pipeline::hook::Hook;
@@ -61,8 +62,8 @@ pub struct HandlerMeta {
     pub filter: Option<FilterFn>,
     /// The middleware of this handler alone.
     pub middleware: &'static [MakeLayer],
-    /// Does it take the message as `&M` or `Arc<M>`? Then it can be called again without a clone.
-    pub borrows: bool,
+    /// How does it take the message?
+    pub takes: Takes,
     pub manual: bool,
 }
 

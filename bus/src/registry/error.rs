@@ -1,6 +1,7 @@
 //! Why a handler could not be registered at run time.
 
 use super::plan::HandlerInfo;
+use super::problem::WiringProblem;
 use crate::session::SessionId;
 
 /// Why a handler could not be registered at run time.
@@ -26,15 +27,11 @@ pub enum RegisterError {
         /// The handler.
         handler: HandlerInfo,
     },
-    /// The runs of a command's handler cannot be limited.
-    #[error(
-        "handler {handler} is given `concurrency`, which limits a handler of events: command {command} runs in its caller's task; leave it out"
-    )]
-    LimitedCommand {
-        /// The command.
-        command: &'static str,
-        /// The handler.
-        handler: HandlerInfo,
+    /// What its options, or the attributes, say makes no sense.
+    #[error("{problem}")]
+    Setting {
+        /// What, and what it has to be.
+        problem: Box<WiringProblem>,
     },
     /// A command is not filtered.
     #[error(

@@ -15,12 +15,15 @@ use super::entry::HandlerEntry;
 use crate::core::Settings;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::handler::param::Requirements;
-use crate::message::MessageInfo;
+use crate::message::{MessageInfo, Takes};
+use crate::message::keep::Keep;
 use crate::message::kind::{Deliver, DeliverBatch};
 use crate::observe::handler_stats::Counts;
 use crate::pipeline::hook::{self, Hooks};
 use crate::pipeline::middleware::Layer;
 use crate::pipeline::middleware::layers::Layers;
+use crate::resilience::policy::Policy;
+use crate::resilience::said::Said;
 use crate::session::Scope;
 
 /// How one handler runs: the dispatch follows it, and the wiring report reads it.
@@ -42,14 +45,16 @@ pub(crate) struct Plan {
     pub(crate) slot: SlotRef,
     /// Decides whether it is called.
     pub(crate) filter: Option<Box<Installed>>,
-    /// Does it take the message as `&M` or `Arc<M>`? Then it can be called again without a clone.
-    pub(crate) borrows: bool,
+    pub(crate) takes: Takes,
     /// What wraps it; `None` if nothing does.
     pub(crate) layers: Option<Arc<Layers>>,
     /// Of what is said of this handler alone.
     pub(crate) own_layers: Vec<Layer>,
     pub(crate) hooks: Hooks,
     pub(crate) counts: Counts,
+    /// What is said about its failures, and what is therefore done about them.
+    pub(crate) said: Said,
+    pub(crate) policy: Option<Arc<Policy>>,
     /// The session whose handler it is, and whose end ends it.
     pub(crate) owner: Option<Weak<Scope>>,
 }
@@ -137,9 +142,19 @@ impl Plan {
         self.owner.as_ref()?.upgrade()
     }
 
+    /// Has the command to be kept, for another attempt or for good? One that others hold too is.
+    #[inline]
+    pub(crate) fn keeps<C>(&self, command: &Keep<C>) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.keeps()) || command.is_shared()
+    }
+
     /// Is it never pending, and is there always a slot?
     pub(crate) fn runs_at_once(&self) -> bool {
-        self.is_plain && self.slots.is_none() && self.layers.is_none() && self.batch.is_none()
+        self.is_plain
+            && self.slots.is_none()
+            && self.layers.is_none()
+            && self.batch.is_none()
+            && self.policy.is_none()
     }
 
     pub(crate) fn of(entry: &'static HandlerEntry) -> Self {
@@ -167,21 +182,25 @@ impl Plan {
             is_plain: entry.is_plain,
             slot: SlotRef::Linked(entry.slot),
             filter: meta.filter.map(|filter| Box::new(Installed::new(AnyFilter(Arc::new(filter))))),
-            borrows: meta.borrows,
+            takes: meta.takes,
             layers: None,
             own_layers: meta.middleware.iter().map(|make| make()).collect(),
             hooks: Hooks::default(),
             counts: Counts::new(false),
+            said: Said::by(&meta, entry.message),
+            policy: None,
             owner: None,
         }
     }
 }
 
 impl Plan {
-    /// Puts it inside of the middleware and hooks that a bus has for it.
+    /// Puts it inside of the middleware and hooks that a bus has for it, and of what keeps its calls
+    /// within bounds.
     pub(crate) fn wrapped(mut self, settings: &Settings) -> Self {
         self.layers = Layers::of(&self, &settings.layers);
         self.hooks = hook::of(self.message, &settings.hooks);
+        self.policy = Policy::of(&self, settings);
         self
     }
 }

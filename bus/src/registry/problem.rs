@@ -154,6 +154,32 @@ pub enum WiringProblem {
         /// Its handler.
         switched_off: HandlerInfo,
     },
+    /// A handler is to be called again, or to keep what it gives up on, and cannot.
+    #[error(
+        "`{what}` is declared for handler {handler}, which takes command {command} by value, so that it is gone when it was called: let the handler take `&{short}`, or derive `Clone` for `{short}`"
+    )]
+    CannotBeKept {
+        /// `retry` or `dead_letters`.
+        what: &'static str,
+        /// The handler.
+        handler: HandlerInfo,
+        /// The command.
+        command: &'static str,
+        /// The name of its type.
+        short: &'static str,
+    },
+    /// Two handlers share a circuit breaker, and say different things of it.
+    #[error(
+        "handlers {first} and {second} share the circuit breaker `{name}`, and say different things of it; say the same, or give it two names"
+    )]
+    SharedBreaker {
+        /// The name of the breaker.
+        name: String,
+        /// One handler.
+        first: HandlerInfo,
+        /// The other.
+        second: HandlerInfo,
+    },
     /// Something names a handler that this bus has not.
     #[error("`{setting}` names the handler {handler}, which this bus does not have")]
     NoSuchHandler {

@@ -12,6 +12,8 @@ use crate::core::Core;
 use crate::event::EventFilter;
 use crate::event::filter::AnyFilter;
 use crate::pipeline::middleware::{IntoLayer, Layer};
+use crate::resilience::check::problems_of;
+use crate::resilience::said::{Said, setters};
 use crate::session::{Scope, SessionId};
 
 /// What may be said of a handler that is registered at run time.
@@ -23,7 +25,10 @@ pub struct HandlerOptions {
     pub(crate) concurrency: Option<NonZeroU32>,
     pub(crate) filter: Option<AnyFilter>,
     pub(crate) layers: Vec<Layer>,
+    pub(crate) said: Said,
 }
+
+setters!(HandlerOptions);
 
 impl HandlerOptions {
     /// Priority 0, named after the place of registration.
@@ -40,7 +45,8 @@ impl HandlerOptions {
         self.name = Some(name.into());
         self
     }
-    /// How many runs of the handler there may be at once: for handlers of events.
+    /// How many runs of the handler there may be at once. Of an event the others are queued, of a command
+    /// they wait in turn: see [`waiting_room`](Self::waiting_room).
     pub fn concurrency(mut self, runs: NonZeroU32) -> Self {
         self.concurrency = Some(runs);
         self
@@ -66,13 +72,12 @@ pub(crate) fn register(
     scope: Option<&Arc<Scope>>,
     plan: Plan,
 ) -> Result<Registration, RegisterError> {
-    if plan.message.is_command() && plan.slots.is_some() {
-        let (command, handler) = (plan.message.name(), plan.handler);
-        return Err(RegisterError::LimitedCommand { command, handler });
-    }
     if plan.message.is_command() && plan.filter.is_some() {
         let (command, handler) = (plan.message.name(), plan.handler);
         return Err(RegisterError::FilteredCommand { command, handler });
+    }
+    if let Some(problem) = problems_of(&plan, &core.settings).into_iter().next() {
+        return Err(RegisterError::Setting { problem: Box::new(problem) });
     }
     let needs = plan.own_layers.iter().flat_map(|layer| layer.require().1.resources);
     let is_there =

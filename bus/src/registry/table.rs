@@ -10,7 +10,7 @@ use super::contract::{HandlerId, RegisteredHandler};
 use super::plan::Plan;
 use super::type_map::TypeMap;
 use crate::message::{
-    Category, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, EventHandlerFailedEvent,
+    Category, CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, EventHandlerFailedEvent,
     EventsDroppedEvent, MessageInfo, QueueMarkEvent, SessionEndEvent, SessionStartEvent,
     UnhandledEvent,
 };
@@ -55,6 +55,12 @@ impl Route {
         Self { plans, runs_at_once, has_batches, only_any }
     }
 
+    /// But for one handler.
+    pub(crate) fn only(&self, handler: HandlerId) -> Option<Self> {
+        let plan = self.plans.iter().find(|plan| plan.id == handler)?;
+        Some(Self::new(vec![Arc::clone(plan)]))
+    }
+
     /// Handlers of one priority, highest first: each group starts when the one before has ended.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &[Arc<Plan>]> {
         self.plans.chunk_by(|a, b| a.handler.priority == b.handler.priority)
@@ -68,6 +74,7 @@ pub(crate) struct Listens {
     pub(crate) command_result: bool,
     pub(crate) handler_failed: bool,
     pub(crate) dead_lettered: bool,
+    pub(crate) circuit_changed: bool,
     pub(crate) unhandled: bool,
     pub(crate) queue_mark: bool,
     pub(crate) dropped: bool,
@@ -82,6 +89,7 @@ impl Listens {
             command_started: is_heard(TypeId::of::<CommandStartedEvent>()),
             command_result: is_heard(TypeId::of::<CommandResultEvent>()),
             handler_failed: is_heard(TypeId::of::<EventHandlerFailedEvent>()),
+            circuit_changed: is_heard(TypeId::of::<CircuitStateChangedEvent>()),
             dead_lettered: is_heard(TypeId::of::<DeadLetteredEvent>()),
             unhandled: is_heard(TypeId::of::<UnhandledEvent>()),
             queue_mark: is_heard(TypeId::of::<QueueMarkEvent>()),
@@ -97,6 +105,7 @@ impl Listens {
             command_started: self.command_started || other.command_started,
             command_result: self.command_result || other.command_result,
             handler_failed: self.handler_failed || other.handler_failed,
+            circuit_changed: self.circuit_changed || other.circuit_changed,
             dead_lettered: self.dead_lettered || other.dead_lettered,
             unhandled: self.unhandled || other.unhandled,
             queue_mark: self.queue_mark || other.queue_mark,

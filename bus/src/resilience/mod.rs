@@ -1,13 +1,20 @@
 //! What keeps a call within bounds. One idea a file.
 
 mod backoff;
+pub(crate) mod breakers;
+pub(crate) mod check;
+pub(crate) mod said;
+mod settings;
 #[allow(dead_code, unused_imports)] // What the dispatch calls: until it does.
 pub(crate) mod breaker;
 #[allow(dead_code)] // As above: the builder's check.
 pub(crate) mod budget;
 mod class;
+pub(crate) mod bulkhead;
 pub(crate) mod dead_letters;
 pub(crate) mod declared;
+pub(crate) mod fault;
+pub(crate) mod policy;
 pub(crate) mod recent;
 pub(crate) mod timer;
 pub(crate) mod token_bucket;
@@ -20,4 +27,5 @@ pub use breaker::{
 };
 pub use budget::RetryBudget;
 pub use class::{Classify, ErrorClass};
+pub use settings::Resilience;
 pub use token_bucket::Rate;

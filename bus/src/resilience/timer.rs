@@ -18,6 +18,8 @@ pin_project! {
         /// The handler has not been pending yet.
         Unarmed,
         Armed { #[pin] sleep: Sleep },
+        /// The handler was said to be slow; the timer of this moment is on the heap, where few come to.
+        Slow { slow: Pin<Box<Slow>> },
         /// There is no deadline, or no runtime that could keep it.
         Endless,
     }
@@ -36,8 +38,80 @@ impl Timer {
         }
         match self.project() {
             TimerProj::Armed { sleep } => sleep.poll(task),
+            TimerProj::Slow { slow } => slow.sleep.as_mut().poll(task),
             TimerProj::Unarmed | TimerProj::Endless => Poll::Pending,
         }
+    }
+
+    /// As [`poll`](Self::poll), and says on the way that it takes long: after a while, and each time it
+    /// has taken twice as long as when that was said last. Costs no timer more than the deadline does.
+    pub(crate) fn poll_watched(
+        mut self: Pin<&mut Self>,
+        core: &Core,
+        task: &mut task::Context<'_>,
+        watched: &impl Watched,
+    ) -> Poll<()> {
+        let Some(first) = core.settings.slow_handler else {
+            return self.poll(core, task, || watched.deadline());
+        };
+        loop {
+            let known = match self.as_mut().project() {
+                TimerProj::Unarmed => {
+                    let deadline = watched.deadline();
+                    let look = watched.since(core).checked_add(first);
+                    self.set(arm(core, earlier(deadline, look)));
+                    continue;
+                }
+                TimerProj::Endless => return Poll::Pending,
+                TimerProj::Armed { sleep } => {
+                    task::ready!(sleep.poll(task));
+                    None
+                }
+                TimerProj::Slow { slow } => {
+                    task::ready!(slow.sleep.as_mut().poll(task));
+                    Some((slow.since, slow.next))
+                }
+            };
+            let (deadline, now) = (watched.deadline(), core.settings.clock.now());
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Poll::Ready(());
+            }
+            let (since, taken) = known.unwrap_or((now.checked_sub(first).unwrap_or(now), first));
+            watched.is_slow(taken);
+            let next = taken.saturating_mul(2);
+            match arm(core, earlier(deadline, since.checked_add(next))) {
+                Timer::Armed { sleep } => {
+                    let slow = Slow { sleep: Box::pin(sleep), since, next };
+                    self.set(Timer::Slow { slow: Box::pin(slow) });
+                }
+                endless => self.set(endless),
+            }
+        }
+    }
+}
+
+/// What a timer watches.
+pub(crate) trait Watched {
+    /// When it has to be over; always the same.
+    fn deadline(&self) -> Option<Instant>;
+    /// When it was first pending, as far as that is known; else now.
+    fn since(&self, core: &Core) -> Instant;
+    /// It takes that long, and goes on.
+    fn is_slow(&self, taken: Duration);
+}
+
+/// A slow handler.
+pub(crate) struct Slow {
+    sleep: Pin<Box<Sleep>>,
+    since: Instant,
+    /// After how long it is said again.
+    next: Duration,
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Delivery, Line, batch};
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::event::completion::Share;
-use crate::event::group;
+use crate::event::group::{self, Aside};
 use crate::event::order::Turns;
 use crate::event::queue::Parking;
 use crate::registry::plan::{Batching, Plan};
@@ -23,7 +23,9 @@ pub(in crate::event) type Block = Vec<Envelope>;
 /// Do both have the same handlers?
 pub(in crate::event) fn is_same(a: &Envelope, b: &Envelope) -> bool {
     let scope = |envelope: &Envelope| envelope.scope().map(Arc::as_ptr);
-    a.info.type_id() == b.info.type_id()
+    let is_rerun = a.rerun.is_some() || b.rerun.is_some();
+    !is_rerun
+        && a.info.type_id() == b.info.type_id()
         && a.lifecycle == b.lifecycle
         && scope(a).map(<*const Scope>::addr) == scope(b).map(<*const Scope>::addr)
 }
@@ -45,19 +47,19 @@ pub(super) async fn deliver(core: Arc<Core>, mut block: Block) {
 
 async fn run_handlers(core: &Core, block: &Block, shares: &[Option<Box<Share>>]) {
     let Some(first) = block.first() else { return };
-    let Some(route) = core.route(first.info, first.scope()) else {
+    let Some(route) = core.route_of(first) else {
         let all = block.iter().zip(shares);
         return all.for_each(|(envelope, share)| {
             Delivery { core, envelope, share: share.as_deref(), lane: None }.unhandled();
         });
     };
     let all = block.iter().zip(shares);
-    let items = all.map(|(envelope, share)| item(core, envelope, share.as_deref(), &route));
+    let aside = Aside::default();
+    let items = all.map(|(envelope, share)| item(core, envelope, share.as_deref(), &route, &aside));
     let items: Vec<_> = items.collect();
     let mut groups = pin!(async {
         let mut gone = vec![false; items.len()];
-        for group in route.groups() {
-            group::all(group.iter().flat_map(|plan| parts(plan, &items)).map(Part::run)).await;
+        let mut note_gone = || {
             for (item, gone) in items.iter().zip(&mut gone) {
                 if item.line.parking.is_given_up() && !*gone {
                     *gone = true;
@@ -66,7 +68,17 @@ async fn run_handlers(core: &Core, block: &Block, shares: &[Option<Box<Share>>])
                     item.delivery.not_handled(&item.line.parking);
                 }
             }
-        }
+        };
+        let groups = route.groups().map(|group| {
+            let all = group.iter().flat_map(|plan| parts(plan, &items));
+            all.map(Part::run)
+        });
+        group::in_turn(groups, &aside, || {
+            note_gone();
+            true
+        })
+        .await;
+        note_gone();
     });
     poll_fn(|task| {
         let polled: Poll<()> = groups.as_mut().poll(task);
@@ -83,12 +95,14 @@ fn item<'a>(
     envelope: &'a Envelope,
     share: Option<&'a Share>,
     route: &Route,
+    aside: &'a Aside,
 ) -> Item<'a> {
     let turns = Turns::new(&core.lanes, envelope, &route.plans);
     turns.stay(&route.plans);
     let delivery = Delivery { core, envelope, share, lane: turns.lane() };
     delivery.note_unheard(route);
-    Item { delivery, line: Line { parking: Parking::new(&core.queue, envelope.lifecycle), turns } }
+    let parking = Parking::new(&core.queue, envelope.lifecycle);
+    Item { delivery, line: Line { parking, turns, aside } }
 }
 
 /// What one handler has to do.

@@ -1,16 +1,22 @@
 //! What becomes of an (event, handler) pair: counted, announced, and told to who waits.
 
+use std::sync::Arc;
+
 use super::Delivery;
 use crate::context::Context;
 use crate::event::effects::{discard, flush};
 use crate::event::losses::DropReason;
 use crate::event::queue::{Intake, Parking};
 use crate::message::kind::EventOutcome;
-use crate::pipeline::announce;
+use crate::pipeline::attempts::Record;
+use crate::pipeline::burial::{self, EventAgain, Failed};
 use crate::pipeline::failure::Failure;
+use crate::pipeline::frame::Held;
 use crate::pipeline::run::text_of_users;
+use crate::pipeline::announce;
 use crate::registry::plan::Plan;
 use crate::registry::table::Route;
+use crate::resilience::dead_letters::{Buried, DeadLetterId, NotParked};
 
 impl Delivery<'_> {
     #[inline]
@@ -20,6 +26,7 @@ impl Delivery<'_> {
         context: &Context,
         answer: Result<EventOutcome, Failure>,
         attempts: u32,
+        record: Option<Record>,
     ) {
         let core = self.core;
         let failure = match answer {
@@ -31,35 +38,118 @@ impl Delivery<'_> {
             None => self.ended_well(),
             Some(error) => {
                 discard(core, context);
-                log(plan, context, &error);
-                self.failed(plan, context, &error, attempts);
+                self.ended_badly(plan, context, &error, attempts, record);
             }
         }
+    }
+
+    /// Its handler has failed, and will not be called again.
+    pub(super) fn ended_badly(
+        &self,
+        plan: &Plan,
+        context: &Context,
+        error: &str,
+        attempts: u32,
+        record: Option<Record>,
+    ) {
+        let core = self.core;
+        if record.as_ref().is_some_and(Record::is_of_no_interest) {
+            tracing::debug!(id = %context.id(), handler = %plan.handler, error, "an event is discarded");
+            core.counters.discarded.add(1);
+            return self.ended_well();
+        }
+        let buried = self.item_ended_badly(plan, context, error, attempts, record);
+        log(plan, context, error, buried);
+    }
+
+    /// The same of one of a batch, of which all that have failed are logged at once.
+    pub(super) fn item_ended_badly(
+        &self,
+        plan: &Plan,
+        context: &Context,
+        error: &str,
+        attempts: u32,
+        record: Option<Record>,
+    ) -> Option<DeadLetterId> {
+        let core = self.core;
+        let buried = record.and_then(|record| {
+            let failed = Failed { core, plan, context, attempts, record };
+            failed.bury_event(self.envelope, self.lane)
+        });
+        self.failed(plan, context, error, attempts);
+        buried
     }
 
     pub(super) fn ended_well(&self) {
         if !self.envelope.lifecycle {
             self.core.counters.processed.add(1);
         }
+        if let Some(rerun) = &self.envelope.rerun {
+            self.core.dead_letters.succeeded(rerun.letter.id);
+            rerun.ended(Ok(()));
+        }
     }
 
     /// A handler has failed for good: it is counted, and told to all whom it concerns.
     pub(super) fn failed(&self, plan: &Plan, context: &Context, error: &str, attempts: u32) {
-        let Self { core, envelope, share, .. } = self;
-        if !envelope.lifecycle {
-            core.counters.failed.add(1);
-        }
-        let handler = &plan.handler;
-        if let Some(share) = share {
-            share.failed(Some(&handler.name), error, attempts);
-        }
+        self.did_not_handle(plan, error, attempts);
+        let (core, handler) = (self.core, &plan.handler);
         announce::handler_failed(core, context, &handler.name, error, attempts);
         core.failures.note(context, handler, attempts, error.to_owned());
     }
 
+    fn did_not_handle(&self, plan: &Plan, error: &str, attempts: u32) {
+        let Self { core, envelope, share, .. } = self;
+        if !envelope.lifecycle {
+            core.counters.failed.add(1);
+        }
+        if let Some(share) = share {
+            share.failed(Some(&plan.handler.name), error, attempts);
+        }
+        if let Some(rerun) = &envelope.rerun {
+            rerun.ended(Err(error.to_owned()));
+        }
+    }
+
+    /// Does the event have to follow one that the handler has given up on? Then it is kept behind that.
+    /// Asked in the handler's turn.
+    #[inline]
+    pub(super) fn is_kept_behind(&self, plan: &Plan) -> bool {
+        self.core.dead_letters.has_sequences() && self.park_behind(plan)
+    }
+
+    #[inline(never)]
+    fn park_behind(&self, plan: &Plan) -> bool {
+        let Self { core, envelope, lane, .. } = self;
+        let keeps = plan.policy.as_ref().is_some_and(|policy| policy.dead_letters);
+        let Some(lane) = lane.filter(|_| keeps && envelope.rerun.is_none()) else { return false };
+        let Some(behind) = core.dead_letters.is_behind(plan.id, lane) else { return false };
+        let held = Held::new(core, self.seed(plan));
+        let (event, again) = (Arc::clone(&envelope.event), Arc::new(EventAgain));
+        let error = format!("was not called, as dead letter {behind} comes before it");
+        let buried = burial::buried(core, plan, held.context(), event, again);
+        let buried = Buried {
+            lane: Some(lane),
+            error: error.clone(),
+            error_chain: error.clone(),
+            ..buried
+        };
+        match core.dead_letters.park(core, buried) {
+            Ok(_) => self.did_not_handle(plan, &error, 0),
+            Err(NotParked::Free) => return false,
+            Err(NotParked::Full { limit }) => {
+                core.losses.note(core, envelope.info, 1, DropReason::TooManyParked);
+                let error = format!("{error}, and {limit} others wait for that already");
+                self.did_not_handle(plan, &error, 0);
+            }
+        }
+        true
+    }
+
     /// Nobody handles it.
     pub(super) fn unhandled(&self) {
-        if !self.envelope.lifecycle && !self.envelope.heard {
+        let is_alone = !self.envelope.lifecycle && !self.envelope.heard;
+        if is_alone && self.envelope.rerun.is_none() {
             announce::unhandled(self.core, self.envelope);
         }
     }
@@ -98,7 +188,7 @@ impl Delivery<'_> {
     }
 }
 
-fn log(plan: &Plan, context: &Context, error: &str) {
+fn log(plan: &Plan, context: &Context, error: &str, buried: Option<DeadLetterId>) {
     let handler = &plan.handler;
     tracing::error!(
         event = context.message().name(),
@@ -106,6 +196,7 @@ fn log(plan: &Plan, context: &Context, error: &str) {
         handler = &*handler.name,
         at = format_args!("{}:{}", handler.file, handler.line),
         error,
+        dead_letter = buried.map(tracing::field::display),
         "an event handler failed"
     );
 }

@@ -5,9 +5,12 @@
 //! the events that come together are delivered as a [`block`], and [`batch`] is one run of it.
 
 mod batch;
+mod batch_end;
 mod block;
+mod drive;
 mod ending;
 mod pair;
+mod wayside;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(super) use self::batch::Taken;
 pub(super) use self::block::{Block, is_same};
 use super::completion::Share;
-use super::group;
+use super::group::{self, Aside};
 use super::order::Turns;
 use super::queue::Parking;
 use crate::core::Core;
@@ -45,7 +48,7 @@ pub(super) fn admit(core: &Core, mut envelope: Envelope) -> Option<Envelope> {
         expire(core, envelope);
         return None;
     }
-    if core.listeners.are_there() {
+    if core.listeners.are_there() && envelope.rerun.is_none() {
         envelope.heard = core.listeners.tell(&envelope);
     }
     Some(envelope)
@@ -59,7 +62,9 @@ pub(super) fn at_once(core: &Core, envelope: Envelope) -> AtOnce {
     match &route {
         Some(route) if route.has_batches => return AtOnce::Gather(envelope),
         Some(route) if !route.runs_at_once => return AtOnce::Drive(envelope),
-        _ if is_behind(core, &envelope) => return AtOnce::Drive(envelope),
+        _ if is_behind(core, &envelope) || envelope.rerun.is_some() => {
+            return AtOnce::Drive(envelope);
+        }
         _ => {}
     }
     let share = envelope.share.take();
@@ -110,22 +115,25 @@ async fn one(core: Arc<Core>, mut envelope: Envelope) {
 }
 
 async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
-    let Some(route) = core.route(envelope.info, envelope.scope()) else {
+    let Some(route) = core.route_of(envelope) else {
         // Its last handler was taken out just now.
         return Delivery { core, envelope, share, lane: None }.unhandled();
     };
     let turns = Turns::new(&core.lanes, envelope, &route.plans);
     let delivery = Delivery { core, envelope, share, lane: turns.lane() };
     delivery.note_unheard(&route);
-    let line = Line { parking: Parking::new(&core.queue, envelope.lifecycle), turns };
+    let aside = Aside::default();
+    let parking = Parking::new(&core.queue, envelope.lifecycle);
+    let line = Line { parking, turns, aside: &aside };
     let begun = AtomicUsize::new(0);
     let mut groups = pin!(async {
-        for group in route.groups() {
+        let groups = route.groups().map(|group| {
             begun.fetch_add(group.len(), Ordering::Relaxed);
-            group::all(group.iter().map(|plan| delivery.handle(plan, &line))).await;
-            if line.parking.is_given_up() {
-                return delivery.not_handled(&line.parking);
-            }
+            group.iter().map(|plan| delivery.handle(plan, &line))
+        });
+        group::in_turn(groups, &aside, || !line.parking.is_given_up()).await;
+        if line.parking.is_given_up() {
+            delivery.not_handled(&line.parking);
         }
     });
     poll_fn(|task| {
@@ -144,6 +152,8 @@ async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
 pub(super) struct Line<'a> {
     pub(super) parking: Parking<'a>,
     pub(super) turns: Turns<'a>,
+    /// Who does not hold up the groups after its own.
+    pub(super) aside: &'a Aside,
 }
 
 #[derive(Clone, Copy)]

@@ -1,22 +1,21 @@
 //! One (event, handler) pair.
 
-use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::OnceLock;
-use std::task::Poll;
 
+use super::drive::{drive, drive_around};
+use super::wayside::Wayside;
 use super::{Delivery, Line};
 use crate::context::Seed;
 use crate::event::filter::KeptOut;
-use crate::event::order::Turn;
 use crate::event::slots::Slot;
 use crate::message::kind::{Deliver, EventOutcome};
 use crate::message::order::HeldLanes;
-use crate::pipeline::ended::Outcome;
+use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
-use crate::pipeline::middleware::around::Around;
-use crate::pipeline::middleware::source::{EventSource, Source};
+use crate::pipeline::middleware::around::{Around, Through};
+use crate::pipeline::middleware::source::EventSource;
 use crate::pipeline::run::Run;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
@@ -33,7 +32,7 @@ impl<'a> Delivery<'a> {
         }
         let mut run = pin!(self.run(plan));
         if let Some(answer) = self.begin(run.as_mut(), deliver) {
-            self.conclude(plan, run.context(), answer, 1);
+            self.conclude(plan, run.context(), answer, 1, None);
         }
     }
 
@@ -46,36 +45,53 @@ impl<'a> Delivery<'a> {
         }
         let acquired = Slot::acquire(self, plan, &line.parking, &mut turn).await;
         let Ok(mut slot) = acquired else { return };
+        if self.is_kept_behind(plan) {
+            return;
+        }
         if plan.layers.is_some() {
             // What is around it may wait before the handler is called.
             turn.stay();
-            return Box::pin(self.handle_around(plan, deliver, slot)).await;
+            return Box::pin(self.handle_around(plan, deliver, slot, line)).await;
         }
-        let mut run = pin!(self.run(plan));
+        let mut attempts = pin!(self.attempts(plan));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
-        let answer = match self.begin(run.as_mut(), deliver) {
-            Some(answer) => answer,
-            None => drive(run.as_mut(), &mut slot, Some(&mut turn)).await,
-        };
+        let (calls, wayside) = (Calls { delivery: self, deliver }, Wayside::One(line));
+        let driven = drive(attempts.as_mut(), calls, &mut slot, Some(&mut turn), wayside).await;
         cut_off.armed = false;
-        self.conclude(plan, run.context(), answer, 1);
+        if let Ok(answer) = driven {
+            let (made, record) = (attempts.made(), attempts.as_mut().take_record());
+            self.conclude(plan, attempts.context(), answer, made, record);
+        }
     }
 
     /// Runs one handler inside of its middleware.
-    async fn handle_around(self, plan: &'a Plan, deliver: Deliver, mut slot: Slot<'_>) {
+    async fn handle_around(
+        self,
+        plan: &'a Plan,
+        deliver: Deliver,
+        mut slot: Slot<'_>,
+        line: &'a Line<'a>,
+    ) {
         let held = Held::new(self.core, self.seed(plan));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
         let source = EventSource::new(plan, deliver, &self.envelope.event);
         let around = Around::new(self.core, plan, &held);
         let in_session = self.in_session(plan);
-        let (answer, attempts) = drive_around(&around, source, in_session, &mut slot).await;
+        let driven = drive_around(&around, source, in_session, &mut slot, Wayside::One(line)).await;
         cut_off.armed = false;
-        self.conclude(plan, held.context(), answer, attempts);
+        if let Ok(Through { answer, attempts, record, .. }) = driven {
+            self.conclude(plan, held.context(), answer, attempts, record);
+        }
     }
 
     #[inline]
     fn run(&self, plan: &'a Plan) -> Run<'a, EventOutcome> {
         Run::new(self.core, Found::Built(plan), self.seed(plan), self.in_session(plan))
+    }
+
+    #[inline]
+    fn attempts(&self, plan: &'a Plan) -> Attempts<'a, EventOutcome> {
+        Attempts::new(self.core, Found::Built(plan), self.seed(plan), self.in_session(plan))
     }
 
     #[inline]
@@ -101,11 +117,13 @@ impl<'a> Delivery<'a> {
             attempt: 1,
             lifecycle: envelope.lifecycle || parent.is_some_and(|origin| origin.lifecycle),
             timeout: plan.timeout.or(core.settings.event_timeout),
+            attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),
             deadline: None,
             origin: envelope.origin.clone(),
             head: envelope.head.clone(),
             session: envelope.scope().cloned(),
             cancel: None,
+            place: None,
             lanes: HeldLanes::one(self.lane),
             shared: OnceLock::new(),
         };
@@ -125,7 +143,7 @@ impl<'a> Delivery<'a> {
             Err(KeptOut::Panicked { filter, message }) => {
                 let held = Held::new(self.core, self.seed(plan));
                 let why = Failure::Filter { filter, message };
-                self.conclude(plan, held.context(), Err(why), 0);
+                self.conclude(plan, held.context(), Err(why), 0, None);
                 false
             }
         }
@@ -139,69 +157,20 @@ impl<'a> Delivery<'a> {
     }
 }
 
-/// Drives a handler on. While it waits for what follows from events of its own, it needs no slot,
-/// and those may need it.
-pub(super) async fn drive<O: Outcome>(
-    mut run: Pin<&mut Run<'_, O>>,
-    slot: &mut Slot<'_>,
-    mut turn: Option<&mut Turn<'_>>,
-) -> Result<O, Failure> {
-    loop {
-        let answer = poll_fn(|task| {
-            let polled = run.as_mut().poll(task);
-            if polled.is_pending() {
-                if let Some(turn) = &mut turn {
-                    turn.stay();
-                }
-                if run.context().waits_inside() {
-                    return Poll::Ready(None);
-                }
-            }
-            polled.map(Some)
-        });
-        if let Some(answer) = answer.await {
-            return answer;
-        }
-        slot.release();
-        woken().await;
-        let mut taken = pin!(slot.take_again());
-        let late = poll_fn(|task| match taken.as_mut().poll(task) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => run.as_mut().poll_end(task).map(Some),
-        });
-        if let Some(failure) = late.await {
-            return Err(failure);
-        }
-    }
+/// A handler and its event.
+struct Calls<'a> {
+    delivery: Delivery<'a>,
+    deliver: Deliver,
 }
 
-/// As [`drive`], a handler inside of its middleware.
-pub(super) async fn drive_around<S: Source>(
-    around: &Around<'_>,
-    source: S,
-    session: Option<Box<InSession>>,
-    slot: &mut Slot<'_>,
-) -> (Result<S::Outcome, Failure>, u32) {
-    let mut inside = pin!(around.run(source, session, |_| Poll::Pending));
-    loop {
-        let ended = poll_fn(|task| match inside.as_mut().poll(task) {
-            Poll::Pending if around.waits_inside() => Poll::Ready(None),
-            polled => polled.map(Some),
-        });
-        if let Some(ended) = ended.await {
-            return ended;
-        }
-        slot.release();
-        woken().await;
-        slot.take_again().await;
+impl Start<EventOutcome> for Calls<'_> {
+    #[inline]
+    fn start(
+        &mut self,
+        run: Pin<&mut Run<'_, EventOutcome>>,
+    ) -> Option<Result<EventOutcome, Failure>> {
+        self.delivery.begin(run, self.deliver)
     }
-}
-
-/// Resolves at the next wake-up of this task. The run has left its waker with whom it waits for.
-async fn woken() {
-    let mut polled = false;
-    poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending })
-        .await;
 }
 
 /// Notes the name of a handler that is cut off, by the shutdown or by the end of its runtime.

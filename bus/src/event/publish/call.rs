@@ -84,6 +84,7 @@ impl Call<'_> {
                     expires: None,
                     heard: false,
                     lifecycle: false,
+                    rerun: None,
                 }
             }
         };

@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use marks::Crossing;
 pub use marks::QueueMark;
-pub(crate) use parked::{GivenUp, Parking};
+pub(crate) use parked::{GivenUp, Parking, WaitsForSlot};
 pub(crate) use push::{Place, Push};
 pub use stats::QueueStats;
 pub use strategy::BackpressureStrategy;

@@ -103,6 +103,7 @@ fn envelope(core: &Core, entry: &Entry) -> Option<Envelope> {
         expires: None,
         heard: false,
         lifecycle: false,
+        rerun: None,
     })
 }
 

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{self, Poll};
 
 use super::Next;
@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::event::effects;
 use crate::message::MessageInfo;
 use crate::message::any::OneOf;
+use crate::pipeline::attempts::{Attempts, Needs, Record, Start};
 use crate::pipeline::ended::Outcome as _;
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
@@ -33,37 +34,84 @@ pub(crate) struct Around<'a> {
     pub(crate) plan: &'a Plan,
     /// The context of the call: those of the runs are made after it.
     pub(crate) held: &'a Held<'a>,
-    /// Does the handler wait for the handlers of other events?
-    waits: AtomicBool,
+    /// What the handler needs of whoever drives it: see [`Needs`].
+    needs: AtomicU8,
+    granted: AtomicBool,
+    given_up: AtomicBool,
+}
+
+/// What has come of a call that went through its middleware.
+pub(crate) struct Through<S: Source> {
+    pub(crate) answer: Result<S::Outcome, Failure>,
+    /// How often the handler was called.
+    pub(crate) attempts: u32,
+    /// Of the attempts that failed.
+    pub(crate) record: Option<Record>,
+    /// The message, unless it was given away.
+    pub(crate) source: S,
 }
 
 impl<'a> Around<'a> {
     pub(crate) fn new(core: &'a Core, plan: &'a Plan, held: &'a Held<'a>) -> Self {
-        Self { core, plan, held, waits: AtomicBool::new(false) }
+        let (needs, granted) = (AtomicU8::new(NOTHING), AtomicBool::new(false));
+        Self { core, plan, held, needs, granted, given_up: AtomicBool::new(false) }
     }
 
-    /// Does something in it wait for the handlers of other events?
-    pub(crate) fn waits_inside(&self) -> bool {
-        self.waits.load(Ordering::Relaxed) || self.held.context().waits_inside()
+    /// What it needs while it is pending.
+    pub(crate) fn needs(&self) -> Needs {
+        match self.needs.load(Ordering::Relaxed) {
+            TIME => Needs::Time,
+            SLOT => Needs::Slot,
+            OTHERS => Needs::Others,
+            _ if self.held.context().waits_inside() => Needs::Others,
+            _ => Needs::Nothing,
+        }
     }
 
-    /// The answer, and how often the handler was called. `over` is asked before each step: when it is
-    /// ready, the call is ended.
+    /// Here is the slot.
+    pub(crate) fn grant(&self) {
+        self.granted.store(true, Ordering::Relaxed);
+    }
+
+    /// Nobody waits any longer for the next attempt.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    fn tell(&self, needs: Needs) {
+        let needs = match needs {
+            Needs::Nothing => NOTHING,
+            Needs::Others => OTHERS,
+            Needs::Time => TIME,
+            Needs::Slot => SLOT,
+        };
+        self.needs.store(needs, Ordering::Relaxed);
+    }
+
+    /// What comes of it. `over` is asked before each step: when it is ready, the call is ended.
     pub(crate) async fn run<S: Source>(
         &self,
         source: S,
         mut session: Option<Box<InSession>>,
         mut over: impl FnMut(&mut task::Context<'_>) -> Poll<Failure>,
-    ) -> (Result<S::Outcome, Failure>, u32) {
+    ) -> Through<S> {
         let context = self.held.context();
         let mut abandoned = Abandon { core: self.core, context, armed: true };
         if let Some(over) = session.as_mut().and_then(|session| session.over()) {
-            return (Err(over), 0);
+            return Through { answer: Err(over), attempts: 0, record: None, source };
         }
-        let Some(layers) = &self.plan.layers else { return (Err(unanswered()), 0) };
+        let Some(layers) = &self.plan.layers else {
+            return Through { answer: Err(unanswered()), attempts: 0, record: None, source };
+        };
         let mut place = pin!(None);
-        let mut runs =
-            Runs { around: self, source, run: place.as_mut(), answer: None, attempts: 0 };
+        let mut runs = Runs {
+            around: self,
+            source,
+            attempts: place.as_mut(),
+            answer: None,
+            made: 0,
+            record: None,
+        };
         let ended = {
             let mut call = Call::new(context, layers, &layers.outer, &mut runs);
             let mut inside = pin!(Some(Next::FIRST.run(&mut call)));
@@ -93,7 +141,8 @@ impl<'a> Around<'a> {
         };
         // As of a handler alone: what it has spawned goes on if it has answered, and is told else.
         abandoned.armed = answer.is_err();
-        (answer, runs.attempts)
+        let Runs { made: attempts, record, source, .. } = runs;
+        Through { answer, attempts, record, source }
     }
 }
 
@@ -102,37 +151,51 @@ fn unanswered() -> Failure {
     Failure::Rejected { by: "?".into(), reason: "there is no answer".to_owned() }
 }
 
-/// The runs of the handler, one after the other.
+const NOTHING: u8 = 0;
+const OTHERS: u8 = 1;
+const TIME: u8 = 2;
+const SLOT: u8 = 3;
+
+/// The handler, called again by each `next`, and as often as its policy says by each of these.
 struct Runs<'r, 'a, S: Source> {
     around: &'r Around<'a>,
     source: S,
-    run: Pin<&'r mut Option<Run<'a, S::Outcome>>>,
+    attempts: Pin<&'r mut Option<Attempts<'a, S::Outcome>>>,
     answer: Option<Result<S::Outcome, Failure>>,
-    attempts: u32,
+    /// How often the handler was called.
+    made: u32,
+    record: Option<Record>,
 }
 
 impl<S: Source> Inner for Runs<'_, '_, S> {
     fn poll_run(&mut self, headers: Option<&Headers>, task: &mut task::Context<'_>) -> Poll<()> {
-        let answer = if self.run.is_none() { self.begin(headers) } else { None };
-        let answer = match (answer, self.run.as_mut().as_pin_mut()) {
-            (Some(answer), _) => answer,
-            (None, Some(mut run)) => {
-                let polled = run.as_mut().poll(task);
-                let waits = polled.is_pending() && run.context().waits_inside();
-                self.around.waits.store(waits, Ordering::Relaxed);
-                task::ready!(polled)
-            }
-            (None, None) => Err(unanswered()),
+        if self.attempts.is_none() {
+            self.begin(headers);
+        }
+        let Self { around, source, attempts, .. } = self;
+        let Some(mut attempts) = attempts.as_mut().as_pin_mut() else { return Poll::Pending };
+        if around.granted.swap(false, Ordering::Relaxed) {
+            attempts.as_mut().grant();
+        }
+        let given_up = around.given_up.load(Ordering::Relaxed);
+        let polled = match if given_up { attempts.as_mut().give_up() } else { None } {
+            Some(last) => Poll::Ready(last),
+            None => attempts.as_mut().poll(task, source),
         };
+        around.tell(if polled.is_pending() { attempts.needs() } else { Needs::Nothing });
+        let answer = task::ready!(polled);
         self.conclude(&answer);
         self.answer = Some(answer);
-        self.run.set(None);
+        self.attempts.set(None);
         Poll::Ready(())
     }
 
     fn stop(&mut self) {
-        self.around.waits.store(false, Ordering::Relaxed);
-        self.run.set(None);
+        self.around.tell(Needs::Nothing);
+        if let Some(attempts) = self.attempts.as_ref().as_pin_ref() {
+            self.made += attempts.get_ref().made();
+        }
+        self.attempts.set(None);
     }
     fn message(&self) -> Option<&dyn Any> {
         self.source.message()
@@ -155,33 +218,44 @@ impl<S: Source> Inner for Runs<'_, '_, S> {
 }
 
 impl<S: Source> Runs<'_, '_, S> {
-    fn begin(&mut self, headers: Option<&Headers>) -> Option<Result<S::Outcome, Failure>> {
+    fn begin(&mut self, headers: Option<&Headers>) {
         let Around { core, plan, held, .. } = self.around;
-        let Some(once) = self.source.once() else {
-            return Some(Err(moved(plan.message)));
+        if plan.policy.as_ref().is_some_and(|policy| policy.keeps()) {
+            self.source.keep();
+        }
+        let seed = held.context().of_attempt(self.made + 1, headers);
+        self.attempts.set(Some(Attempts::new(core, Found::Built(*plan), seed, None)));
+    }
+
+    /// What a run has emitted belongs to the call if it has ended well, and what it has inserted in any
+    /// case.
+    fn conclude(&mut self, answer: &Result<S::Outcome, Failure>) {
+        let Some(mut attempts) = self.attempts.as_mut().as_pin_mut() else { return };
+        self.made += attempts.made();
+        self.record = attempts.as_mut().take_record();
+        let (core, call) = (self.around.core, self.around.held.context());
+        let run = attempts.context();
+        call.take_extensions(run);
+        let is_ok = answer.as_ref().is_ok_and(|answer| answer.error().is_none());
+        if is_ok { effects::hand_over(core, run, call) } else { effects::discard(core, run) }
+    }
+}
+
+impl<S: Source> Start<S::Outcome> for S {
+    fn start(
+        &mut self,
+        run: Pin<&mut Run<'_, S::Outcome>>,
+    ) -> Option<Result<S::Outcome, Failure>> {
+        let Some(once) = self.once() else {
+            let message = run.context().message();
+            return Some(Err(moved(message)));
         };
-        self.attempts += 1;
-        let seed = held.context().of_attempt(self.attempts, headers);
-        let run = Run::new(core, Found::Built(*plan), seed, None);
-        self.run.set(Some(run));
-        let run = self.run.as_mut().as_pin_mut()?;
         run.begin(once, S::message, |once, plan, lender| match &plan.layers {
             Some(layers) if !layers.per_attempt.is_empty() => {
                 attempt::begin(Arc::clone(layers), once, lender)
             }
             _ => once.begin(lender),
         })
-    }
-
-    /// What a run has emitted belongs to the call if it has ended well, and what it has inserted in any
-    /// case.
-    fn conclude(&self, answer: &Result<S::Outcome, Failure>) {
-        let Some(run) = self.run.as_ref().as_pin_ref() else { return };
-        let (core, call) = (self.around.core, self.around.held.context());
-        let run = run.get_ref().context();
-        call.take_extensions(run);
-        let is_ok = answer.as_ref().is_ok_and(|answer| answer.error().is_none());
-        if is_ok { effects::hand_over(core, run, call) } else { effects::discard(core, run) }
     }
 }
 

@@ -1,7 +1,6 @@
 //! A handler with its message: what can be called, more than once if need be.
 
 use std::any::Any;
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,8 +8,9 @@ use std::sync::Arc;
 use crate::handler::batch::{BatchAnswer, BatchOutcome};
 use crate::handler::slot::Begun;
 use crate::message::any::OneOf;
-use crate::message::carrier::Moved;
+use crate::message::keep::Keep;
 use crate::message::kind::{Deliver, DeliverBatch, Erased, EventOutcome};
+use crate::message::{MessageInfo, Takes};
 use crate::pipeline::admission::{Admitted, CommandSlot};
 use crate::pipeline::ended::Outcome;
 use crate::pipeline::frame::Lender;
@@ -127,32 +127,24 @@ impl Source for BatchSource {
     }
 }
 
-/// A command is moved into its handler. It can be handled again if that only borrows it, or if it is
-/// `Clone`.
+/// A command is moved into its handler. It can be handled again if it is [kept](Keep).
 pub(crate) struct CommandSource<C, O, E> {
     slot: SlotRef,
-    command: Option<Moved<C>>,
-    /// Does the handler only borrow it?
-    borrows: bool,
-    clone: Option<CloneInto>,
-    /// Is each call given a clone?
-    keeps: bool,
+    takes: Takes,
+    info: &'static MessageInfo,
+    command: Keep<C>,
     reply: PhantomData<fn() -> Result<O, E>>,
 }
 
-/// Clones a message into an `Option` of its type.
-pub(crate) type CloneInto = fn(&dyn Any, &mut dyn Any);
-
 impl<C, O, E> CommandSource<C, O, E> {
-    pub(crate) fn new(plan: &Plan, _: &Admitted<'_, C, O, E>, command: C) -> Self {
-        Self {
-            slot: plan.slot.clone(),
-            command: Some(Moved::Owned(command)),
-            borrows: plan.borrows,
-            clone: plan.message.capabilities().clone_into,
-            keeps: false,
-            reply: PhantomData,
-        }
+    pub(crate) fn new(plan: &Plan, _: &Admitted<'_, C, O, E>, command: Keep<C>) -> Self {
+        let (slot, takes, info) = (plan.slot.clone(), plan.takes, plan.message);
+        Self { slot, takes, info, command, reply: PhantomData }
+    }
+
+    /// The command, unless its handler has it.
+    pub(crate) fn into_command(self) -> Keep<C> {
+        self.command
     }
 }
 
@@ -165,36 +157,22 @@ where
     type Outcome = Result<O, E>;
 
     fn message(&self) -> Option<&dyn Any> {
-        let command: &C = self.command.as_ref()?.borrow();
-        Some(command)
+        Some(self.command.get()?)
     }
 
     fn keep(&mut self) -> bool {
-        if self.borrows {
-            self.command = self.command.take().map(|command| Moved::Shared(command.into_arc()));
-        }
-        self.keeps = self.clone.is_some();
-        self.command.is_some() && (self.borrows || self.keeps)
+        self.command.keep(self.takes, self.info)
     }
 
     fn once(&mut self) -> Option<Self> {
-        let command = match &self.command {
-            Some(Moved::Shared(command)) => Some(Moved::Shared(Arc::clone(command))),
-            Some(Moved::Owned(command)) if self.keeps => {
-                let mut cloned = None;
-                self.clone?(command, &mut cloned);
-                cloned.map(Moved::Owned)
-            }
-            _ => self.command.take(),
-        };
-        let (slot, borrows, clone) = (self.slot.clone(), self.borrows, self.clone);
-        let command = Some(command?);
-        Some(Self { slot, command, borrows, clone, keeps: false, reply: PhantomData })
+        let command = Keep::of(self.command.next()?);
+        let (slot, takes, info) = (self.slot.clone(), self.takes, self.info);
+        Some(Self { slot, takes, info, command, reply: PhantomData })
     }
 
     fn begin(mut self, lender: &Lender<'_>) -> Begun<Result<O, E>> {
         let slot = self.slot.get().downcast_ref::<CommandSlot<C, O, E>>();
-        match (slot, self.command.take()) {
+        match (slot, self.command.next()) {
             (Some(slot), Some(command)) => slot.begin(command, lender),
             _ => unreachable!("a command is called once, with the handler filed under its TypeId"),
         }

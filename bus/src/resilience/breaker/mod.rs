@@ -12,6 +12,7 @@ mod change;
 mod config;
 mod control;
 mod line;
+mod look_ahead;
 mod snapshot;
 mod ticket;
 mod word;

@@ -1,0 +1,185 @@
+//! What has become of a batch: an outcome for each event, and which of them are given to the handler again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::batch::Taken;
+use crate::context::Context;
+use crate::core::Core;
+use crate::error::Error;
+use crate::event::effects::{discard, flush};
+use crate::handler::batch::BatchAnswer;
+use crate::pipeline::attempts::Record;
+use crate::pipeline::failure::Failure;
+use crate::pipeline::frame::Held;
+use crate::pipeline::run::text_of_users;
+use crate::registry::plan::Plan;
+use crate::resilience::ErrorClass;
+use crate::resilience::dead_letters::FailedAttempt;
+use crate::resilience::fault::Fault;
+
+/// An event for which the handler has failed.
+pub(super) struct FailedItem {
+    error: String,
+    /// `None`: it was rejected by a middleware, or nothing is known.
+    record: Option<Record>,
+    /// May it be given to the handler again, by what is known of its own error?
+    is_transient: bool,
+}
+
+/// In the order of the events: which have failed.
+pub(super) struct Outcome(Vec<Option<FailedItem>>);
+
+impl Outcome {
+    /// What was rejected has failed, whatever becomes of the others.
+    pub(super) fn of(
+        core: &Core,
+        context: &Context,
+        answer: Result<BatchAnswer, Failure>,
+        record: Option<Record>,
+        rejected: BTreeMap<usize, String>,
+        taken: &[Taken<'_>],
+    ) -> Self {
+        let mut items: Vec<Option<FailedItem>> = Vec::new();
+        items.resize_with(taken.len(), || None);
+        for (at, error) in rejected {
+            items[at] = Some(FailedItem { error, record: None, is_transient: false });
+        }
+        // In the order of the slice that the handler was given.
+        let mut handled: Vec<_> = items.iter_mut().filter(|item| item.is_none()).collect();
+        match outcome(core, context, answer, handled.len()) {
+            Ok(failed) => {
+                for (at, error) in failed {
+                    handled[at].get_or_insert_with(|| FailedItem::of(core, context, &error));
+                }
+            }
+            Err(error) => {
+                discard(core, context);
+                for item in handled {
+                    let (error, record) = (error.clone(), record.clone());
+                    *item = Some(FailedItem { error, record, is_transient: false });
+                }
+            }
+        }
+        Self(items)
+    }
+}
+
+impl FailedItem {
+    /// Of an error of its own.
+    fn of(core: &Core, context: &Context, error: &Error) -> Self {
+        let class = error.class().unwrap_or(ErrorClass::Transient);
+        let chain = text_of_users(|| error.chain());
+        let at = core.settings.clock.system_time();
+        let record = Record {
+            fault: Fault::Class(class),
+            error: text_of_users(|| error.to_string()),
+            chain: chain.clone(),
+            history: vec![FailedAttempt::new(context.attempt(), at, chain.clone())],
+        };
+        let is_transient = class == ErrorClass::Transient;
+        Self { error: chain, record: Some(record), is_transient }
+    }
+}
+
+/// Which of the events have failed, or why all of them have.
+fn outcome(
+    core: &Core,
+    context: &Context,
+    answer: Result<BatchAnswer, Failure>,
+    handled: usize,
+) -> Result<Vec<(usize, Error)>, String> {
+    let answer = answer.map_err(|failure| failure.to_string())?;
+    let outcome = answer.map_err(|error| text_of_users(|| error.chain()))?;
+    if let Some((at, error)) = outcome.failed.iter().find(|(at, _)| *at >= handled) {
+        let error = text_of_users(|| error.chain());
+        return Err(format!("it says that event {at} of {handled} has failed: {error}"));
+    }
+    flush(core, context).map_err(|not_flushed| not_flushed.to_string())?;
+    Ok(outcome.failed)
+}
+
+/// Those of the events that the handler has failed with are given to it again, as often as its policy says.
+#[derive(Default)]
+pub(super) struct Again {
+    delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
+    /// How often the handler was called with them before.
+    made: u32,
+    /// Of each event that is given to it again.
+    histories: Vec<Vec<FailedAttempt>>,
+}
+
+impl Again {
+    /// After this long, if at all.
+    fn next(&mut self, core: &Core, plan: &Plan) -> Option<Duration> {
+        let policy = plan.policy.as_ref()?;
+        let retry = policy.retry.as_ref()?;
+        let delay = self.delays.get_or_insert_with(|| Box::new(retry.delays())).next()?;
+        let now = core.settings.clock.now();
+        let allowed = policy.budget.as_ref().is_none_or(|budget| budget.withdraw(now));
+        allowed.then_some(delay)
+    }
+}
+
+/// A run that is over.
+pub(super) struct Ended<'a> {
+    pub(super) core: &'a Core,
+    pub(super) plan: &'a Plan,
+    pub(super) taken: Vec<Taken<'a>>,
+    pub(super) made: u32,
+}
+
+impl<'a> Ended<'a> {
+    /// Those that are given to the handler again, and when.
+    pub(super) fn conclude(
+        self,
+        outcome: Outcome,
+        again: &mut Again,
+    ) -> Option<(Vec<Taken<'a>>, Duration)> {
+        let Self { core, plan, taken, made } = self;
+        again.made += made;
+        let mut histories = std::mem::take(&mut again.histories).into_iter();
+        let any = outcome.0.iter().flatten().any(|failed| failed.is_transient);
+        let delay = if any { again.next(core, plan) } else { None };
+        let (mut left, mut failures) = (Vec::new(), Vec::new());
+        for (taken, failed) in taken.into_iter().zip(outcome.0) {
+            let mut history = histories.next().unwrap_or_default();
+            let Some(FailedItem { error, mut record, is_transient }) = failed else {
+                taken.item.delivery.ended_well();
+                continue;
+            };
+            history.extend(record.iter_mut().flat_map(|record| record.history.drain(..)));
+            if is_transient && delay.is_some() {
+                again.histories.push(history);
+                left.push(taken);
+                continue;
+            }
+            if let Some(record) = &mut record {
+                record.history = history;
+            }
+            failures.push((taken, error, record));
+        }
+        log(plan, &failures, left.len());
+        for (taken, error, record) in failures {
+            let delivery = &taken.item.delivery;
+            let held = Held::new(core, delivery.seed(plan));
+            delivery.item_ended_badly(plan, held.context(), &error, again.made, record);
+        }
+        Some((left, delay?))
+    }
+}
+
+/// Once, however many have failed.
+fn log(plan: &Plan, failures: &[(Taken<'_>, String, Option<Record>)], again: usize) {
+    let Some((taken, error, _)) = failures.first() else { return };
+    let handler = &plan.handler;
+    tracing::error!(
+        event = taken.item.delivery.envelope.info.name(),
+        handler = &*handler.name,
+        at = format_args!("{}:{}", handler.file, handler.line),
+        failed = failures.len(),
+        again,
+        error,
+        "a batch handler failed"
+    );
+}

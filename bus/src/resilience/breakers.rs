@@ -1,0 +1,53 @@
+//! The circuit breakers of a bus: those that several handlers share, by their names.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
+
+use super::breaker::CircuitBreaker;
+use super::said::Breaker;
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::pipeline::announce;
+use crate::sync::{Mutex, lock};
+
+#[derive(Default)]
+pub(crate) struct Breakers {
+    shared: Mutex<BTreeMap<String, CircuitBreaker>>,
+    /// Who is told of their changes, when there is one.
+    core: Arc<OnceLock<Weak<Core>>>,
+}
+
+impl Breakers {
+    /// That of this name, which the first who names it makes; one without a name is the handler's own.
+    pub(crate) fn get(
+        &self,
+        wanted: &Breaker,
+        handler: &str,
+        clock: &Arc<dyn Clock>,
+    ) -> Option<CircuitBreaker> {
+        let Some(name) = &wanted.name else { return self.make(handler, wanted, clock) };
+        let mut shared = lock(&self.shared);
+        if let Some(breaker) = shared.get(name) {
+            return Some(breaker.clone());
+        }
+        let breaker = self.make(name, wanted, clock)?;
+        shared.insert(name.clone(), breaker.clone());
+        Some(breaker)
+    }
+
+    /// `None`: its numbers make no sense, which was said before.
+    fn make(&self, name: &str, wanted: &Breaker, clock: &Arc<dyn Clock>) -> Option<CircuitBreaker> {
+        let breaker = CircuitBreaker::new(name, wanted.config).ok()?.with_clock(Arc::clone(clock));
+        let (core, name) = (Arc::clone(&self.core), name.to_owned());
+        breaker.on_change(move |change| {
+            if let Some(core) = core.get().and_then(Weak::upgrade) {
+                announce::circuit_changed(&core, &name, change);
+            }
+        });
+        Some(breaker)
+    }
+
+    pub(crate) fn tell(&self, core: Weak<Core>) {
+        let _ = self.core.set(core);
+    }
+}
