@@ -31,7 +31,7 @@ pub use crate::registry::entry::{
     Registered, RegisteredResource, ResourceEntry, ResourceMeta,
 };
 pub use crate::resilience::declared::{BreakerMeta, RetryMeta};
-pub use crate::resilience::{Classify, ErrorClass, Jitter};
+pub use crate::resilience::Jitter;
 pub use inventory;
 
 pub use std::boxed::Box;

@@ -1,0 +1,4 @@
+#[bus::command(retry(initial_delay = 50))]
+pub struct Pay;
+
+fn main() {}

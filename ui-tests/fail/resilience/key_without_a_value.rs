@@ -1,0 +1,4 @@
+#[bus::command(retry(max_retries))]
+pub struct Pay;
+
+fn main() {}
