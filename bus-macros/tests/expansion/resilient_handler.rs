@@ -25,7 +25,7 @@ const _: () = {
             _,
         >();
     };
-    const _: () = <__bus::Retry as __bus::Retries<
+    const _: () = <__bus::Retrying as __bus::Retries<
         <<__Written as __bus::MessageOf>::Message as __bus::Message>::Kind,
         __Written,
     >>::CHECK;
@@ -40,10 +40,10 @@ const _: () = {
                 >>::take(message),
             )
             .await;
-        if let __bus::Option::Some(failure) = __bus::Reply::<
+        if let __bus::Option::Some(failure_of_the_handler) = __bus::Reply::<
             __Reply,
         >::failure_of(&reply) {
-            let again: bool = PayError::is_transient(failure);
+            let again: bool = PayError::is_transient(failure_of_the_handler);
             cx.get().note_class(__bus::tried_again(again));
         }
         __bus::Result::Ok(

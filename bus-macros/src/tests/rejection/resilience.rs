@@ -73,7 +73,7 @@ fn how_they_are_written() {
     argument(Handler, "retry[5]", "[5]", retry);
     let breaker = "`circuit_breaker` is written `circuit_breaker(failure_threshold = 5)`";
     argument(Handler, "circuit_breaker = \"bank\"", "= \"bank\"", breaker);
-    inside("retry", "5", "5", "retry(..) takes arguments by name: `max_retries`");
+    inside("retry", "5", "5", "`retry(..)` takes arguments by name: `max_retries`");
     inside("circuit_breaker", "\"bank\"", "\"bank\"", "takes arguments by name: `name`");
     inside("retry", "max_retries", "max_retries", "needs a value: `max_retries = 5`");
     inside("retry", "max_retries(5)", "(5)", "`max_retries` is written `max_retries = 5`");
@@ -207,7 +207,10 @@ fn retry_if_needs_an_error() {
         Handler,
         "retry_if = |e| true",
         "fn f(m: M) -> Result<(), E> {}",
-        &[("|e| true", "`retry_if` is a path, without quotes: `retry_if = is_transient`")],
+        &[(
+            "|e| true",
+            "`retry_if` is the path of a function, without quotes: `retry_if = is_transient`",
+        )],
     );
 }
 

@@ -127,12 +127,12 @@ impl Source for BatchSource {
     }
 }
 
-/// A command is moved into its handler. It can be handled again if that only borrows it, or if it is
-/// `Clone`.
+/// A command is moved into its handler. It can be handled again if that only borrows or shares it, or if
+/// it is `Clone`.
 pub(crate) struct CommandSource<C, O, E> {
     slot: SlotRef,
     command: Option<Moved<C>>,
-    /// Does the handler only borrow it?
+    /// Does the handler only borrow or share it?
     borrows: bool,
     clone: Option<CloneInto>,
     /// Is each call given a clone?

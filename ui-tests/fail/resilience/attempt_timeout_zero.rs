@@ -1,4 +1,0 @@
-#[bus::command(attempt_timeout = "0s")]
-pub struct Pay;
-
-fn main() {}

@@ -1,4 +1,0 @@
-#[bus::command(circuit_breaker(name = bank))]
-pub struct Pay;
-
-fn main() {}

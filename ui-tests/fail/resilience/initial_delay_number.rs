@@ -1,4 +1,0 @@
-#[bus::command(retry(initial_delay = 50))]
-pub struct Pay;
-
-fn main() {}

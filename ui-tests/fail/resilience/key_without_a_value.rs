@@ -1,4 +1,0 @@
-#[bus::command(retry(max_retries))]
-pub struct Pay;
-
-fn main() {}

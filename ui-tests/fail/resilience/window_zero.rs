@@ -1,4 +1,0 @@
-#[bus::command(circuit_breaker(window_size = "0s"))]
-pub struct Pay;
-
-fn main() {}
