@@ -259,9 +259,8 @@ async fn a_command_that_its_handler_takes_in_an_arc_is_kept_without_a_clone() {
     let report = linked.execute(InAnArc).detailed().await;
     assert_eq!((report.result.unwrap(), report.attempts), (2, 2));
 
-    let (closed, _) = bus(|builder| {
-        builder.without::<in_an_arc>().middleware(Layer::new(Again).on::<InAnArc>())
-    });
+    let (closed, _) =
+        bus(|builder| builder.without::<in_an_arc>().middleware(Layer::new(Again).on::<InAnArc>()));
     let handler = |command: Shared, _: bus::OwnedContext| async move {
         Ok::<_, bus::Error>(Arc::strong_count(&command))
     };
