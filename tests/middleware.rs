@@ -233,6 +233,41 @@ async fn a_command_is_handled_again_only_if_it_is_kept() {
     assert!(told.contains("Spend was moved into its handler"), "{told}");
 }
 
+/// Not `Clone`.
+#[command(output = usize)]
+struct InAnArc;
+type Shared = Arc<InAnArc>;
+#[handler]
+async fn in_an_arc(command: Shared) -> bus::Result<usize> {
+    // What is kept, and this.
+    Ok(Arc::strong_count(&command))
+}
+
+struct Again;
+#[async_trait]
+impl Middleware for Again {
+    async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
+        assert!(call.keep());
+        let _ = next.run(call).await;
+        next.run(call).await
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_its_handler_takes_in_an_arc_is_kept_without_a_clone() {
+    let (linked, _) = bus(|builder| builder.middleware(Layer::new(Again).on::<InAnArc>()));
+    let report = linked.execute(InAnArc).detailed().await;
+    assert_eq!((report.result.unwrap(), report.attempts), (2, 2));
+
+    let (closed, _) =
+        bus(|builder| builder.without::<in_an_arc>().middleware(Layer::new(Again).on::<InAnArc>()));
+    let handler = |command: Shared, _: bus::OwnedContext| async move {
+        Ok::<_, bus::Error>(Arc::strong_count(&command))
+    };
+    closed.register_command_handler(handler).unwrap();
+    assert_eq!(closed.execute(InAnArc).await.unwrap(), 2);
+}
+
 /// What it says in headers and extensions.
 struct Says(&'static str);
 #[derive(Debug, PartialEq)]

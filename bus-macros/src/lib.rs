@@ -41,7 +41,10 @@ use proc_macro::TokenStream;
 /// | `kind` | `create`, `update`, `delete` or `other` | `other` |
 /// | `name` | a stable name, in quotes; not on a generic type | the path of the type |
 /// | `version` | of the message's shape, counted from 1 | `1` |
-/// | `timeout` | how long an execution may take | that of the bus |
+/// | `timeout` | how long an execution may take, with all its attempts | that of the bus |
+/// | `attempt_timeout` | how long one attempt may take, such as `"1s"` | no limit of its own |
+/// | `retry` | alone, or `retry(max_retries = 5, ..)`: a failed attempt is made again, see [Retries](#retries) | that of the bus |
+/// | `circuit_breaker` | alone, or `circuit_breaker(name = "bank", ..)`: see [Circuit breakers](#circuit-breakers) | that of the bus |
 /// | `crate` | the path of the crate `bus`, where it has another name | `::bus` |
 ///
 /// A command has to be `Send + Sync + 'static`. It may be generic: each instance, such as
@@ -51,6 +54,34 @@ use proc_macro::TokenStream;
 ///
 /// A duration is a text with a whole number and one unit: `"250ms"`, `"5s"`, `"2m"`, `"1h"`. Write
 /// `"1500ms"` for one and a half seconds.
+///
+/// # Retries
+///
+/// `retry` alone is a retry with the defaults; what is left out in parentheses is as there.
+///
+/// | key | value | default |
+/// | --- | --- | --- |
+/// | `max_retries` | how often at most, after the first attempt: from 1 up | `3` |
+/// | `initial_delay` | how long is waited before the first of them | `"100ms"` |
+/// | `max_delay` | longer is no delay | `"10s"` |
+/// | `exponential_base` | how much longer each delay is than the one before: from 1 up | `2.0` |
+/// | `jitter` | what chance does to a delay: `full`, `equal`, `decorrelated`, `none`, or `spread(0.5)`, which is up to half more or less | `full` |
+///
+/// The handler has to be able to take the message again: as `&T`, as `Arc<T>`, or by value if it is
+/// `Clone`. What a `#[handler]` says is nearer than what its command says.
+///
+/// # Circuit breakers
+///
+/// `circuit_breaker` alone is one with the defaults, for this handler.
+///
+/// | key | value | default |
+/// | --- | --- | --- |
+/// | `name` | in quotes: one that is shared with all who name the same | the handler's own |
+/// | `failure_threshold` | it opens when so many calls of the window have failed: from 1 up .. | `5` |
+/// | `failure_ratio` | .. and these are such a part of all of them: from 0 to 1; with 0 the number alone decides | `0.5` |
+/// | `window_size` | how far back calls are counted | `"60s"` |
+/// | `recovery_timeout` | how long it is open, before it lets a call through as a probe | `"60s"` |
+/// | `success_threshold` | how many probes have to go well before it closes: from 1 up | `3` |
 ///
 /// # Renamed crates
 ///
@@ -109,8 +140,12 @@ pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | --- | --- | --- |
 /// | `priority` | an `i32`: handlers of an event run from the highest down | `0` |
 /// | `name` | a stable name, in quotes | the function's, or `Type::method` |
-/// | `timeout` | how long the handler may take, such as `"5s"` | that of the message or the bus |
-/// | `concurrency` | of an event: how many runs there may be at once, from 1 up | no limit of its own |
+/// | `timeout` | how long the handler may take, such as `"5s"`, with all its attempts | that of the message or the bus |
+/// | `attempt_timeout` | how long one attempt may take, such as `"1s"` | that of the message, or no limit of its own |
+/// | `retry` | alone, or `retry(max_retries = 5, ..)`: a failed attempt is made again, see [`macro@command`](macro@command#retries) | that of the message or the bus |
+/// | `retry_if` | a `fn(&E) -> bool` for the handler's error `E`: `false` is not tried again | what the error says of itself |
+/// | `circuit_breaker` | alone, or `circuit_breaker(name = "bank", ..)`: see [`macro@command`](macro@command#circuit-breakers) | that of the message or the bus |
+/// | `concurrency` | how many runs there may be at once, from 1 up | no limit of its own |
 /// | `batch` | of an event, for a handler that takes `&[Arc<Event>]`: how many it takes at once at most, from 1 up | one at a time |
 /// | `filter` | of an event: a `fn(&FilterView<'_>) -> bool` that decides whether it is called | always |
 /// | `middleware` | what wraps this handler alone: the name of a [`macro@middleware`], what makes one, or several in brackets, outermost first | none of its own |
@@ -124,8 +159,9 @@ pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
 ///   type of your own that implements `Param`.
 /// * A command handler *returns* `Result<Output, E>`, where `E` converts into the command's error;
 ///   an event handler nothing or `Result<(), E>`.
-/// * Only an event handler has a `concurrency`; a run above it waits its turn, first come first
-///   served. A command runs in its caller's task.
+/// * Above its `concurrency` an event waits its turn, first come first served.
+/// * Its *error* may say whether another attempt is of use: by its type (`Classify`), or itself
+///   (`bus::Error::permanent(..)`). `retry_if` says it in their place.
 ///
 /// The function stays as it is, and can be called in tests. Beside it there is a type of the same
 /// name, with which the handler can be named: `Bus::builder().without::<sign_up>()`.

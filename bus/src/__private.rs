@@ -8,7 +8,7 @@ pub use crate::handler::batch::{
     BatchItem, BatchSlotOf, BatchesEvents, Batching, IntoBatchOutcome,
 };
 pub use crate::handler::failure::{Reply, Unclassed, tried_again};
-pub use crate::handler::limit::{Filter, FiltersEvents, Retries, Retry};
+pub use crate::handler::limit::{Filter, FiltersEvents, Retries, Retrying};
 pub use crate::handler::param::{Param, Requirements};
 pub use crate::handler::reply::{IntoError, IntoOutcome};
 pub use crate::handler::resource::{Provided, ResourceParam, ResourceSet};
@@ -30,8 +30,8 @@ pub use crate::registry::entry::{
     AroundEntry, FilterEntry, HandlerEntry, HandlerMeta, HandlerType, MakeHook, MessageEntry,
     Registered, RegisteredResource, ResourceEntry, ResourceMeta,
 };
+pub use crate::resilience::Jitter;
 pub use crate::resilience::declared::{BreakerMeta, RetryMeta};
-pub use crate::resilience::{Classify, ErrorClass, Jitter};
 pub use inventory;
 
 pub use std::boxed::Box;

@@ -143,6 +143,9 @@ pub(crate) fn r#type(_: Raw) -> Result<&'static str, MyError> {
     Ok("x")
 }
 
+#[command]
+struct Limited;
+
 #[event(key = "id", ttl = "5m")]
 struct Keyed {
     id: u64,
@@ -174,6 +177,74 @@ fn several_blocking(_: &[Arc<Ordered>]) -> Result<(), MyError> {
 #[handler(batch = 5)]
 async fn several_generic<'a>(events: &'a [Arc<KeyedGeneric<String>>], _cx: &'a Context) {
     let _ = events.iter().map(|event| event.of.len()).sum::<usize>();
+}
+
+#[command(
+    output = u32,
+    error = Refused,
+    timeout = "10s",
+    attempt_timeout = "1s",
+    retry,
+    circuit_breaker(
+        name = "bank",
+        failure_threshold = 5,
+        failure_ratio = 0.5,
+        window_size = "60s",
+        recovery_timeout = "30s",
+        success_threshold = 3,
+    )
+)]
+#[derive(Clone)]
+struct Pay(u32);
+#[derive(Debug, thiserror::Error)]
+#[error("refused")]
+struct Refused;
+impl bus::Classify for Refused {
+    fn class(&self) -> bus::ErrorClass {
+        bus::ErrorClass::Permanent
+    }
+}
+#[handler(
+    retry(
+        max_retries = 5,
+        initial_delay = "50ms",
+        max_delay = "10s",
+        exponential_base = 2,
+        jitter = spread(0.5),
+    ),
+    circuit_breaker,
+    attempt_timeout = "250ms",
+    concurrency = 4
+)]
+async fn pay(Pay(cents): Pay) -> Result<u32, Refused> {
+    if cents == 0 { Err(Refused) } else { Ok(cents) }
+}
+#[command(circuit_breaker, retry())]
+struct NotCloned;
+impl MyError {
+    fn is_transient(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+fn any_error(_: &dyn std::error::Error) -> bool {
+    false
+}
+#[handler(retry(jitter = none), retry_if = MyError::is_transient)]
+fn not_cloned(_: Shared<NotCloned>) -> Outcome<MyError> {
+    Err(MyError("once more".into()))
+}
+type Outcome<E> = Result<(), E>;
+#[handler(retry_if = any_error, blocking)]
+fn retried_event(_: &Cloned) -> Outcome<MyError> {
+    Ok(())
+}
+#[handler(retry(jitter = equal))]
+async fn retried_by_value(_: Cloned) -> bus::Result<()> {
+    Ok(())
+}
+#[handler(batch = 2, retry(jitter = decorrelated), retry_if = any_error)]
+async fn several_retried(_: &[Arc<Cloned>]) -> Result<bus::BatchOutcome, MyError> {
+    Ok(bus::BatchOutcome::all_ok())
 }
 
 #[handler(priority = 5)]
@@ -217,6 +288,10 @@ impl UserService {
         tokio::task::yield_now().await;
         Ok(self.base + cmd.0)
     }
+    #[handler(retry_if = any_error, retry, concurrency = 3)]
+    fn limited(&self, _: &Limited) -> Result<(), MyError> {
+        Ok(())
+    }
     #[handler(priority = 1, concurrency = 1)]
     async fn seen(&self, e: &UserCreated) {
         assert_eq!(e.id, 7);
@@ -242,6 +317,10 @@ async fn main() {
     assert_eq!(bus.execute(Put(5u64)).await.unwrap(), 5);
     assert_eq!(bus.execute(Put(String::from("x"))).await.unwrap(), "x");
     assert_eq!(bus.execute(Slow(5)).await.unwrap(), 5);
+    assert_eq!(bus.execute(Pay(1)).await.unwrap(), 1);
+    println!("{}", bus.execute(Pay(0)).await.unwrap_err());
+    bus.execute(Limited).await.unwrap();
+    println!("{}", bus.execute(NotCloned).await.unwrap_err());
     bus.execute(Unit).await.unwrap();
     bus.execute(Lonely).await.unwrap();
     println!("{:?}", bus.execute(Put(5u8)).await.unwrap_err().to_string());

@@ -110,25 +110,27 @@ fn walk<A: Arguments>(
             errors.at(&key, owner.unknown(&key.to_string(), attribute));
             skip(input)?;
         }
-        separator(input, errors)?;
+        separator(owner, input, errors)?;
     }
     arguments.check(errors);
     Ok(())
 }
 
 /// The comma behind an argument. A missing one is noted, and an argument behind it is still read.
-fn separator(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
+fn separator(
+    owner: impl TakesKeys,
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+) -> syn::Result<()> {
     if input.is_empty() || input.parse::<Option<Token![,]>>()?.is_some() {
         return Ok(());
     }
     let next: TokenTree = input.fork().parse()?;
     errors.at(&next, format!("expected `,` before `{next}`"));
     let ahead = input.fork();
-    let is_argument = ahead.call(Ident::parse_any).is_ok()
-        && (ahead.is_empty()
-            || ahead.peek(Token![=])
-            || ahead.peek(Token![,])
-            || ahead.peek(Paren));
+    let is_argument = ahead
+        .call(Ident::parse_any)
+        .is_ok_and(|word| ahead.peek(Token![=]) || owner.key(&word.unraw().to_string()).is_some());
     if !is_argument {
         skip(input)?;
         input.parse::<Option<Token![,]>>()?;

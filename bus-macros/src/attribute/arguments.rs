@@ -184,7 +184,7 @@ impl Arguments for HandlerArgs {
                 self.attempt_timeout = Some(argument.keyed(argument.duration()?));
             }
             "retry" => self.retry = Some(argument.keyed(argument.part(Part::Retry)?)),
-            "retry_if" => self.retry_if = Some(argument.keyed(argument.path()?)),
+            "retry_if" => self.retry_if = Some(argument.keyed(argument.function()?)),
             "circuit_breaker" => {
                 self.circuit_breaker = Some(argument.part(Part::CircuitBreaker)?);
             }

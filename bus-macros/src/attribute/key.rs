@@ -141,7 +141,7 @@ impl Attribute {
     fn belongs_in_a_part(self, name: &str) -> Option<String> {
         let part = Part::that_takes(name).filter(|part| self.key(part.name()).is_some())?;
         let usage = part.key(name)?.usage;
-        Some(format!("`{name}` belongs in `{part}`: write `{}({usage})`", part.name()))
+        Some(format!("`{name}` belongs in {part}: write `{}({usage})`", part.name()))
     }
 
     /// Is it for what stands around handlers?

@@ -57,19 +57,19 @@ impl TakesKeys for Part {
 
     fn unknown(self, name: &str, attribute: Attribute) -> String {
         let mistake = if let Some(other) = Self::that_takes(name) {
-            format!("`{name}` belongs in `{other}`, not in `{self}`")
+            format!("`{name}` belongs in {other}, not in {self}")
         } else if attribute.key(name).is_some() {
-            format!("`{name}` belongs beside `{self}`, not in it")
+            format!("`{name}` belongs beside {self}, not in it")
         } else {
             self.misspelt(name)
         };
-        format!("{mistake}\n\nhelp: `{self}` takes {}", listed(self.names(), "and"))
+        format!("{mistake}\n\nhelp: {self} takes {}", listed(self.names(), "and"))
     }
 }
 
-/// As it is written: `retry(..)`.
+/// As the user writes it: `` `retry(..)` ``.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}(..)", self.name())
+        write!(f, "`{}(..)`", self.name())
     }
 }

@@ -38,6 +38,10 @@ impl Argument<'_> {
         self.value("a path, without quotes", Path::parse_mod_style)
     }
 
+    pub(super) fn function(&self) -> syn::Result<Path> {
+        self.value("the path of a function, without quotes", Path::parse_mod_style)
+    }
+
     /// `commands`, `events`, or a type.
     pub(super) fn on(&self) -> syn::Result<On> {
         let ty = self.value("`commands`, `events` or a message type", Type::parse)?;

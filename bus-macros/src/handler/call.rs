@@ -14,7 +14,6 @@ struct Locals {
     cx: Ident,
     this: Ident,
     reply: Ident,
-    failure: Ident,
     again: Ident,
     params: Vec<Ident>,
 }
@@ -26,7 +25,6 @@ impl Locals {
             cx: local("cx"),
             this: local("this"),
             reply: local("reply"),
-            failure: local("failure"),
             again: local("again"),
             params: (0..handler.params.len()).map(|i| local(&format!("p{i}"))).collect(),
         }
@@ -116,7 +114,7 @@ fn take(handler: &Handler, locals: &Locals) -> TokenStream {
 
 /// Notes what the error says of another attempt, while it has its own type.
 fn failure(handler: &Handler, locals: &Locals, cx: &TokenStream) -> Option<TokenStream> {
-    let Locals { reply, failure, again, .. } = locals;
+    let Locals { reply, again, .. } = locals;
     if !handler.reply.is_written {
         return None;
     }
@@ -125,7 +123,9 @@ fn failure(handler: &Handler, locals: &Locals, cx: &TokenStream) -> Option<Token
     Some(match &handler.retry_if {
         None => quote_spanned!(at=> #asked::note_class(&#reply, #cx);),
         Some(path) => {
-            // At the path: a function of another signature is reported there.
+            // At the path: a function of another signature is reported there, or at what it is given.
+            // So that has the user's span too, and a name that no function has.
+            let failure = Ident::new("failure_of_the_handler", path.span());
             let ask = quote_spanned!(path.span()=> let #again: bool = #path(#failure););
             quote! {
                 if let __bus::Option::Some(#failure) = #asked::failure_of(&#reply) {

@@ -132,7 +132,7 @@ fn retries(handler: &Handler) -> Option<TokenStream> {
     let kind = quote_spanned!(at=> <#message as __bus::Message>::Kind);
     let written = quote_spanned!(at=> __Written);
     Some(quote_spanned! {retry.key.span()=>
-        const _: () = <__bus::Retry as __bus::Retries<#kind, #written>>::CHECK;
+        const _: () = <__bus::Retrying as __bus::Retries<#kind, #written>>::CHECK;
     })
 }
 

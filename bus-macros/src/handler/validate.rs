@@ -92,6 +92,7 @@ fn common(sig: &Signature, args: &HandlerArgs, errors: &mut Errors) {
         );
     }
     check_reply(sig, errors);
+    check_retry_if(sig, args, errors);
     if let (Some(blocking), Some(_)) = (&args.blocking, &sig.asyncness) {
         errors.at(
             blocking,
@@ -207,4 +208,28 @@ fn check_reply(sig: &Signature, errors: &mut Errors) {
         );
         check_owned("a reply", reply, sig, errors);
     }
+}
+
+/// What never fails is never tried again. Other types that are no `Result` are left to the compiler.
+fn check_retry_if(sig: &Signature, args: &HandlerArgs, errors: &mut Errors) {
+    let Some(retry_if) = &args.retry_if else { return };
+    let returned = match &sig.output {
+        ReturnType::Default => "returns nothing",
+        ReturnType::Type(_, reply) => match peel(reply) {
+            Type::Tuple(tuple) if tuple.elems.is_empty() => "returns nothing",
+            reply if last_segment(reply).is_some_and(|last| last.ident == "BatchOutcome") => {
+                "returns a `BatchOutcome` alone"
+            }
+            _ => return,
+        },
+    };
+    let result =
+        if returned.contains("BatchOutcome") { "Result<BatchOutcome, E>" } else { "Result<(), E>" };
+    errors.at(
+        &retry_if.key,
+        format!(
+            "`retry_if` is asked about the error of the handler, and this one {returned}\n\n\
+             help: return `{result}`, or leave `retry_if` out"
+        ),
+    );
 }

@@ -198,3 +198,29 @@ fn hook() {
         "fn ended(call: &HookCall<'_>, ended: &Ended<'_>) {}",
     );
 }
+
+#[test]
+fn resilient_command() {
+    check(
+        "resilient_command",
+        Attribute::Command,
+        r#"timeout = "10s", attempt_timeout = "1s", retry,
+           circuit_breaker(name = "bank", window_size = "30s")"#,
+        "#[derive(Clone)] pub struct Pay { cents: u64 }",
+    );
+}
+
+#[test]
+fn resilient_handler() {
+    check(
+        "resilient_handler",
+        Attribute::Handler,
+        r#"retry(max_retries = 5, initial_delay = "50ms", max_delay = "10s",
+                 exponential_base = 1.5, jitter = spread(0.5)),
+           retry_if = PayError::is_transient,
+           circuit_breaker(failure_threshold = 5, failure_ratio = 0.5, recovery_timeout = "30s",
+                           success_threshold = 2),
+           attempt_timeout = "250ms", concurrency = 4"#,
+        "async fn pay(command: Pay) -> Result<Receipt, PayError> {}",
+    );
+}

@@ -4,6 +4,9 @@
 //! As in [`probe`](crate::message::probe), what is inherent is preferred where its bounds hold, and the
 //! trait is what remains.
 
+#[cfg(all(test, not(bus_loom)))]
+mod tests;
+
 use std::marker::PhantomData;
 
 use crate::context::Context;

@@ -21,7 +21,7 @@ impl<M> FiltersEvents<kind::Event, M> for Filter {}
 
 /// The key `retry`, as a type.
 #[derive(Debug)]
-pub struct Retry(());
+pub struct Retrying(());
 
 /// The key can be given to a handler that takes its message as `W`, by value, where its kind is `K`.
 #[diagnostic::on_unimplemented(
@@ -34,6 +34,6 @@ pub trait Retries<K, W> {
     const CHECK: () = ();
 }
 #[diagnostic::do_not_recommend]
-impl<O, E, W: Clone> Retries<kind::Command<O, E>, W> for Retry {}
+impl<O, E, W: Clone> Retries<kind::Command<O, E>, W> for Retrying {}
 /// An event that is taken by value is `Clone` anyway.
-impl<W> Retries<kind::Event, W> for Retry {}
+impl<W> Retries<kind::Event, W> for Retrying {}

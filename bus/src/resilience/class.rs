@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What an error says of another attempt.
 ///
-/// Said by the type of the error ([`Classify`]), by the handler (`retry_if = ..`), by the error itself
+/// Said by the handler (`retry_if = ..`), by the type of the error ([`Classify`]), by the error itself
 /// ([`Error::permanent`](crate::Error::permanent) and its like), or by the builder
 /// ([`Resilience::classify`](crate::Resilience::classify)), in this order; what nobody speaks for is
 /// [`Transient`](Self::Transient).

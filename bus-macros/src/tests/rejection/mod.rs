@@ -5,6 +5,7 @@ mod arguments;
 mod around;
 mod functions;
 mod items;
+mod resilience;
 mod several;
 mod values;
 

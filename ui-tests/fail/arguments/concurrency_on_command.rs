@@ -1,4 +1,0 @@
-#[bus::command(concurrency = 4)]
-pub struct Go;
-
-fn main() {}

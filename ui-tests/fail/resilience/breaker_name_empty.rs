@@ -1,0 +1,4 @@
+#[bus::command(circuit_breaker(name = ""))]
+pub struct Pay;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(retry(jitter = ful))]
+pub struct Pay;
+
+fn main() {}

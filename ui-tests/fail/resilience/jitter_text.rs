@@ -1,0 +1,4 @@
+#[bus::command(retry(jitter = "full"))]
+pub struct Pay;
+
+fn main() {}

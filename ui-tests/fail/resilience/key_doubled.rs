@@ -1,0 +1,4 @@
+#[bus::command(retry(max_retries = 5, max_retries = 6))]
+pub struct Pay;
+
+fn main() {}

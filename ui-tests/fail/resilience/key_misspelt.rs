@@ -1,0 +1,4 @@
+#[bus::command(retry(max_retrys = 5))]
+pub struct Pay;
+
+fn main() {}

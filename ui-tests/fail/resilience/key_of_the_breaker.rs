@@ -1,0 +1,4 @@
+#[bus::command(retry(failure_threshold = 5))]
+pub struct Pay;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(retry(max_retries = -1))]
+pub struct Pay;
+
+fn main() {}

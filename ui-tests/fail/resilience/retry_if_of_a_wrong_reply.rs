@@ -1,0 +1,21 @@
+//! One mistake, one error: the reply is none.
+use bus::{command, handler};
+
+#[command]
+#[derive(Clone)]
+struct Pay;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the bank does not answer")]
+struct PayError;
+
+fn is_transient(_: &PayError) -> bool {
+    true
+}
+
+#[handler(retry_if = is_transient)]
+async fn pay(_: Pay) -> PayError {
+    PayError
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+use bus::{command, handler};
+
+#[command]
+#[derive(Clone)]
+struct Pay;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the bank does not answer")]
+struct PayError;
+
+struct MailError;
+
+fn is_transient(_: &MailError) -> bool {
+    true
+}
+
+#[handler(retry_if = is_transient)]
+async fn pay(_: Pay) -> Result<(), PayError> {
+    Err(PayError)
+}
+
+fn main() {}

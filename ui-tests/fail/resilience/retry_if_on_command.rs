@@ -1,0 +1,4 @@
+#[bus::command(retry_if = is_transient)]
+pub struct Pay;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::event(retry(max_retries = 5))]
+pub struct Paid;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(retry = 5)]
+pub struct Pay;
+
+fn main() {}

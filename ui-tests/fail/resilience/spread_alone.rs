@@ -1,0 +1,4 @@
+#[bus::command(retry(jitter = spread))]
+pub struct Pay;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bus::command(retry(jitter = spread(50)))]
+pub struct Pay;
+
+fn main() {}
