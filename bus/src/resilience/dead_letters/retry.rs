@@ -7,6 +7,7 @@ use super::sequence::Key;
 use super::{DeadLetterId, DeadLetters};
 use crate::core::Core;
 use crate::message::MessageId;
+use crate::pipeline::ambient;
 
 /// A dead letter that was retried with success: it is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,15 @@ pub enum RetryError {
         /// The name of the type that was asked for.
         wanted: &'static str,
     },
+    /// It has to be run in the turn of a lane that the handler which waits for it holds: that turn would
+    /// never come.
+    #[error(
+        "dead letter {id} cannot be waited for here: its turn would come when the handler that retries it has ended"
+    )]
+    OwnLane {
+        /// The dead letter.
+        id: DeadLetterId,
+    },
     /// The bus shuts down: the letter stays as it was.
     #[error("dead letter {id} was not retried: the bus shuts down")]
     ShuttingDown {
@@ -105,16 +115,28 @@ impl DeadLetters<'_> {
 
 /// One letter, and what followed it.
 pub(super) async fn retry(core: &Core, id: DeadLetterId) -> Result<Drained, RetryError> {
+    check(core, id)?;
+    let to_run = core.dead_letters.claim(core, id, false)?;
+    in_background(core, to_run).await
+}
+
+/// Can it be retried, and waited for, here and now?
+pub(super) fn check(core: &Core, id: DeadLetterId) -> Result<(), RetryError> {
     if core.work.is_closing() {
         return Err(RetryError::ShuttingDown { id });
     }
-    let to_run = core.dead_letters.claim(core, id, false)?;
-    in_background(core, to_run).await
+    let entry = core.dead_letters.get(id).ok_or(RetryError::Gone { id })?;
+    match entry.hidden.lane {
+        Some(lane) if ambient::lanes_held(core).contains(&lane) => Err(RetryError::OwnLane { id }),
+        _ => Ok(()),
+    }
 }
 
 /// Goes on when whoever waits for it does not.
 pub(super) async fn in_background(core: &Core, to_run: ToRun) -> Result<Drained, RetryError> {
     let id = to_run.letter.id;
+    // A handler that waits for others gives its slot back meanwhile: they may need it.
+    let _waits = ambient::waits_inside(core);
     let run = run(core.arc(), to_run);
     match core.runtime.handle() {
         Some(runtime) => runtime.spawn(run).await.unwrap_or(Err(RetryError::CutOff { id })),
