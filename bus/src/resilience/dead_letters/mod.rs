@@ -29,6 +29,8 @@ mod select;
 mod sequence;
 mod stats;
 mod store;
+#[cfg(all(test, not(bus_loom)))]
+mod tests;
 
 use std::sync::Arc;
 use std::time::SystemTime;
