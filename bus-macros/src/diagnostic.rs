@@ -24,6 +24,15 @@ impl Errors {
         step.map_err(|error| self.push(error)).ok()
     }
 
+    /// An error that is all of them, if there are any.
+    pub(crate) fn none(self) -> syn::Result<()> {
+        let all = self.0.into_iter().reduce(|mut all, error| {
+            all.combine(error);
+            all
+        });
+        all.map_or(Ok(()), Err)
+    }
+
     /// Runs the rules of one part. A part with a mistake gives nothing, so that nothing is expanded
     /// from it; other parts go on.
     pub(crate) fn section<T>(&mut self, rules: impl FnOnce(&mut Self) -> T) -> Option<T> {

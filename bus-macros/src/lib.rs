@@ -15,6 +15,7 @@ mod hook;
 mod item;
 mod message;
 mod middleware;
+mod resilience;
 mod resource;
 #[cfg(test)]
 mod tests;

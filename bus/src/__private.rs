@@ -7,7 +7,8 @@ pub use crate::event::filter::{FilterFn, FilterView};
 pub use crate::handler::batch::{
     BatchItem, BatchSlotOf, BatchesEvents, Batching, IntoBatchOutcome,
 };
-pub use crate::handler::limit::{Concurrency, Filter, FiltersEvents, Limits};
+pub use crate::handler::failure::{Reply, Unclassed, tried_again};
+pub use crate::handler::limit::{Filter, FiltersEvents, Retries, Retry};
 pub use crate::handler::param::{Param, Requirements};
 pub use crate::handler::reply::{IntoError, IntoOutcome};
 pub use crate::handler::resource::{Provided, ResourceParam, ResourceSet};

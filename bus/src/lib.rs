@@ -76,7 +76,9 @@ pub use crate::resilience::dead_letters::{
     IntoSelect, PARKED_PER_KEY, Retried, RetryAll, RetryError, RetryReport, Select, Selected,
 };
 pub use crate::resilience::{
-    CircuitBreakerConfig, Classify, ErrorClass, Jitter, Rate, RetryConfig,
+    CircuitBreaker, CircuitBreakerConfig, CircuitChange, CircuitConfigError, CircuitError,
+    CircuitReason, CircuitSnapshot, CircuitState, Classify, ErrorClass, Jitter, Rate, RetryBudget,
+    RetryConfig,
 };
 pub use crate::session::{
     Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,

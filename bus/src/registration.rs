@@ -178,7 +178,7 @@ where
         is_plain: false,
         slot: SlotRef::Added(Arc::new(closure::slot(handler))),
         filter: options.filter.map(|filter| Box::new(Installed::new(filter))),
-        borrows: false,
+        borrows: A::SHARES,
         layers: None,
         own_layers: options.layers,
         hooks: Hooks::default(),

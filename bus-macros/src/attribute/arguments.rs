@@ -10,6 +10,9 @@ use syn::{Expr, LitStr, Path, Type};
 
 use super::argument::{Argument, Arguments};
 use super::category::Category;
+use super::part::Part;
+use super::resilience::{BreakerArgs, RetryArgs, check_timeouts};
+use crate::diagnostic::Errors;
 
 /// A value whose key is needed again: a later rule may reject it there.
 pub(crate) struct Keyed<T> {
@@ -26,6 +29,9 @@ pub(crate) struct MessageArgs {
     pub(crate) name: Option<Keyed<String>>,
     pub(crate) version: Option<u32>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) attempt_timeout: Option<Keyed<Duration>>,
+    pub(crate) retry: Option<RetryArgs>,
+    pub(crate) circuit_breaker: Option<BreakerArgs>,
     pub(crate) order_key: Option<Keyed<LitStr>>,
     /// The key, when it is there.
     pub(crate) ordered: Option<Ident>,
@@ -40,7 +46,11 @@ pub(crate) struct HandlerArgs {
     pub(crate) priority: Option<i32>,
     pub(crate) name: Option<String>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) concurrency: Option<Keyed<NonZeroU32>>,
+    pub(crate) attempt_timeout: Option<Keyed<Duration>>,
+    pub(crate) retry: Option<Keyed<RetryArgs>>,
+    pub(crate) retry_if: Option<Keyed<Path>>,
+    pub(crate) circuit_breaker: Option<BreakerArgs>,
+    pub(crate) concurrency: Option<NonZeroU32>,
     pub(crate) batch: Option<Keyed<NonZeroU32>>,
     pub(crate) filter: Option<Keyed<Path>>,
     pub(crate) middleware: Vec<Expr>,
@@ -143,6 +153,13 @@ impl Arguments for MessageArgs {
             "name" => self.name = Some(argument.keyed(argument.text()?)),
             "version" => self.version = Some(argument.version()?),
             "timeout" => self.timeout = Some(argument.duration()?),
+            "attempt_timeout" => {
+                self.attempt_timeout = Some(argument.keyed(argument.duration()?));
+            }
+            "retry" => self.retry = Some(argument.part(Part::Retry)?),
+            "circuit_breaker" => {
+                self.circuit_breaker = Some(argument.part(Part::CircuitBreaker)?);
+            }
             "key" => self.order_key = Some(argument.keyed(argument.field()?)),
             "ordered" => self.ordered = Some(argument.flag()?),
             "stream" => self.stream = Some(argument.text()?),
@@ -150,6 +167,10 @@ impl Arguments for MessageArgs {
             _ => self.root = Root(Some(argument.path()?)),
         }
         Ok(())
+    }
+
+    fn check(&self, errors: &mut Errors) {
+        check_timeouts(self.attempt_timeout.as_ref(), self.timeout, errors);
     }
 }
 
@@ -159,9 +180,15 @@ impl Arguments for HandlerArgs {
             "priority" => self.priority = Some(argument.priority()?),
             "name" => self.name = Some(argument.text()?),
             "timeout" => self.timeout = Some(argument.duration()?),
-            "concurrency" => {
-                self.concurrency = Some(argument.keyed(argument.concurrency()?));
+            "attempt_timeout" => {
+                self.attempt_timeout = Some(argument.keyed(argument.duration()?));
             }
+            "retry" => self.retry = Some(argument.keyed(argument.part(Part::Retry)?)),
+            "retry_if" => self.retry_if = Some(argument.keyed(argument.path()?)),
+            "circuit_breaker" => {
+                self.circuit_breaker = Some(argument.part(Part::CircuitBreaker)?);
+            }
+            "concurrency" => self.concurrency = Some(argument.concurrency()?),
             "batch" => self.batch = Some(argument.keyed(argument.batch()?)),
             "filter" => self.filter = Some(argument.keyed(argument.path()?)),
             "middleware" => self.middleware = argument.middleware()?,
@@ -170,6 +197,10 @@ impl Arguments for HandlerArgs {
             _ => self.root = Root(Some(argument.path()?)),
         }
         Ok(())
+    }
+
+    fn check(&self, errors: &mut Errors) {
+        check_timeouts(self.attempt_timeout.as_ref(), self.timeout, errors);
     }
 }
 

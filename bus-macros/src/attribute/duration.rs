@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Parses `"250ms"`, `"5s"`, `"2m"` or `"1h"`.
 ///
 /// One unit and whole numbers only, so that a duration has one obvious spelling: `"1500ms"` and not
-/// `"1.5s"`, `"90s"` and not `"1m30s"`. The error says what is wrong and what to write.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+/// `"1.5s"`, `"90s"` and not `"1m30s"`. The error says what is wrong and what to write; `otherwise` is
+/// what leaving the key out means.
+pub(crate) fn parse(text: &str, otherwise: &str) -> Result<Duration, String> {
     const HELP: &str =
         "write a whole number and a unit, as in `\"250ms\"`, `\"5s\"`, `\"2m\"` or `\"1h\"`";
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -25,9 +26,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let millis = number.parse().ok().and_then(|n: u64| n.checked_mul(millis_per_unit));
     match millis {
         None => Err(format!("`\"{text}\"` is too long: it must fit in 2^64 milliseconds")),
-        Some(0) => Err(format!(
-            "`\"{text}\"` leaves no time at all: leave the key out for no limit of its own"
-        )),
+        Some(0) => {
+            Err(format!("`\"{text}\"` leaves no time at all: leave the key out for {otherwise}"))
+        }
         Some(millis) => Ok(Duration::from_millis(millis)),
     }
 }
@@ -36,7 +37,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::parse;
+    fn parse(text: &str) -> Result<Duration, String> {
+        super::parse(text, "no limit")
+    }
 
     #[test]
     fn each_unit() {

@@ -1,14 +1,17 @@
 //! From the tokens between the parentheses of an attribute to typed arguments.
 //!
-//! [`key`] says which attribute knows which key, [`argument`] walks through `key = value, ..`,
-//! [`value`] parses the values, [`arguments`] are the results.
+//! [`key`] says which attribute knows which key, [`part`] which key has keys of its own, [`argument`] walks
+//! through `key = value, ..`, [`value`] parses the values, [`arguments`] and [`resilience`] are the results.
 
 mod argument;
 mod arguments;
 pub(crate) mod category;
 pub(crate) mod duration;
+mod jitter;
 mod key;
 pub(crate) mod nearest;
+mod part;
+mod resilience;
 mod value;
 
 use std::fmt;
@@ -17,6 +20,8 @@ pub(crate) use argument::parse;
 pub(crate) use arguments::{
     AroundArgs, FilterArgs, HandlerArgs, Keyed, MessageArgs, On, Root, RootArgs,
 };
+pub(crate) use jitter::Jitter;
+pub(crate) use resilience::{BreakerArgs, RetryArgs};
 
 /// The attributes of this crate.
 #[derive(Clone, Copy, PartialEq, Eq)]

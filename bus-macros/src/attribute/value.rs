@@ -2,13 +2,14 @@
 //! one of the right kind.
 
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, LitInt, LitStr, Path, Token, Type};
+use syn::{Expr, Lit, LitInt, LitStr, Path, Token, Type};
 
 use super::argument::{Argument, skip};
 use super::arguments::On;
@@ -78,13 +79,18 @@ impl Argument<'_> {
 
     /// A text that says something.
     pub(super) fn text(&self) -> syn::Result<String> {
+        self.text_or("the default")
+    }
+
+    /// As [`text`](Self::text), where leaving it out means `otherwise`.
+    pub(super) fn text_or(&self, otherwise: &str) -> syn::Result<String> {
         let literal = self.string("a text in quotes")?;
         let text = literal.value();
         if text.trim().is_empty() {
             let name = self.name();
             return Err(syn::Error::new_spanned(
                 literal,
-                format!("`{name}` must not be empty: leave it out for the default"),
+                format!("`{name}` must not be empty: leave it out for {otherwise}"),
             ));
         }
         Ok(text)
@@ -95,9 +101,16 @@ impl Argument<'_> {
         self.string("the name of a field, in quotes")
     }
 
+    /// A limit of time.
     pub(super) fn duration(&self) -> syn::Result<Duration> {
+        self.duration_or("no limit of its own")
+    }
+
+    /// A duration; leaving it out means `otherwise`.
+    pub(super) fn duration_or(&self, otherwise: &str) -> syn::Result<Duration> {
         let literal = self.string("a duration in quotes")?;
-        duration::parse(&literal.value()).map_err(|why| syn::Error::new_spanned(&literal, why))
+        let parsed = duration::parse(&literal.value(), otherwise);
+        parsed.map_err(|why| syn::Error::new_spanned(&literal, why))
     }
 
     pub(super) fn version(&self) -> syn::Result<u32> {
@@ -130,8 +143,26 @@ impl Argument<'_> {
         })
     }
 
+    /// A number in `range`, which may be written without a point. The error says `why` it is out of it.
+    pub(super) fn number(
+        &self,
+        range: RangeInclusive<f64>,
+        what: &str,
+        why: &str,
+    ) -> syn::Result<f64> {
+        let (minus, literal) =
+            self.value(what, |input| Ok((input.parse::<Option<Token![-]>>()?, decimal(input)?)))?;
+        let sign = if minus.is_some() { "-" } else { "" };
+        let number: Option<f64> = format!("{sign}{}", literal.1).parse().ok();
+        number.filter(|number| range.contains(number)).ok_or_else(|| {
+            let literal = literal.0;
+            let message = format!("`{}` is {what}: {why}", self.name());
+            syn::Error::new_spanned(quote::quote!(#minus #literal), message)
+        })
+    }
+
     /// A number that is `what`. The error says `zero` where it is that.
-    fn count(&self, what: &str, zero: &str) -> syn::Result<NonZeroU32> {
+    pub(super) fn count(&self, what: &str, zero: &str) -> syn::Result<NonZeroU32> {
         let literal = self.value(what, digits)?;
         match literal.base10_parse().map(NonZeroU32::new) {
             Ok(Some(count)) => Ok(count),
@@ -148,7 +179,7 @@ impl Argument<'_> {
     }
 
     /// `= value`. When `parse` does not understand it, the error says that the key is `what`.
-    fn value<T>(
+    pub(super) fn value<T>(
         &self,
         what: &str,
         parse: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
@@ -192,4 +223,18 @@ fn digits(input: ParseStream<'_>) -> syn::Result<LitInt> {
     } else {
         Err(input.error("expected digits"))
     }
+}
+
+/// The digits of a number, with a point or without: a sign and a type are as for [`digits`].
+pub(super) fn decimal(input: ParseStream<'_>) -> syn::Result<(Lit, String)> {
+    let literal: Lit = input.parse()?;
+    let digits = match &literal {
+        Lit::Int(int) if int.suffix().is_empty() => int.base10_digits().to_owned(),
+        Lit::Float(float) if float.suffix().is_empty() => float.base10_digits().to_owned(),
+        _ => return Err(input.error("expected a number")),
+    };
+    if digits.starts_with('-') {
+        return Err(input.error("expected digits"));
+    }
+    Ok((literal, digits))
 }

@@ -14,6 +14,8 @@ struct Locals {
     cx: Ident,
     this: Ident,
     reply: Ident,
+    failure: Ident,
+    again: Ident,
     params: Vec<Ident>,
 }
 
@@ -24,6 +26,8 @@ impl Locals {
             cx: local("cx"),
             this: local("this"),
             reply: local("reply"),
+            failure: local("failure"),
+            again: local("again"),
             params: (0..handler.params.len()).map(|i| local(&format!("p{i}"))).collect(),
         }
     }
@@ -65,11 +69,12 @@ fn body(handler: &Handler, locals: &Locals) -> TokenStream {
     });
     let message = take(handler, locals);
     let wait = (handler.style == Style::Async).then(|| quote!(.await));
-    let outcome = outcome(handler, locals);
+    let (failure, outcome) = (failure(handler, locals, &cx), outcome(handler, locals));
     quote! {
         #instance
         #(#extractions)*
         let #reply = #function(#message, #(#params),*)#wait;
+        #failure
         __bus::Result::Ok(#outcome)
     }
 }
@@ -107,6 +112,29 @@ fn take(handler: &Handler, locals: &Locals) -> TokenStream {
             quote_spanned!(at=> <__Written as __bus::TakeFrom<#from>>::take(#carrier))
         }
     }
+}
+
+/// Notes what the error says of another attempt, while it has its own type.
+fn failure(handler: &Handler, locals: &Locals, cx: &TokenStream) -> Option<TokenStream> {
+    let Locals { reply, failure, again, .. } = locals;
+    if !handler.reply.is_written {
+        return None;
+    }
+    let at = handler.reply.span;
+    let asked = quote_spanned!(at=> __bus::Reply::<__Reply>);
+    Some(match &handler.retry_if {
+        None => quote_spanned!(at=> #asked::note_class(&#reply, #cx);),
+        Some(path) => {
+            // At the path: a function of another signature is reported there.
+            let ask = quote_spanned!(path.span()=> let #again: bool = #path(#failure););
+            quote! {
+                if let __bus::Option::Some(#failure) = #asked::failure_of(&#reply) {
+                    #ask
+                    #cx.note_class(__bus::tried_again(#again));
+                }
+            }
+        }
+    })
 }
 
 /// The reply, converted into what the kind of the message asks for. Keyed on the kind alone: when

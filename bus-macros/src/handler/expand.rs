@@ -13,13 +13,14 @@ use super::call;
 use super::model::{Form, Handler, Owner};
 use crate::attribute::Keyed;
 use crate::expansion::{duration, local, place_of_function, type_of_function};
+use crate::resilience;
 
 pub(super) fn handler(handler: &Handler) -> TokenStream {
     let import = handler.root.import();
     let marker = matches!(handler.owner, Owner::Free(_)).then(|| marker(handler));
     let uniqueness = (!handler.manual).then(|| uniqueness(handler));
-    let (aliases, limit, filters) = (aliases(handler), limit(handler), filters(handler));
-    let batches = batches(handler);
+    let (aliases, filters) = (aliases(handler), filters(handler));
+    let (batches, retries) = (batches(handler), retries(handler));
     let (require, slot, entry) = (require(handler), call::slot(handler), entry(handler));
     let handler_type = handler_type(handler);
     let submission = (!handler.manual).then(submission);
@@ -29,9 +30,9 @@ pub(super) fn handler(handler: &Handler) -> TokenStream {
             #import
             #aliases
             #uniqueness
-            #limit
             #filters
             #batches
+            #retries
             #require
             #slot
             #entry
@@ -88,25 +89,23 @@ fn uniqueness(handler: &Handler) -> TokenStream {
 /// The user's types are named once, so that an error in one of them is reported once.
 fn aliases(handler: &Handler) -> TokenStream {
     let (written, reply) = (&handler.message.ty, &handler.reply.ty);
+    // What is asked of a reply that cannot fail, or whose error knows no class.
+    let unclassed = handler.reply.is_written.then(|| {
+        quote! {
+            #[allow(unused_imports)]
+            use __bus::Unclassed as _;
+        }
+    });
     quote! {
+        #unclassed
         type __Written = #written;
         type __Reply = #reply;
     }
 }
 
-/// Only a handler of events can be limited, and only the compiler knows what the message is. It
+/// Only a handler of events can have a filter, and only the compiler knows what the message is. It
 /// reports at the type that has to implement the trait: that one stands at the key, and those that
 /// depend on the message stand, as everywhere, at the message.
-fn limit(handler: &Handler) -> Option<TokenStream> {
-    let limit = handler.concurrency.as_ref()?;
-    let message = message(handler);
-    let kind = quote_spanned! {handler.message.ty.span()=> <#message as __bus::Message>::Kind};
-    Some(quote_spanned! {limit.key.span()=>
-        const _: () = <__bus::Concurrency as __bus::Limits<#kind, #message>>::CHECK;
-    })
-}
-
-/// As [`limit`], for `filter`.
 fn filters(handler: &Handler) -> Option<TokenStream> {
     let filter = handler.filter.as_ref()?;
     let message = message(handler);
@@ -116,13 +115,24 @@ fn filters(handler: &Handler) -> Option<TokenStream> {
     })
 }
 
-/// As [`limit`], for `batch`.
+/// As [`filters`], for `batch`.
 fn batches(handler: &Handler) -> Option<TokenStream> {
     let batch = handler.batch.as_ref()?;
     let message = message(handler);
     let kind = quote_spanned! {handler.message.ty.span()=> <#message as __bus::Message>::Kind};
     Some(quote_spanned! {batch.key.span()=>
         const _: () = <__bus::Batching as __bus::BatchesEvents<#kind, #message>>::CHECK;
+    })
+}
+
+/// As [`filters`], for `retry`: a command that is moved into its handler must be `Clone`.
+fn retries(handler: &Handler) -> Option<TokenStream> {
+    let retry = handler.retry.as_ref().filter(|_| handler.message.form == Form::Owned)?;
+    let (message, at) = (message(handler), handler.message.ty.span());
+    let kind = quote_spanned!(at=> <#message as __bus::Message>::Kind);
+    let written = quote_spanned!(at=> __Written);
+    Some(quote_spanned! {retry.key.span()=>
+        const _: () = <__bus::Retry as __bus::Retries<#kind, #written>>::CHECK;
     })
 }
 
@@ -163,16 +173,22 @@ fn entry(handler: &Handler) -> TokenStream {
 fn meta(handler: &Handler) -> TokenStream {
     let Handler { ident, name, priority, manual, .. } = handler;
     let (place, timeout) = (place_of_function(ident), duration(handler.timeout));
-    let concurrency = count(handler.concurrency.as_ref());
-    let batch = count(handler.batch.as_ref());
+    let attempt_timeout = duration(handler.attempt_timeout);
+    let retry = resilience::retry(handler.retry.as_ref().map(|retry| &retry.value));
+    let circuit_breaker = resilience::circuit_breaker(handler.circuit_breaker.as_ref());
+    let concurrency = count(handler.concurrency);
+    let batch = count(handler.batch.as_ref().map(|batch| batch.value));
     let (filter, middleware) = (filter(handler), middleware(handler));
-    let borrows = handler.message.form == Form::Ref;
+    let borrows = borrows(handler);
     quote! {
         __bus::HandlerMeta {
             name: #name,
             #place
             priority: #priority,
             timeout: #timeout,
+            attempt_timeout: #attempt_timeout,
+            retry: #retry,
+            circuit_breaker: #circuit_breaker,
             concurrency: #concurrency,
             batch: #batch,
             filter: #filter,
@@ -183,12 +199,24 @@ fn meta(handler: &Handler) -> TokenStream {
     }
 }
 
+/// Can it be called again with the same message, which is not moved into it? Of one that is not behind a
+/// `&` only the compiler knows whether it is an `Arc`.
+fn borrows(handler: &Handler) -> TokenStream {
+    match handler.message.form {
+        Form::Ref => quote!(true),
+        Form::Slice => quote!(false),
+        Form::Owned => {
+            quote_spanned!(handler.message.ty.span()=> <__Written as __bus::MessageOf>::SHARES)
+        }
+    }
+}
+
 /// An optional count as a constant.
-fn count(count: Option<&Keyed<NonZeroU32>>) -> TokenStream {
+fn count(count: Option<NonZeroU32>) -> TokenStream {
     match count {
         None => quote!(__bus::Option::None),
-        Some(Keyed { value, .. }) => {
-            let n = value.get();
+        Some(count) => {
+            let n = count.get();
             quote!(__bus::NonZeroU32::new(#n))
         }
     }

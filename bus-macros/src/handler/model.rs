@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, Path, ReturnType, Signature, Type, TypeReference, Visibility, parse_quote};
 
-use crate::attribute::{HandlerArgs, Keyed, Root};
+use crate::attribute::{BreakerArgs, HandlerArgs, Keyed, RetryArgs, Root};
 use crate::item::signature::typed_parameters;
 use crate::item::types;
 
@@ -23,7 +23,11 @@ pub(super) struct Handler {
     pub(super) name: String,
     pub(super) priority: i32,
     pub(super) timeout: Option<Duration>,
-    pub(super) concurrency: Option<Keyed<NonZeroU32>>,
+    pub(super) attempt_timeout: Option<Duration>,
+    pub(super) retry: Option<Keyed<RetryArgs>>,
+    pub(super) retry_if: Option<Path>,
+    pub(super) circuit_breaker: Option<BreakerArgs>,
+    pub(super) concurrency: Option<NonZeroU32>,
     pub(super) batch: Option<Keyed<NonZeroU32>>,
     pub(super) filter: Option<Keyed<Path>>,
     /// Outermost first.
@@ -66,6 +70,8 @@ pub(super) enum Form {
 /// What the function returns, and where to report that it does not fit.
 pub(super) struct Reply {
     pub(super) ty: Type,
+    /// Does it say that it returns something?
+    pub(super) is_written: bool,
     pub(super) span: Span,
 }
 
@@ -89,6 +95,10 @@ impl Handler {
             name: args.name.unwrap_or_else(|| owner.name_of(&sig.ident)),
             priority: args.priority.unwrap_or(0),
             timeout: args.timeout,
+            attempt_timeout: args.attempt_timeout.map(|timeout| timeout.value),
+            retry: args.retry,
+            retry_if: args.retry_if.map(|path| path.value),
+            circuit_breaker: args.circuit_breaker,
             concurrency: args.concurrency,
             batch: args.batch,
             filter: args.filter,
@@ -137,8 +147,12 @@ impl Style {
 impl Reply {
     fn of(sig: &Signature, owner: &Owner) -> Self {
         match &sig.output {
-            ReturnType::Default => Self { ty: parse_quote!(()), span: sig.ident.span() },
-            ReturnType::Type(_, ty) => Self { ty: owner.outside(ty), span: ty.span() },
+            ReturnType::Default => {
+                Self { ty: parse_quote!(()), is_written: false, span: sig.ident.span() }
+            }
+            ReturnType::Type(_, ty) => {
+                Self { ty: owner.outside(ty), is_written: true, span: ty.span() }
+            }
         }
     }
 }

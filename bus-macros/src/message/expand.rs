@@ -8,6 +8,7 @@ use syn::{Generics, parse_quote};
 use super::model::{Kind, Message, Name, Reply};
 use super::order::{Key, Order};
 use crate::expansion::{duration, place};
+use crate::resilience;
 
 pub(super) fn message(message: &Message) -> TokenStream {
     let import = message.root.import();
@@ -34,7 +35,8 @@ fn implementation(message: &Message) -> TokenStream {
                 // What a probe falls back to when the type has not the trait that it asks for.
                 #[allow(unused_imports)]
                 use __bus::probe::{
-                    NotClone as _, NotDebug as _, NotJson as _, NotText as _, NotValidate as _,
+                    NotClassify as _, NotClone as _, NotDebug as _, NotJson as _, NotText as _,
+                    NotValidate as _,
                 };
                 &__bus::MessageInfo::new::<Self>(#meta, #capabilities)
             };
@@ -80,6 +82,9 @@ fn meta(message: &Message) -> TokenStream {
     let category = format_ident!("{}", message.category.variant);
     let version = message.version;
     let (timeout, place) = (duration(message.timeout), place(&message.ident));
+    let attempt_timeout = duration(message.attempt_timeout);
+    let retry = resilience::retry(message.retry.as_ref());
+    let circuit_breaker = resilience::circuit_breaker(message.circuit_breaker.as_ref());
     let (order, ttl) = (order(message.order.as_ref()), duration(message.ttl));
     quote! {
         __bus::MessageMeta {
@@ -87,6 +92,9 @@ fn meta(message: &Message) -> TokenStream {
             category: __bus::Category::#category,
             version: #version,
             timeout: #timeout,
+            attempt_timeout: #attempt_timeout,
+            retry: #retry,
+            circuit_breaker: #circuit_breaker,
             order: #order,
             ttl: #ttl,
             #place
@@ -133,6 +141,7 @@ fn capabilities(message: &Message) -> TokenStream {
             validate: __bus::probe::Probe::<Self>::VALIDATE,
             json: __bus::probe::Probe::<Self>::JSON,
             error_text: __bus::probe::Probe::<#error>::TEXT,
+            error_class: __bus::probe::Probe::<#error>::CLASS,
         }
     }
 }

@@ -8,7 +8,7 @@ use syn::{DeriveInput, GenericParam, Generics, Type};
 
 use super::order::Order;
 use crate::attribute::category::Category;
-use crate::attribute::{Attribute, MessageArgs, Root};
+use crate::attribute::{Attribute, BreakerArgs, MessageArgs, RetryArgs, Root};
 
 pub(super) struct Message {
     pub(super) ident: Ident,
@@ -18,6 +18,9 @@ pub(super) struct Message {
     pub(super) category: Category,
     pub(super) version: u32,
     pub(super) timeout: Option<Duration>,
+    pub(super) attempt_timeout: Option<Duration>,
+    pub(super) retry: Option<RetryArgs>,
+    pub(super) circuit_breaker: Option<BreakerArgs>,
     pub(super) order: Option<Order>,
     pub(super) ttl: Option<Duration>,
     pub(super) root: Root,
@@ -62,6 +65,9 @@ impl Message {
             category: args.category.unwrap_or_else(|| Category::default_of(attribute)),
             version: args.version.unwrap_or(1),
             timeout: args.timeout,
+            attempt_timeout: args.attempt_timeout.map(|timeout| timeout.value),
+            retry: args.retry,
+            circuit_breaker: args.circuit_breaker,
             order,
             ttl: args.ttl,
             root: args.root,

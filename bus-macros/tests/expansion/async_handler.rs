@@ -17,6 +17,8 @@ pub(crate) async fn sign_up<'a>(
 pub(crate) struct sign_up {}
 const _: () = {
     use ::bus::__private as __bus;
+    #[allow(unused_imports)]
+    use __bus::Unclassed as _;
     type __Written = SignUp;
     type __Reply = Result<UserId, SignUpError>;
     const _: () = {
@@ -47,6 +49,7 @@ const _: () = {
                 p1,
             )
             .await;
+        __bus::Reply::<__Reply>::note_class(&reply, cx.get());
         __bus::Result::Ok(
             <__Reply as __bus::IntoOutcome<
                 <<__Written as __bus::MessageOf>::Message as __bus::Message>::Kind,
@@ -64,11 +67,14 @@ const _: () = {
             column: ::core::column!(),
             priority: -5i32,
             timeout: __bus::Option::Some(__bus::Duration::new(5u64, 0u32)),
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::Option::None,
             batch: __bus::Option::None,
             filter: __bus::Option::None,
             middleware: &[],
-            borrows: false,
+            borrows: <__Written as __bus::MessageOf>::SHARES,
             manual: false,
         },
         &__SLOT,

@@ -11,6 +11,8 @@ async fn store(events: &[Arc<Paid>], db: &Res<Db>) -> Result<BatchOutcome, DbErr
 struct store {}
 const _: () = {
     use ::bus::__private as __bus;
+    #[allow(unused_imports)]
+    use __bus::Unclassed as _;
     type __Written = Arc<Paid>;
     type __Reply = Result<BatchOutcome, DbError>;
     const _: () = {
@@ -23,10 +25,6 @@ const _: () = {
             _,
         >();
     };
-    const _: () = <__bus::Concurrency as __bus::Limits<
-        <<__Written as __bus::BatchItem>::Message as __bus::Message>::Kind,
-        <__Written as __bus::BatchItem>::Message,
-    >>::CHECK;
     const _: () = <__bus::Batching as __bus::BatchesEvents<
         <<__Written as __bus::BatchItem>::Message as __bus::Message>::Kind,
         <__Written as __bus::BatchItem>::Message,
@@ -40,6 +38,7 @@ const _: () = {
     __bus::running(async move {
         let p0 = <&Res<Db> as __bus::Param<'_>>::extract(cx.get())?;
         let reply = store(message.events(), p0).await;
+        __bus::Reply::<__Reply>::note_class(&reply, cx.get());
         __bus::Result::Ok(<__Reply as __bus::IntoBatchOutcome>::into_outcome(reply))
     }));
     static __ENTRY: __bus::HandlerEntry = __bus::HandlerEntry::batch::<
@@ -53,6 +52,9 @@ const _: () = {
             column: ::core::column!(),
             priority: 0i32,
             timeout: __bus::Option::None,
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::NonZeroU32::new(2u32),
             batch: __bus::NonZeroU32::new(100u32),
             filter: __bus::Option::None,

@@ -13,6 +13,8 @@ fn write(event: Arc<SignedUp>) -> Result<(), io::Error> {
 struct write {}
 const _: () = {
     use ::bus::__private as __bus;
+    #[allow(unused_imports)]
+    use __bus::Unclassed as _;
     type __Written = Arc<SignedUp>;
     type __Reply = Result<(), io::Error>;
     const _: () = {
@@ -35,6 +37,7 @@ const _: () = {
                 __bus::Carrier<<__Written as __bus::MessageOf>::Message>,
             >>::take(message),
         );
+        __bus::Reply::<__Reply>::note_class(&reply, cx);
         __bus::Result::Ok(
             <__Reply as __bus::IntoOutcome<
                 <<__Written as __bus::MessageOf>::Message as __bus::Message>::Kind,
@@ -52,11 +55,14 @@ const _: () = {
             column: ::core::column!(),
             priority: 0i32,
             timeout: __bus::Option::None,
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::Option::None,
             batch: __bus::Option::None,
             filter: __bus::Option::None,
             middleware: &[],
-            borrows: false,
+            borrows: <__Written as __bus::MessageOf>::SHARES,
             manual: false,
         },
         &__SLOT,

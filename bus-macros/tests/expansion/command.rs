@@ -9,8 +9,8 @@ const _: () = {
         const INFO: &'static __bus::MessageInfo = {
             #[allow(unused_imports)]
             use __bus::probe::{
-                NotClone as _, NotDebug as _, NotJson as _, NotText as _,
-                NotValidate as _,
+                NotClassify as _, NotClone as _, NotDebug as _, NotJson as _,
+                NotText as _, NotValidate as _,
             };
             &__bus::MessageInfo::new::<
                 Self,
@@ -24,6 +24,9 @@ const _: () = {
                     timeout: __bus::Option::Some(
                         __bus::Duration::new(1u64, 500000000u32),
                     ),
+                    attempt_timeout: __bus::Option::None,
+                    retry: __bus::Option::None,
+                    circuit_breaker: __bus::Option::None,
                     order: __bus::Option::None,
                     ttl: __bus::Option::None,
                     file: ::core::file!(),
@@ -36,6 +39,7 @@ const _: () = {
                     validate: __bus::probe::Probe::<Self>::VALIDATE,
                     json: __bus::probe::Probe::<Self>::JSON,
                     error_text: __bus::probe::Probe::<SignUpError>::TEXT,
+                    error_class: __bus::probe::Probe::<SignUpError>::CLASS,
                 },
             )
         };

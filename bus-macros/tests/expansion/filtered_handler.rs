@@ -54,6 +54,9 @@ const _: () = {
             column: ::core::column!(),
             priority: 0i32,
             timeout: __bus::Option::None,
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::Option::None,
             batch: __bus::Option::None,
             filter: __bus::Option::Some(__bus::FilterFn {

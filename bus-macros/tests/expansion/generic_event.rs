@@ -17,8 +17,8 @@ const _: () = {
         const INFO: &'static __bus::MessageInfo = {
             #[allow(unused_imports)]
             use __bus::probe::{
-                NotClone as _, NotDebug as _, NotJson as _, NotText as _,
-                NotValidate as _,
+                NotClassify as _, NotClone as _, NotDebug as _, NotJson as _,
+                NotText as _, NotValidate as _,
             };
             &__bus::MessageInfo::new::<
                 Self,
@@ -28,6 +28,9 @@ const _: () = {
                     category: __bus::Category::Domain,
                     version: 2u32,
                     timeout: __bus::Option::None,
+                    attempt_timeout: __bus::Option::None,
+                    retry: __bus::Option::None,
+                    circuit_breaker: __bus::Option::None,
                     order: __bus::Option::None,
                     ttl: __bus::Option::None,
                     file: ::core::file!(),
@@ -40,6 +43,7 @@ const _: () = {
                     validate: __bus::probe::Probe::<Self>::VALIDATE,
                     json: __bus::probe::Probe::<Self>::JSON,
                     error_text: __bus::probe::Probe::<()>::TEXT,
+                    error_class: __bus::probe::Probe::<()>::CLASS,
                 },
             )
         };

@@ -11,6 +11,8 @@ async fn pay(command: Pay) -> Result<(), PayError> {}
 struct pay {}
 const _: () = {
     use ::bus::__private as __bus;
+    #[allow(unused_imports)]
+    use __bus::Unclassed as _;
     type __Written = Pay;
     type __Reply = Result<(), PayError>;
     const _: () = {
@@ -34,6 +36,7 @@ const _: () = {
                 >>::take(message),
             )
             .await;
+        __bus::Reply::<__Reply>::note_class(&reply, cx.get());
         __bus::Result::Ok(
             <__Reply as __bus::IntoOutcome<
                 <<__Written as __bus::MessageOf>::Message as __bus::Message>::Kind,
@@ -51,6 +54,9 @@ const _: () = {
             column: ::core::column!(),
             priority: 0i32,
             timeout: __bus::Option::None,
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::Option::None,
             batch: __bus::Option::None,
             filter: __bus::Option::None,
@@ -58,7 +64,7 @@ const _: () = {
                 <audit as __bus::OwnLayer>::own_layer,
                 || __bus::IntoLayer::into_layer(rate_limit(Rate::per_second(5))),
             ],
-            borrows: false,
+            borrows: <__Written as __bus::MessageOf>::SHARES,
             manual: false,
         },
         &__SLOT,

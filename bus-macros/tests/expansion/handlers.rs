@@ -14,6 +14,8 @@ impl Mailer {
 #[cfg(feature = "mail")]
 const _: () = {
     use ::bus::__private as __bus;
+    #[allow(unused_imports)]
+    use __bus::Unclassed as _;
     type __Written = SignedUp;
     type __Reply = Result<(), MailError>;
     const _: () = {
@@ -41,6 +43,7 @@ const _: () = {
                 >::borrow(&message),
             )
             .await;
+        __bus::Reply::<__Reply>::note_class(&reply, cx.get());
         __bus::Result::Ok(
             <__Reply as __bus::IntoOutcome<
                 <<__Written as __bus::MessageRef>::Message as __bus::Message>::Kind,
@@ -58,6 +61,9 @@ const _: () = {
             column: ::core::column!(),
             priority: 0i32,
             timeout: __bus::Option::None,
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::Option::None,
             batch: __bus::Option::None,
             filter: __bus::Option::None,
@@ -79,6 +85,8 @@ const _: () = {
 };
 const _: () = {
     use ::bus::__private as __bus;
+    #[allow(unused_imports)]
+    use __bus::Unclassed as _;
     type __Written = Split;
     type __Reply = Result<Mailer, MailError>;
     const _: () = {
@@ -105,6 +113,7 @@ const _: () = {
                     __bus::Carrier<<__Written as __bus::MessageOf>::Message>,
                 >>::take(message),
             );
+        __bus::Reply::<__Reply>::note_class(&reply, cx);
         __bus::Result::Ok(
             <__Reply as __bus::IntoOutcome<
                 <<__Written as __bus::MessageOf>::Message as __bus::Message>::Kind,
@@ -122,11 +131,14 @@ const _: () = {
             column: ::core::column!(),
             priority: 1i32,
             timeout: __bus::Option::None,
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::Option::None,
             batch: __bus::Option::None,
             filter: __bus::Option::None,
             middleware: &[],
-            borrows: false,
+            borrows: <__Written as __bus::MessageOf>::SHARES,
             manual: false,
         },
         &__SLOT,

@@ -23,10 +23,6 @@ const _: () = {
             _,
         >();
     };
-    const _: () = <__bus::Concurrency as __bus::Limits<
-        <<__Written as __bus::MessageRef>::Message as __bus::Message>::Kind,
-        <__Written as __bus::MessageRef>::Message,
-    >>::CHECK;
     fn __require(requirements: &mut __bus::Requirements) {}
     static __SLOT: __bus::SlotOf<<__Written as __bus::MessageRef>::Message> = __bus::Slot::Future(|
         message,
@@ -55,6 +51,9 @@ const _: () = {
             column: ::core::column!(),
             priority: 0i32,
             timeout: __bus::Option::None,
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::NonZeroU32::new(4u32),
             batch: __bus::Option::None,
             filter: __bus::Option::None,

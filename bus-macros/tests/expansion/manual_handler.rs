@@ -13,6 +13,8 @@ async fn fake(_: &SignUp) -> Result<UserId, Error> {
 struct fake {}
 const _: () = {
     use ::bus::__private as __bus;
+    #[allow(unused_imports)]
+    use __bus::Unclassed as _;
     type __Written = SignUp;
     type __Reply = Result<UserId, Error>;
     fn __require(requirements: &mut __bus::Requirements) {}
@@ -26,6 +28,7 @@ const _: () = {
                 >::borrow(&message),
             )
             .await;
+        __bus::Reply::<__Reply>::note_class(&reply, cx.get());
         __bus::Result::Ok(
             <__Reply as __bus::IntoOutcome<
                 <<__Written as __bus::MessageRef>::Message as __bus::Message>::Kind,
@@ -43,6 +46,9 @@ const _: () = {
             column: ::core::column!(),
             priority: 0i32,
             timeout: __bus::Option::None,
+            attempt_timeout: __bus::Option::None,
+            retry: __bus::Option::None,
+            circuit_breaker: __bus::Option::None,
             concurrency: __bus::Option::None,
             batch: __bus::Option::None,
             filter: __bus::Option::None,

@@ -10,8 +10,8 @@ const _: () = {
         const INFO: &'static __bus::MessageInfo = {
             #[allow(unused_imports)]
             use __bus::probe::{
-                NotClone as _, NotDebug as _, NotJson as _, NotText as _,
-                NotValidate as _,
+                NotClassify as _, NotClone as _, NotDebug as _, NotJson as _,
+                NotText as _, NotValidate as _,
             };
             &__bus::MessageInfo::new::<
                 Self,
@@ -23,6 +23,9 @@ const _: () = {
                     category: __bus::Category::Domain,
                     version: 1u32,
                     timeout: __bus::Option::None,
+                    attempt_timeout: __bus::Option::None,
+                    retry: __bus::Option::None,
+                    circuit_breaker: __bus::Option::None,
                     order: __bus::Option::Some(__bus::Order {
                         stream: __bus::Option::Some("orders"),
                         key: __bus::Option::Some(
@@ -45,6 +48,7 @@ const _: () = {
                     validate: __bus::probe::Probe::<Self>::VALIDATE,
                     json: __bus::probe::Probe::<Self>::JSON,
                     error_text: __bus::probe::Probe::<()>::TEXT,
+                    error_class: __bus::probe::Probe::<()>::CLASS,
                 },
             )
         };

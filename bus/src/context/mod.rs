@@ -1,8 +1,9 @@
 //! What a handler sees of the dispatch it runs in.
 //!
-//! [`seed`] is what a context is made of, [`owned`] one that may outlive its handler. What it can do
-//! with the bus (execute, publish, emit) stands with the verbs, in [`crate::message_bus`].
+//! [`seed`] is what a context is made of, [`owned`] one that may outlive its handler, [`class`] what is
+//! noted of a failure. What it can do with the bus (execute, publish, emit) stands with the verbs, in [`crate::message_bus`].
 
+mod class;
 mod owned;
 mod seed;
 
@@ -12,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use class::ClassCell;
 pub use owned::OwnedContext;
 pub(crate) use seed::{Scratch, Seed};
 
@@ -37,11 +39,13 @@ pub struct Context {
     deadline: OnceLock<Option<Instant>>,
     /// The headers, where a middleware inside of the run has changed them.
     headers: OnceLock<Box<Headers>>,
+    class: ClassCell,
 }
 
 impl Context {
     pub(crate) fn new(core: CoreRef, seed: Seed) -> Self {
-        Self { core, seed, deadline: OnceLock::new(), headers: OnceLock::new() }
+        let (deadline, headers) = (OnceLock::new(), OnceLock::new());
+        Self { core, seed, deadline, headers, class: ClassCell::default() }
     }
 
     /// The id of the message being handled.

@@ -10,7 +10,7 @@ use std::ops::Deref;
 /// Takes every `std::error::Error` by `?`. For that very reason it cannot implement the trait itself
 /// (`From<E: Error>` and core's `From<T> for T` would overlap, E0119); it derefs to one, converts
 /// into `Box<dyn Error>`, and [`CommandError<bus::Error>`](crate::CommandError) is one.
-pub struct Error(Box<dyn StdError + Send + Sync>);
+pub struct Error(pub(super) Box<dyn StdError + Send + Sync>);
 
 /// A result with [`bus::Error`](Error).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,7 +33,7 @@ impl Error {
     /// The error inside, if it is an `E`.
     #[must_use]
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
-        self.0.downcast_ref()
+        self.inner().downcast_ref()
     }
 
     /// The error and its sources, on one line.
@@ -57,28 +57,28 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
 }
 impl From<Error> for Box<dyn StdError + Send + Sync> {
     fn from(error: Error) -> Self {
-        error.0
+        error.into_inner()
     }
 }
 impl From<Error> for Box<dyn StdError> {
     fn from(error: Error) -> Self {
-        error.0
+        error.into_inner()
     }
 }
 impl Deref for Error {
     type Target = dyn StdError + Send + Sync;
     fn deref(&self) -> &Self::Target {
-        &*self.0
+        self.inner()
     }
 }
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Display::fmt(self.inner(), f)
     }
 }
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Debug::fmt(self.inner(), f)
     }
 }
 
@@ -96,6 +96,6 @@ impl<E: StdError + 'static> Source for E {
 }
 impl Source for Error {
     fn as_source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.0)
+        Some(self.inner())
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong: one error a door.
 
 pub(crate) mod any;
+mod classed;
 pub(crate) mod command;
 pub(crate) mod publish;
 pub(crate) mod session;

@@ -1,26 +1,9 @@
-//! What is for handlers of events alone. `concurrency` limits the runs that the dispatcher starts, as
-//! it can hold them back; those of a command are started by its callers. `filter` leaves events out;
-//! a command has to be answered.
+//! What not every handler can be given. `filter` leaves events out; a command has to be answered. `retry`
+//! needs the message once more.
 
 use crate::message::kind;
 
-/// The key, as a type: what the compiler points at.
-#[derive(Debug)]
-pub struct Concurrency(());
-
-/// The key limits handlers of `M`, whose kind is `K`.
-#[diagnostic::on_unimplemented(
-    message = "`concurrency` limits a handler of events, but `{M}` is a command, which runs in its caller's task",
-    label = "remove `concurrency`",
-    note = "to limit a command, let its handler take a permit of a `tokio::sync::Semaphore`, kept as a resource"
-)]
-pub trait Limits<K, M> {
-    /// Named by the check that the macro emits beside the key.
-    const CHECK: () = ();
-}
-impl<M> Limits<kind::Event, M> for Concurrency {}
-
-/// The key `filter`, as a type.
+/// The key `filter`, as a type: what the compiler points at.
 #[derive(Debug)]
 pub struct Filter(());
 
@@ -35,3 +18,22 @@ pub trait FiltersEvents<K, M> {
     const CHECK: () = ();
 }
 impl<M> FiltersEvents<kind::Event, M> for Filter {}
+
+/// The key `retry`, as a type.
+#[derive(Debug)]
+pub struct Retry(());
+
+/// The key can be given to a handler that takes its message as `W`, by value, where its kind is `K`.
+#[diagnostic::on_unimplemented(
+    message = "`retry` calls the handler again with the same command, but `{W}` is taken by value and is not `Clone`",
+    label = "there is no second `{W}` for another attempt",
+    note = "add `#[derive(Clone)]` to `{W}`, or take it as `&{W}`"
+)]
+pub trait Retries<K, W> {
+    /// Named by the check that the macro emits beside the key.
+    const CHECK: () = ();
+}
+#[diagnostic::do_not_recommend]
+impl<O, E, W: Clone> Retries<kind::Command<O, E>, W> for Retry {}
+/// An event that is taken by value is `Clone` anyway.
+impl<W> Retries<kind::Event, W> for Retry {}

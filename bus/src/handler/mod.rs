@@ -6,6 +6,7 @@
 pub(crate) mod batch;
 pub(crate) mod closure;
 pub(crate) mod emit;
+pub(crate) mod failure;
 pub(crate) mod limit;
 pub(crate) mod param;
 pub(crate) mod reply;

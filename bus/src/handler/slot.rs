@@ -49,7 +49,7 @@ impl<I: Send + 'static, O: Send + 'static> Slot<I, O> {
     pub(crate) fn begin(&self, input: I, lender: &Lender<'_>) -> Begun<O> {
         match self {
             Self::Plain(call) => Begun::Done(call(input, lender.context())),
-            Self::Blocking(call) => blocking::begin(*call, input, lender.context()),
+            Self::Blocking(call) => blocking::begin(*call, input, lender),
             Self::Future(start) => Begun::Running(start(input, lender.handle())),
             Self::Closure(start) => Begun::Running(start(input, lender.handle())),
         }

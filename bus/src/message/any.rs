@@ -193,6 +193,9 @@ impl<C: category::Hears> Message for AnyEvent<C> {
             category: Category::System,
             version: 1,
             timeout: None,
+            attempt_timeout: None,
+            retry: None,
+            circuit_breaker: None,
             order: None,
             ttl: None,
             file: file!(),
@@ -204,6 +207,7 @@ impl<C: category::Hears> Message for AnyEvent<C> {
             clone_into: None,
             validate: None,
             error_text: None,
+            error_class: None,
             json: None,
         },
     )

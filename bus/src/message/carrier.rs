@@ -10,7 +10,7 @@ use super::Message;
 pub enum Moved<M> {
     /// It is the only one.
     Owned(M),
-    /// It is kept for another call: only where the handler borrows it.
+    /// It is kept for another call: only where the handler borrows or shares it.
     Shared(Arc<M>),
 }
 /// An event is shared by its handlers.
@@ -50,14 +50,19 @@ impl<M> Borrow<M> for Shared<M> {
 pub trait MessageOf {
     /// The message.
     type Message: Message;
+    /// Can it be called again with the same message, which need not be `Clone` for that?
+    #[doc(hidden)]
+    const SHARES: bool;
 }
 #[diagnostic::do_not_recommend]
 impl<M: Message> MessageOf for M {
     type Message = M;
+    const SHARES: bool = false;
 }
 #[diagnostic::do_not_recommend]
 impl<M: Message> MessageOf for Arc<M> {
     type Message = M;
+    const SHARES: bool = true;
 }
 
 /// As [`MessageOf`], for a parameter written `&M`: only a message itself.
@@ -91,7 +96,9 @@ impl<M> TakeFrom<Moved<M>> for M {
     fn take(carrier: Moved<M>) -> M {
         match carrier {
             Moved::Owned(message) => message,
-            Moved::Shared(_) => unreachable!("a command that is shared is only borrowed"),
+            Moved::Shared(_) => {
+                unreachable!("a command that is shared is borrowed, or taken as an `Arc`")
+            }
         }
     }
 }

@@ -9,6 +9,8 @@ use super::kind::Kind;
 use super::order::{Group, LaneId, Order};
 use super::probe::ToJson;
 use super::validate::Invalid;
+use crate::resilience::ErrorClass;
+use crate::resilience::declared::{BreakerMeta, RetryMeta};
 
 /// Everything that is known of a message type at compile time. One `const` per type.
 pub struct MessageInfo {
@@ -38,6 +40,9 @@ pub struct MessageMeta {
     pub category: Category,
     pub version: u32,
     pub timeout: Option<Duration>,
+    pub attempt_timeout: Option<Duration>,
+    pub retry: Option<RetryMeta>,
+    pub circuit_breaker: Option<BreakerMeta>,
     pub order: Option<Order>,
     pub ttl: Option<Duration>,
     pub file: &'static str,
@@ -94,6 +99,9 @@ pub struct Capabilities {
     /// The text of a command's error, when the error can be written.
     #[doc(hidden)]
     pub error_text: Option<fn(&dyn Any) -> Option<String>>,
+    /// The class of a command's error, when the error's type is [`Classify`](crate::Classify).
+    #[doc(hidden)]
+    pub error_class: Option<fn(&dyn Any) -> ErrorClass>,
 }
 
 /// As it is written in the attribute: `domain`.
@@ -181,6 +189,24 @@ impl MessageInfo {
         self.meta.timeout
     }
 
+    /// `attempt_timeout = ".."` of the attribute: how long one attempt may take.
+    #[must_use]
+    pub fn attempt_timeout(&self) -> Option<Duration> {
+        self.meta.attempt_timeout
+    }
+
+    /// `retry(..)` of the attribute.
+    #[allow(dead_code, reason = "for the plan of a handler, which does not retry yet")]
+    pub(crate) fn retry(&self) -> Option<&RetryMeta> {
+        self.meta.retry.as_ref()
+    }
+
+    /// `circuit_breaker(..)` of the attribute.
+    #[allow(dead_code, reason = "for the plan of a handler, which has no breaker yet")]
+    pub(crate) fn circuit_breaker(&self) -> Option<&BreakerMeta> {
+        self.meta.circuit_breaker.as_ref()
+    }
+
     /// In which order its events are handled, as the attribute says it: `ordered`,
     /// `key = "order_id"`, `stream = "orders"`. `None`: they are started in the order in which they
     /// were published.
@@ -245,6 +271,7 @@ impl fmt::Debug for Capabilities {
             .field("debug", &self.debug)
             .field("json", &self.json.is_some())
             .field("error_text", &self.error_text.is_some())
+            .field("error_class", &self.error_class.is_some())
             .finish()
     }
 }

@@ -10,6 +10,7 @@ use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 
 use super::validate::{Invalid, Validate};
+use crate::resilience::{Classify, ErrorClass};
 
 /// Asks about `T`.
 #[derive(Debug)]
@@ -51,6 +52,11 @@ impl<T: Display + 'static> Probe<T> {
     /// How to write a value of `T` for people.
     pub const TEXT: Option<fn(&dyn Any) -> Option<String>> =
         Some(|value| value.downcast_ref::<T>().map(|value| format!("{value}")));
+}
+impl<T: Classify + 'static> Probe<T> {
+    /// How to ask a value of `T` for its class. Only a `T` is ever asked.
+    pub const CLASS: Option<fn(&dyn Any) -> ErrorClass> =
+        Some(|error| error.downcast_ref::<T>().map_or(ErrorClass::Transient, Classify::class));
 }
 
 /// The answer where `T: Clone` does not hold.
@@ -96,3 +102,10 @@ pub trait NotText {
     const TEXT: Option<fn(&dyn Any) -> Option<String>> = None;
 }
 impl<T> NotText for Probe<T> {}
+
+/// The answer where `T: Classify` does not hold.
+pub trait NotClassify {
+    /// It has no class.
+    const CLASS: Option<fn(&dyn Any) -> ErrorClass> = None;
+}
+impl<T> NotClassify for Probe<T> {}

@@ -3,7 +3,7 @@
 use crate::context::{Context, OwnedContext};
 use crate::handler::running::running;
 use crate::handler::slot::{Begun, Called};
-use crate::pipeline::frame;
+use crate::pipeline::frame::{self, Lender};
 
 /// Starts the function on the pool. Where there is no runtime, it runs where the caller is.
 ///
@@ -12,17 +12,28 @@ use crate::pipeline::frame;
 pub(crate) fn begin<I: Send + 'static, O: Send + 'static>(
     call: fn(I, &Context) -> Called<O>,
     input: I,
-    context: &Context,
+    lender: &Lender<'_>,
 ) -> Begun<O> {
+    let context = lender.context();
     let Some(runtime) = context.core().runtime.handle() else {
         return Begun::Done(call(input, context));
     };
     let context = OwnedContext::of(context);
-    let work = move || frame::within(&context, || call(input, &context));
+    let work = move || {
+        let answer = frame::within(&context, || call(input, &context));
+        (answer, context.class())
+    };
     let task = runtime.spawn_blocking(work);
+    let call = lender.handle();
     Begun::Running(running(async move {
         match task.await {
-            Ok(answer) => answer,
+            Ok((answer, class)) => {
+                // The function had a context of its own.
+                if let Some(class) = class {
+                    call.get().note_class(class);
+                }
+                answer
+            }
             Err(ended) => match ended.try_into_panic() {
                 // Goes on as if the function had run here: the runner catches it.
                 Ok(panic) => std::panic::resume_unwind(panic),

@@ -18,6 +18,7 @@ use crate::message::kind::{self, Deliver, DeliverBatch, Kind};
 use crate::message::{Message, MessageInfo};
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::layers::MakeLayer;
+use crate::resilience::declared::{BreakerMeta, RetryMeta};
 
 /// A message type.
 #[derive(Debug)]
@@ -52,12 +53,15 @@ pub struct HandlerMeta {
     pub column: u32,
     pub priority: i32,
     pub timeout: Option<Duration>,
+    pub attempt_timeout: Option<Duration>,
+    pub retry: Option<RetryMeta>,
+    pub circuit_breaker: Option<BreakerMeta>,
     pub concurrency: Option<NonZeroU32>,
     pub batch: Option<NonZeroU32>,
     pub filter: Option<FilterFn>,
     /// The middleware of this handler alone.
     pub middleware: &'static [MakeLayer],
-    /// Does it take the message as `&M`?
+    /// Does it take the message as `&M` or `Arc<M>`? Then it can be called again without a clone.
     pub borrows: bool,
     pub manual: bool,
 }

@@ -42,7 +42,7 @@ pub(crate) struct Plan {
     pub(crate) slot: SlotRef,
     /// Decides whether it is called.
     pub(crate) filter: Option<Box<Installed>>,
-    /// Does it take the message as `&M`?
+    /// Does it take the message as `&M` or `Arc<M>`? Then it can be called again without a clone.
     pub(crate) borrows: bool,
     /// What wraps it; `None` if nothing does.
     pub(crate) layers: Option<Arc<Layers>>,

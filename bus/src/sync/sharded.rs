@@ -21,8 +21,9 @@ thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
+/// Of this thread. Who has fewer shards takes the remainder.
 #[inline]
-fn shard() -> usize {
+pub(crate) fn shard() -> usize {
     SHARD
         .try_with(|shard| {
             if shard.get() == usize::MAX {

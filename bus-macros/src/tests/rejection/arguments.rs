@@ -27,7 +27,7 @@ fn keys_of_another_attribute() {
         Command,
         "concurrency = 4",
         "concurrency",
-        "`concurrency` limits a handler of events; a command runs in its caller's task: remove it",
+        "`concurrency` belongs on `#[handler]`, not on `#[command]`",
     );
     argument(Event, "manual", "manual", "`manual` belongs on `#[handler]`, not on `#[event]`");
     argument(

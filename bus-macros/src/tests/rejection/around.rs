@@ -120,7 +120,8 @@ fn the_keys_stand_where_they_belong() {
         "middleware = audit",
         "middleware",
         "`middleware` belongs on `#[handler]`, not on `#[command]`\n\n\
-         help: `#[command]` takes `output`, `error`, `kind`, `name`, `version`, `timeout` and `crate`",
+         help: `#[command]` takes `output`, `error`, `kind`, `name`, `version`, `timeout`, `attempt_timeout`, `retry`, \
+         `circuit_breaker` and `crate`",
     );
     argument(
         Handlers,
