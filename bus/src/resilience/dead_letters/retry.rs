@@ -137,20 +137,21 @@ pub(super) async fn in_background(core: &Core, to_run: ToRun) -> Result<Drained,
     let id = to_run.letter.id;
     // A handler that waits for others gives its slot back meanwhile: they may need it.
     let _waits = ambient::waits_inside(core);
-    let run = run(core.arc(), to_run);
+    let at_work = AtWork::begin(core);
+    let run = async move { run(&at_work.0, to_run).await };
     match core.runtime.handle() {
         Some(runtime) => runtime.spawn(run).await.unwrap_or(Err(RetryError::CutOff { id })),
         None => run.await,
     }
 }
 
-async fn run(core: Arc<Core>, to_run: ToRun) -> Result<Drained, RetryError> {
+async fn run(core: &Arc<Core>, to_run: ToRun) -> Result<Drained, RetryError> {
     let (id, message_id, key) = (to_run.letter.id, to_run.letter.message_id, to_run.key);
-    once(&core, to_run).await?;
+    once(core, to_run).await?;
     let mut retried = Retried { id, message_id, followed: Vec::new(), stopped_at: None };
     let mut stopped = None;
     if let Some(key) = key
-        && let Err((id, error)) = drain(&core, key, &mut retried.followed).await
+        && let Err((id, error)) = drain(core, key, &mut retried.followed).await
     {
         retried.stopped_at = Some(id);
         stopped = Some(error);
@@ -178,11 +179,27 @@ async fn drain(
 /// is the head.
 pub(super) fn go_on(core: &Core, key: Key) {
     if let Some(runtime) = core.runtime.handle() {
-        let core = core.arc();
+        let at_work = AtWork::begin(core);
         runtime.spawn(async move {
             // What has failed again is in its letter, and was logged by the runner.
-            let _ = drain(&core, key, &mut Vec::new()).await;
+            let _ = drain(&at_work.0, key, &mut Vec::new()).await;
         });
+    }
+}
+
+/// The bus is not idle meanwhile, and its shutdown waits.
+struct AtWork(Arc<Core>);
+
+impl AtWork {
+    fn begin(core: &Core) -> Self {
+        core.work.retry_begins();
+        Self(core.arc())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.work.retry_ended();
     }
 }
 

@@ -1,9 +1,11 @@
 //! The store and its verbs, with a runner that does what it is told.
 
+mod looking;
 mod model;
 mod sequences;
 mod threads;
 mod verbs;
+mod within;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

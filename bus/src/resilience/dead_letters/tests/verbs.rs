@@ -2,20 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use super::End::{Fails, NotBegun, Well, WellUntold};
-use super::{Fell, InTurn, Lift, World, at, failed, info, settle};
+use super::{Fell, InTurn, Lift, World, at, failed, settle};
+use crate::message::order::LaneId;
 use crate::pipeline::options::{Head, Headers};
 use crate::registry::WiringProblem;
 use crate::resilience::dead_letters::store::Store;
 use crate::session::SessionId;
-use crate::sync::{Mutex, lock};
-use crate::{
-    Bus, Cause, CauseKind, DeadLetteredEvent, DiscardError, DropReason, ErrorClass,
-    EventsDroppedEvent, HandlerOptions, OwnedContext, Principal, RetryError, Select,
-};
+use crate::sync::lock;
+use crate::{Bus, Cause, DiscardError, Principal, RetryError, Select};
 
 #[tokio::test(start_paused = true)]
 async fn a_letter_tells_all_that_is_known() {
@@ -125,6 +121,25 @@ async fn a_retry_that_is_cut_off_gives_the_letter_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_runs_a_letter_again_gets_all_that_it_was_sent_with() {
+    let world = World::new(1);
+    let store = &world.core().dead_letters;
+    let mut buried = world.buried_as(Fell(3), Some(5));
+    buried.principal = Some(Principal::new("ada"));
+    buried.session = Some("job".into());
+    buried.lifecycle = true;
+    let (message_id, handler) = (buried.message_id, buried.handler.clone());
+    let id = store.bury(world.core(), buried);
+    let letter = store.claim(world.core(), id, false).unwrap().letter;
+    assert_eq!((letter.id, letter.message_id, letter.correlation), (id, message_id, message_id));
+    assert_eq!((letter.handler, letter.handler_id), (handler, world.handler));
+    assert_eq!((letter.lane, letter.session), (Some(LaneId(5)), Some("job".into())));
+    assert_eq!(letter.principal, Some(Principal::new("ada")));
+    assert!(letter.lifecycle && letter.message.is::<Fell>());
+    assert_eq!((letter.info.short_name(), letter.attempts), ("Fell", 4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_claim_that_is_over_gives_nothing_back() {
     let world = World::new(5);
     let id = world.bury(1);
@@ -215,59 +230,6 @@ async fn the_oldest_is_evicted_and_reading_changes_no_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_chosen_is_what_passes_all_questions() {
-    let world = World::new(10);
-    let fell = world.bury(1);
-    let mut timed_out = world.buried_as(Lift, None);
-    (timed_out.cause, timed_out.last_attempted) = (Cause::TimedOut, at(9));
-    (timed_out.handler, timed_out.session) = (info("lift", 8), Some("job".into()));
-    let lift = world.core().dead_letters.bury(world.core(), timed_out);
-    let chosen = |select: Select| -> Vec<_> {
-        world.letters().filter(select).list().iter().map(|entry| entry.id).collect()
-    };
-    let all = Select::new;
-    assert_eq!(chosen(all()), [fell, lift]);
-    assert_eq!(chosen(all().of::<Fell>()), [fell]);
-    assert_eq!(chosen(all().message(<Lift as crate::Message>::INFO.name())), [lift]);
-    assert_eq!(chosen(all().handler("catch")), [fell]);
-    assert_eq!(chosen(all().cause(CauseKind::TimedOut)), [lift]);
-    assert_eq!(chosen(all().session("job")), [lift]);
-    assert_eq!(chosen(all().session(SessionId::BUS)), [fell]);
-    assert_eq!(chosen(all().since(at(9))), [lift]);
-    assert_eq!(chosen(all().until(at(9))), [fell]);
-    assert_eq!(chosen(all().until(at(9)).of::<Lift>()), []);
-    assert_eq!(chosen(all().matching(|entry| entry.is_command())), [lift]);
-    let commands = world.letters().filter(|entry: &crate::DeadLetterEntry| entry.is_command());
-    assert_eq!((commands.len(), commands.is_empty(), commands.discard()), (1, false, 1));
-    assert_eq!((commands.len(), world.ids()), (0, vec![fell]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn groups_are_sorted_by_size_then_by_what_they_have_in_common() {
-    let world = World::new(20);
-    let mut ids = Vec::new();
-    let panicked = (Cause::Panicked, "oh", 3);
-    let permanent = (Cause::Failed(ErrorClass::Permanent), "no", 9);
-    for (cause, error, time) in [panicked, permanent, (Cause::TimedOut, "oh", 4), permanent] {
-        let mut buried = world.buried_as(Fell(0), None);
-        (buried.cause, buried.error, buried.last_attempted) = (cause, error.to_owned(), at(time));
-        ids.push(world.core().dead_letters.bury(world.core(), buried));
-    }
-    let keys = |groups: Vec<crate::DeadLetterGroup>| -> Vec<_> {
-        groups.into_iter().map(|group| (group.key, group.count)).collect()
-    };
-    let key = |key: &str, count| (key.to_owned(), count);
-    let by_cause = world.letters().groups_by_cause();
-    assert_eq!(by_cause[0].ids, [ids[1], ids[3]]);
-    let expected = [key("failed (permanent)", 2), key("panicked", 1), key("timed out", 1)];
-    assert_eq!(keys(by_cause), expected);
-    assert_eq!(keys(world.letters().groups_by_error()), [key("no", 2), key("oh", 2)]);
-    let all = world.letters().groups_by_message().remove(0);
-    assert_eq!((all.count, all.first, all.last), (4, at(3), at(9)));
-    assert_eq!(keys(world.letters().groups_by_handler()).len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn ten_thousand_are_retried_and_each_is_told() {
     let world = World::new(10_000);
     let ids: Vec<_> = (0..10_000).map(|n| world.bury(n)).collect();
@@ -303,67 +265,6 @@ async fn what_is_gone_or_busy_when_its_turn_comes_is_told_apart() {
     assert_eq!((report.retried, report.succeeded, report.gone), (1, 1, 1));
     assert_eq!(report.failed, [(busy, RetryError::Busy { id: busy })]);
     assert_eq!(report.to_string(), "1 retried, 1 of them with success; 1 left, 1 gone");
-}
-
-#[tokio::test(start_paused = true)]
-async fn its_coming_is_announced_once_and_never_of_the_buss_own() {
-    let world = World::new(10);
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let there = Arc::clone(&heard);
-    let note = move |event: Arc<DeadLetteredEvent>, _: OwnedContext| {
-        lock(&there).push((event.id, event.cause, event.attempts));
-        std::future::ready(())
-    };
-    world.bus.register_event_handler_with(HandlerOptions::new(), note).unwrap();
-    let id = world.bury(1);
-    world.fake.will([Fails]);
-    world.letters().retry(id).await.unwrap_err();
-    let mut own = world.buried_as(Fell(1), None);
-    own.lifecycle = true;
-    world.core().dead_letters.bury(world.core(), own);
-    let own = DeadLetteredEvent {
-        id,
-        message_id: world.letters().get(id).unwrap().message_id,
-        message: "",
-        handler: info("x", 1),
-        error: String::new(),
-        cause: Cause::Panicked,
-        attempts: 1,
-        session_id: SessionId::BUS,
-    };
-    world.core().dead_letters.bury(world.core(), world.buried_as(own, None));
-    world.bus.idle().await;
-    assert_eq!(*lock(&heard), [(id, Cause::Failed(ErrorClass::Transient), 4)]);
-    assert_eq!(world.letters().len(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn evictions_are_told_together() {
-    let world = World::new(2);
-    let heard = Arc::new(AtomicUsize::new(0));
-    let (there, events) = (Arc::clone(&heard), Arc::new(AtomicUsize::new(0)));
-    let told = Arc::clone(&events);
-    let note = move |event: Arc<EventsDroppedEvent>, _: OwnedContext| {
-        assert_eq!(event.reason, DropReason::DeadLetterEvicted);
-        there.fetch_add(usize::try_from(event.count).unwrap(), Ordering::Relaxed);
-        told.fetch_add(1, Ordering::Relaxed);
-        std::future::ready(())
-    };
-    world.bus.register_event_handler_with(HandlerOptions::new(), note).unwrap();
-    (0..102).for_each(|n| assert!(world.letters().get(world.bury(n)).is_some()));
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    world.bus.idle().await;
-    assert_eq!((heard.load(Ordering::Relaxed), events.load(Ordering::Relaxed)), (100, 2));
-    assert_eq!(world.letters().stats().evicted, 100);
-    // What the bus's own events have caused makes no more of them.
-    for _ in 0..5 {
-        let mut own = world.buried_as(Fell(1), None);
-        own.lifecycle = true;
-        world.core().dead_letters.bury(world.core(), own);
-    }
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    world.bus.idle().await;
-    assert_eq!((heard.load(Ordering::Relaxed), world.letters().stats().evicted), (102, 105));
 }
 
 #[tokio::test(start_paused = true)]
