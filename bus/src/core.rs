@@ -114,7 +114,7 @@ pub(crate) struct Work {
     pub(crate) commands_begun: Sharded,
     pub(crate) commands_ended: Sharded,
     pub(crate) deliveries_ended: Sharded,
-    /// Sessions that have begun to end.
+    /// Sessions that have begun to end; and retries of dead letters.
     pub(crate) closes_begun: Sharded,
     pub(crate) closes_ended: Sharded,
     closing: AtomicBool,
@@ -268,6 +268,15 @@ impl Work {
     }
 
     pub(crate) fn session_ended(&self) {
+        drop(AtWork { work: self, ended: &self.closes_ended });
+    }
+
+    /// A dead letter is retried, or what it has held up is run.
+    pub(crate) fn retry_begins(&self) {
+        self.closes_begun.add(1);
+    }
+
+    pub(crate) fn retry_ended(&self) {
         drop(AtWork { work: self, ended: &self.closes_ended });
     }
 

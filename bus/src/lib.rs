@@ -71,8 +71,9 @@ pub use crate::registry::{
     WiringProblem, WiringReport,
 };
 pub use crate::resilience::dead_letters::{
-    BadDeadLetterId, Cause, DeadLetterData, DeadLetterEntry, DeadLetterId, DeadLetterStats,
-    DeadLetters, DiscardError, FailedAttempt, PARKED_PER_KEY, Retried, RetryError,
+    BadDeadLetterId, Cause, CauseKind, DEAD_LETTER_OF, DeadLetterData, DeadLetterEntry,
+    DeadLetterGroup, DeadLetterId, DeadLetterStats, DeadLetters, DiscardError, FailedAttempt,
+    IntoSelect, PARKED_PER_KEY, Retried, RetryAll, RetryError, RetryReport, Select, Selected,
 };
 pub use crate::resilience::{
     CircuitBreaker, CircuitBreakerConfig, CircuitChange, CircuitConfigError, CircuitError,

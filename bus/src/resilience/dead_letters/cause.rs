@@ -27,14 +27,21 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Are both of one kind, whatever is said beside it?
+    /// Of which kind it is, without what is said beside it.
     #[must_use]
-    pub fn is_like(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
+    pub fn kind(&self) -> CauseKind {
+        match self {
+            Self::Failed(_) => CauseKind::Failed,
+            Self::Panicked => CauseKind::Panicked,
+            Self::TimedOut => CauseKind::TimedOut,
+            Self::Rejected => CauseKind::Rejected,
+            Self::NotCalled => CauseKind::NotCalled,
+            Self::Parked { .. } => CauseKind::Parked,
+        }
     }
 
-    /// The kind in a word or two, without what differs from letter to letter.
-    pub(super) fn kind(&self) -> String {
+    /// In a word or two, without what differs from letter to letter.
+    pub(super) fn in_general(&self) -> String {
         match self {
             Self::Failed(ErrorClass::Deferred(_)) => "failed (deferred)".to_owned(),
             Self::Failed(class) => format!("failed ({class})"),
@@ -42,6 +49,24 @@ impl Cause {
             other => other.to_string(),
         }
     }
+}
+
+/// A kind of [`Cause`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CauseKind {
+    /// [`Cause::Failed`].
+    Failed,
+    /// [`Cause::Panicked`].
+    Panicked,
+    /// [`Cause::TimedOut`].
+    TimedOut,
+    /// [`Cause::Rejected`].
+    Rejected,
+    /// [`Cause::NotCalled`].
+    NotCalled,
+    /// [`Cause::Parked`].
+    Parked,
 }
 
 /// As in a sentence: `failed (permanent)`, `parked behind dl-1-7`.

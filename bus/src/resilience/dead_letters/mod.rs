@@ -14,25 +14,37 @@
 
 mod cause;
 mod claim;
+mod edit;
 mod entry;
+#[cfg(feature = "json")]
+mod export;
+mod group;
 mod history;
 mod id;
 mod line;
 mod of_bus;
 mod retry;
+mod retry_all;
+mod select;
 mod sequence;
 mod stats;
 mod store;
+#[cfg(all(test, not(bus_loom)))]
+mod tests;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-pub use cause::Cause;
+pub use cause::{Cause, CauseKind};
+pub use edit::DEAD_LETTER_OF;
 pub use entry::{DeadLetterData, DeadLetterEntry};
+pub use group::DeadLetterGroup;
 pub use history::FailedAttempt;
 pub use id::{BadDeadLetterId, DeadLetterId};
 pub use of_bus::{DeadLetters, DiscardError};
 pub use retry::{Retried, RetryError};
+pub use retry_all::{RetryAll, RetryReport};
+pub use select::{IntoSelect, Select, Selected};
 pub(crate) use sequence::NotParked;
 pub use sequence::PARKED_PER_KEY;
 pub use stats::DeadLetterStats;

@@ -1,9 +1,10 @@
 //! The verbs of dead letters.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::retry::go_on;
-use super::{DeadLetterEntry, DeadLetterId, DeadLetterStats};
+use super::{DeadLetterEntry, DeadLetterId, DeadLetterStats, IntoSelect, Select, Selected};
 use crate::bus::Bus;
 use crate::core::Core;
 
@@ -14,7 +15,21 @@ pub struct DeadLetters<'a> {
 }
 
 impl Bus {
-    /// What handlers gave up on.
+    /// What handlers gave up on: commands, and events for one of their handlers. Kept in memory, in the
+    /// order in which they came; when there are more than [`Builder::dead_letters`](crate::Builder::dead_letters)
+    /// says, the oldest is thrown away, which is counted, logged, and told by an
+    /// [`EventsDroppedEvent`](crate::EventsDroppedEvent). That one has come is told by a
+    /// [`DeadLetteredEvent`](crate::DeadLetteredEvent).
+    ///
+    /// ```
+    /// # let bus = bus::Bus::builder().build()?;
+    /// for entry in bus.dead_letters().list() {
+    ///     println!("{entry}");
+    ///     println!("  {}", entry.error_chain);
+    /// }
+    /// assert!(bus.dead_letters().is_empty());
+    /// # Ok::<(), bus::BuildError>(())
+    /// ```
     #[must_use]
     pub fn dead_letters(&self) -> DeadLetters<'_> {
         DeadLetters { core: self.core() }
@@ -30,6 +45,16 @@ impl<'a> DeadLetters<'a> {
     #[must_use]
     pub fn list(self) -> Vec<DeadLetterEntry> {
         self.core.dead_letters.all()
+    }
+
+    /// Those that are chosen, to be listed, grouped, retried, discarded or exported: by a [`Select`], or by
+    /// a closure that takes a `&DeadLetterEntry`.
+    pub fn filter(self, which: impl IntoSelect) -> Selected<'a> {
+        Selected { letters: self, select: which.into_select() }
+    }
+
+    pub(super) fn selected(self) -> Selected<'a> {
+        Selected { letters: self, select: Select::new() }
     }
 
     /// One of them.
@@ -64,6 +89,20 @@ impl<'a> DeadLetters<'a> {
         let held_up = self.core.dead_letters.discard(id)?;
         held_up.inspect(|key| go_on(self.core, *key));
         Ok(())
+    }
+
+    /// Throws all of them away; returns how many. What is being retried stays.
+    pub fn clear(self) -> usize {
+        self.selected().discard()
+    }
+
+    /// What they have held up, and is left, is run when all of them are gone.
+    pub(super) fn discard_all(self, ids: &[DeadLetterId]) -> usize {
+        let discarded: Vec<_> =
+            ids.iter().filter_map(|id| self.core.dead_letters.discard(*id).ok()).collect();
+        let held_up: HashSet<_> = discarded.iter().flatten().collect();
+        held_up.into_iter().for_each(|key| go_on(self.core, *key));
+        discarded.len()
     }
 }
 

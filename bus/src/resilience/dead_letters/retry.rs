@@ -7,6 +7,7 @@ use super::sequence::Key;
 use super::{DeadLetterId, DeadLetters};
 use crate::core::Core;
 use crate::message::MessageId;
+use crate::pipeline::ambient;
 
 /// A dead letter that was retried with success: it is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,15 @@ pub enum RetryError {
         /// The name of the type that was asked for.
         wanted: &'static str,
     },
+    /// It has to be run in the turn of a lane that the handler which waits for it holds: that turn would
+    /// never come.
+    #[error(
+        "dead letter {id} cannot be waited for here: its turn would come when the handler that retries it has ended"
+    )]
+    OwnLane {
+        /// The dead letter.
+        id: DeadLetterId,
+    },
     /// The bus shuts down: the letter stays as it was.
     #[error("dead letter {id} was not retried: the bus shuts down")]
     ShuttingDown {
@@ -105,30 +115,43 @@ impl DeadLetters<'_> {
 
 /// One letter, and what followed it.
 pub(super) async fn retry(core: &Core, id: DeadLetterId) -> Result<Drained, RetryError> {
+    check(core, id)?;
+    let to_run = core.dead_letters.claim(core, id, false)?;
+    in_background(core, to_run).await
+}
+
+/// Can it be retried, and waited for, here and now?
+pub(super) fn check(core: &Core, id: DeadLetterId) -> Result<(), RetryError> {
     if core.work.is_closing() {
         return Err(RetryError::ShuttingDown { id });
     }
-    let to_run = core.dead_letters.claim(core, id, false)?;
-    in_background(core, to_run).await
+    let entry = core.dead_letters.get(id).ok_or(RetryError::Gone { id })?;
+    match entry.hidden.lane {
+        Some(lane) if ambient::lanes_held(core).contains(&lane) => Err(RetryError::OwnLane { id }),
+        _ => Ok(()),
+    }
 }
 
 /// Goes on when whoever waits for it does not.
 pub(super) async fn in_background(core: &Core, to_run: ToRun) -> Result<Drained, RetryError> {
     let id = to_run.letter.id;
-    let run = run(core.arc(), to_run);
+    // A handler that waits for others gives its slot back meanwhile: they may need it.
+    let _waits = ambient::waits_inside(core);
+    let at_work = AtWork::begin(core);
+    let run = async move { run(&at_work.0, to_run).await };
     match core.runtime.handle() {
         Some(runtime) => runtime.spawn(run).await.unwrap_or(Err(RetryError::CutOff { id })),
         None => run.await,
     }
 }
 
-async fn run(core: Arc<Core>, to_run: ToRun) -> Result<Drained, RetryError> {
+async fn run(core: &Arc<Core>, to_run: ToRun) -> Result<Drained, RetryError> {
     let (id, message_id, key) = (to_run.letter.id, to_run.letter.message_id, to_run.key);
-    once(&core, to_run).await?;
+    once(core, to_run).await?;
     let mut retried = Retried { id, message_id, followed: Vec::new(), stopped_at: None };
     let mut stopped = None;
     if let Some(key) = key
-        && let Err((id, error)) = drain(&core, key, &mut retried.followed).await
+        && let Err((id, error)) = drain(core, key, &mut retried.followed).await
     {
         retried.stopped_at = Some(id);
         stopped = Some(error);
@@ -156,11 +179,27 @@ async fn drain(
 /// is the head.
 pub(super) fn go_on(core: &Core, key: Key) {
     if let Some(runtime) = core.runtime.handle() {
-        let core = core.arc();
+        let at_work = AtWork::begin(core);
         runtime.spawn(async move {
             // What has failed again is in its letter, and was logged by the runner.
-            let _ = drain(&core, key, &mut Vec::new()).await;
+            let _ = drain(&at_work.0, key, &mut Vec::new()).await;
         });
+    }
+}
+
+/// The bus is not idle meanwhile, and its shutdown waits.
+struct AtWork(Arc<Core>);
+
+impl AtWork {
+    fn begin(core: &Core) -> Self {
+        core.work.retry_begins();
+        Self(core.arc())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.work.retry_ended();
     }
 }
 

@@ -287,9 +287,15 @@ pub(super) fn arrived(core: &Core, (data, evicted): (Arc<DeadLetterData>, Gone))
     id
 }
 
-/// Says that dead letters are lost: not once for each, see [`crate::event::losses`].
+/// Says that dead letters are lost: not once for each, see [`crate::event::losses`]. Of what the bus's own
+/// events have caused nothing is announced, else a handler that fails for what is lost would be called
+/// for ever.
 fn evict(core: &Core, gone: Gone) {
     for data in &gone {
+        if data.is_lifecycle() {
+            tracing::debug!(message = data.message, id = %data.id, "a dead letter was evicted");
+            continue;
+        }
         core.losses.note(core, data.info(), 1, DropReason::DeadLetterEvicted);
     }
     let_go(gone);
