@@ -98,6 +98,9 @@ pub(crate) struct Work {
     pub(crate) commands_begun: Sharded,
     pub(crate) commands_ended: Sharded,
     pub(crate) deliveries_ended: Sharded,
+    /// Looks for events that are due, and what they have found, until it is queued.
+    pub(crate) due_begun: Sharded,
+    pub(crate) due_ended: Sharded,
     /// Sessions that have begun to end.
     pub(crate) closes_begun: Sharded,
     pub(crate) closes_ended: Sharded,
@@ -226,6 +229,18 @@ impl Work {
         AtWork { work: self, ended: &self.commands_ended }
     }
 
+    /// A look for events that are due.
+    pub(crate) fn begin_due(&self) -> AtWork<'_> {
+        self.due_begun.add(1);
+        AtWork { work: self, ended: &self.due_ended }
+    }
+
+    /// Is something due that is not queued yet?
+    pub(crate) fn is_due(&self) -> bool {
+        let ended = self.due_ended.sum();
+        self.due_begun.sum() > ended
+    }
+
     /// The delivery of an event that has left the queue.
     pub(crate) fn delivering(&self) -> AtWork<'_> {
         AtWork { work: self, ended: &self.deliveries_ended }
@@ -245,7 +260,13 @@ impl Work {
     }
 
     pub(crate) fn ended_sum(&self) -> u64 {
-        self.commands_ended.sum() + self.deliveries_ended.sum() + self.closes_ended.sum()
+        let of_messages = self.commands_ended.sum() + self.deliveries_ended.sum();
+        of_messages + self.due_ended.sum() + self.closes_ended.sum()
+    }
+
+    /// Events are not among these: they begin in the queue.
+    pub(crate) fn begun_sum(&self) -> u64 {
+        self.commands_begun.sum() + self.due_begun.sum() + self.closes_begun.sum()
     }
 
     pub(crate) fn is_dispatching(&self) -> bool {
