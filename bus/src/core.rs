@@ -19,6 +19,7 @@ use crate::event::runtime::Runtime;
 use crate::event::schedule::Timers;
 use crate::event::{DropReason, FilterStats};
 use crate::handler::resource::ResourceSet;
+use crate::message::order::Group;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::observe::failures::Failures;
 use crate::observe::flow::Flow;
@@ -168,6 +169,16 @@ impl Core {
             return routes.pop().map(Found::Added);
         }
         Some(Found::Added(Arc::new(Route::merged(routes.into_iter()))))
+    }
+
+    /// Does somebody take batches of events that are in several lanes of this group?
+    pub(crate) fn brings_together(&self, group: Group, session: Option<&Arc<Scope>>) -> bool {
+        let of_bus = self.wired.table();
+        of_bus.as_deref().unwrap_or(&self.table).brings_together(group)
+            || session.is_some_and(|scope| {
+                let mut tables = scope.chain().filter_map(|scope| scope.wired.table());
+                tables.any(|table| table.brings_together(group))
+            })
     }
 
     /// Which of the bus's own events somebody handles.

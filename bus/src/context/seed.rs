@@ -82,9 +82,10 @@ impl Seed {
     }
 
     fn make(&self, completion: Weak<Completion>) -> Arc<Scratch> {
+        let cancel = Cancel::child_of(self.cancel.clone());
         Arc::new(Scratch {
             outbox: Outbox::default(),
-            cancel: Arc::new(Cancel::child_of(self.cancel.clone()).in_lanes(self.lanes.clone())),
+            cancel: Arc::new(cancel.in_lanes(self.lanes.clone(), self.info)),
             origin: Arc::new(Origin {
                 id: self.id,
                 correlation: self.correlation_id(),

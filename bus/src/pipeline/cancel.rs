@@ -14,6 +14,7 @@ use std::task::Poll;
 
 use tokio::sync::Notify;
 
+use crate::message::MessageInfo;
 use crate::message::order::{HeldLanes, LaneId};
 
 /// Fires once. A cancelled parent cancels its children.
@@ -26,6 +27,8 @@ pub(crate) struct Cancel {
     parent: Option<Arc<Cancel>>,
     /// The lanes that the call holds, if it is the handler of an ordered event.
     lanes: HeldLanes,
+    /// Whose lanes these are.
+    message: Option<&'static MessageInfo>,
 }
 
 impl Cancel {
@@ -34,13 +37,14 @@ impl Cancel {
     }
 
     /// Of a call in a lane.
-    pub(crate) fn in_lanes(self, lanes: HeldLanes) -> Self {
-        Self { lanes, ..self }
+    pub(crate) fn in_lanes(self, lanes: HeldLanes, message: &'static MessageInfo) -> Self {
+        Self { lanes, message: Some(message), ..self }
     }
 
-    /// The lanes that this call holds, and those that it was made in.
-    pub(crate) fn lanes(&self) -> impl Iterator<Item = LaneId> {
-        self.chain().flat_map(|call| call.lanes.as_slice().iter().copied())
+    /// The lanes that this call holds, and those that it was made in, by their messages.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (&'static MessageInfo, &[LaneId])> {
+        let of_calls = self.chain().filter_map(|call| Some((call.message?, call.lanes.as_slice())));
+        of_calls.filter(|(_, lanes)| !lanes.is_empty())
     }
 
     pub(crate) fn fire(&self) {
