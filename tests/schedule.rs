@@ -440,8 +440,8 @@ async fn what_recurs_in_a_session_ends_with_it_at_work_too() {
 /// Not yet in the queue, and not waiting any more.
 #[tokio::test(start_paused = true)]
 async fn one_that_is_due_can_be_cancelled_and_is_waited_for() {
-    let (ticking, seen): (Arc<Mutex<Option<Scheduled>>>, Arc<Mutex<Vec<bool>>>) =
-        Default::default();
+    let ticking = Arc::new(Mutex::new(None::<Scheduled>));
+    let seen = Arc::new(Mutex::new(Vec::new()));
     let of_filter = (Arc::clone(&ticking), Arc::clone(&seen));
     let weak = Arc::new(Mutex::new(None::<bus::WeakBus>));
     let of_bus = Arc::clone(&weak);
