@@ -351,6 +351,76 @@ async fn a_batch_that_waits_for_its_own_lane_is_told() {
     assert!(log.all()[0].contains("its turn would come when"), "{:?}", log.all());
 }
 
+/// In a batch, the lanes of its events wait for each other.
+#[handler(manual, batch = 5)]
+async fn waits_for_another(events: &[Arc<Charged>], cx: &Context, log: &Res<Log>) {
+    log.say(format!("{:?}", events.iter().map(|event| event.nr).collect::<Vec<_>>()));
+    if events[0].nr == 0 {
+        sleep(ms(10)).await;
+        let refused = cx.publish(Charged { account: 2, nr: 3 }).and_wait().await.unwrap_err();
+        log.say(refused.kind().to_string());
+        cx.publish(Rang).and_wait().await.unwrap();
+    }
+}
+/// Of another group: the batch begins when this has ended for all of them.
+#[handler(manual, priority = 1)]
+async fn waits_before(event: &Charged, cx: &Context, log: &Res<Log>) {
+    if event.nr == 0 {
+        let refused = cx.publish(Charged { account: 2, nr: 3 }).and_wait().await.unwrap_err();
+        log.say(refused.kind().to_string());
+        let nested = cx.publish(Booked(2)).and_wait().await.unwrap();
+        log.say(format!("{}", nested.failures.len()));
+    }
+}
+#[handler(manual)]
+async fn charges(event: &Booked, emit: Emit<Charged>) {
+    emit.send(Charged { account: event.0, nr: 4 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_are_batches_no_lane_of_the_type_is_waited_for() {
+    let before = tokio::time::Instant::now();
+    let (bus, log) = bus(|builder| builder.handler::<waits_for_another>());
+    bus.publish(Charged { account: 1, nr: 0 }).await.unwrap();
+    sleep(ms(5)).await;
+    // The second of them would be waited for, and waits for the first in its batch.
+    bus.publish(Charged { account: 1, nr: 1 }).await.unwrap();
+    bus.publish(Charged { account: 2, nr: 2 }).await.unwrap();
+    bus.idle().await;
+    let turn = "its turn would come when the handler that waits for it has ended: \
+                batch_handlers::Charged -> batch_handlers::Charged";
+    assert_eq!(log.all(), ["[0]", turn, "[1, 2]"]);
+    assert_eq!(before.elapsed(), ms(10), "it has waited for a timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_of_a_block_does_not_wait_for_the_next_one() {
+    let before = tokio::time::Instant::now();
+    let (bus, log) = bus(|b| b.handler::<waits_before>().handler::<charge>().handler::<charges>());
+    bus.publish(Charged { account: 1, nr: 0 }).await.unwrap();
+    bus.publish(Charged { account: 2, nr: 1 }).await.unwrap();
+    bus.idle().await;
+    assert!(log.all()[0].starts_with("its turn would come when"), "{:?}", log.all());
+    assert_eq!(log.all()[1..], ["1", "1: 0", "2: 1", "2: 4"]);
+    assert_eq!(before.elapsed(), ms(100 + 96), "it has waited for a timeout");
+}
+
+#[event]
+struct Start;
+/// Waits for two at once, whose batch has one outcome for both.
+#[handler(manual)]
+async fn starts(_: &Start, cx: &Context) {
+    let (one, two) = tokio::join!(cx.publish(Sold(1)).and_wait(), cx.publish(Sold(2)).and_wait());
+    assert_eq!((one.unwrap().failures.len(), two.unwrap().failures.len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_both_ways_to_a_failure_is_told_of_it_once() {
+    let (bus, _) = bus(|b| b.handler::<starts>().handler::<answers>().handler::<slow_booking>());
+    let settled = bus.publish(Start).and_wait().await.unwrap();
+    assert_eq!(settled.failures.len(), 2, "{:#?}", settled.failures);
+}
+
 #[event(ttl = "30ms")]
 struct Quote(u32);
 #[handler(manual, batch = 2, concurrency = 1)]

@@ -273,6 +273,26 @@ async fn a_timeout_is_that_of_tokio() {
     assert_eq!(bus.stats().listeners, 0);
 }
 
+#[event]
+struct Bomb(u32);
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert_ne!(self.0, 0, "a destructor");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destructor_that_panics_in_a_buffer_loses_no_event() {
+    let bus = bus();
+    let mut heard = bus.subscribe::<Bomb>().keep(1);
+    for n in 0..3 {
+        bus.publish(Bomb(n)).await.unwrap();
+    }
+    let idle = tokio::time::timeout(Duration::from_secs(1), bus.idle()).await;
+    assert!(idle.is_ok(), "an event is on its way for ever: {:?}", bus.stats());
+    assert_eq!(heard.recv().await.unwrap().0, 2);
+}
+
 #[tokio::test]
 async fn receiving_is_cancel_safe() {
     let bus = bus();

@@ -1,11 +1,12 @@
 //! Later: `after`, `at`, `every`, `cron`, and `ttl`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bus::{
-    BackpressureStrategy, Builder, Bus, Context, DropReason, EventsDroppedEvent, FilterView,
-    OwnedContext, PublishErrorKind, Res, SessionId, event, handler,
+    BackpressureStrategy, Builder, Bus, Clock, Context, DropReason, EventsDroppedEvent, FilterView,
+    OwnedContext, PublishErrorKind, Res, Scheduled, SessionId, Sleep, event, handler,
 };
 use tokio::time::{Instant, sleep};
 
@@ -180,6 +181,85 @@ async fn a_cron_pattern_says_when() {
     assert!(quarters.iter().all(|at| (at + 1) % 900 <= 2), "{quarters:?}");
 }
 
+/// A wall clock of its own, which is put back.
+struct Wall {
+    from: SystemTime,
+    start: Instant,
+    put_back: Arc<AtomicU64>,
+}
+
+impl Clock for Wall {
+    fn now(&self) -> std::time::Instant {
+        Instant::now().into_std()
+    }
+    fn system_time(&self) -> SystemTime {
+        self.from + self.start.elapsed() - ms(self.put_back.load(Ordering::SeqCst))
+    }
+    fn sleep_until(&self, deadline: std::time::Instant) -> Sleep {
+        Sleep::new(tokio::time::sleep_until(deadline.into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_of_day_does_not_come_twice() {
+    let put_back = Arc::new(AtomicU64::new(0));
+    let from = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400 * 1000);
+    let wall = Wall { from, start: Instant::now(), put_back: Arc::clone(&put_back) };
+    let (bus, log) = bus(|builder| builder.clock(wall));
+    bus.publish(Rang("at three")).cron("0 3 * * *").await.unwrap();
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    put_back.store(20, Ordering::SeqCst);
+    sleep(hours(4)).await;
+    assert_eq!(log.times(), [3 * 3_600_000], "it is three again after 20 ms");
+    // One that was wrong is right now: what is due goes by it.
+    put_back.store(2 * 86_400_000, Ordering::SeqCst);
+    sleep(hours(24)).await;
+    sleep(hours(24)).await;
+    assert_eq!(log.times()[1..], [(24 + 3) * 3_600_000 + 20, (48 + 3) * 3_600_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_moved_goes_on_from_there() {
+    let from = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400 * 1000);
+    let wall = Wall { from, start: Instant::now(), put_back: Arc::default() };
+    let (bus, log) = bus(|builder| builder.clock(wall));
+    let each_minute = bus.publish(Rang("minute")).cron("* * * * *").await.unwrap();
+    let each_second = bus.publish(Rang("second")).every(ms(1000)).await.unwrap();
+    assert!(each_minute.reschedule(ms(10_000)) && each_second.reschedule(ms(59_500)));
+    sleep(ms(61_000)).await;
+    let expected = [("minute", 10_000), ("second", 59_500), ("minute", 60_000), ("second", 60_500)];
+    assert_eq!(log.all(), expected.map(|(name, at)| (name.to_owned(), at)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_1970_and_at_the_end_of_time() {
+    let from = SystemTime::UNIX_EPOCH - ms(1500);
+    let wall = Wall { from, start: Instant::now(), put_back: Arc::default() };
+    let (bus, log) = bus(|builder| builder.clock(wall));
+    let each_second = bus.publish(Rang("second")).cron("* * * * * *").await.unwrap();
+    let in_the_past = SystemTime::UNIX_EPOCH - Duration::from_secs(1 << 40);
+    bus.publish(Rang("past")).at(in_the_past).await.unwrap();
+    sleep(ms(1600)).await;
+    let expected = [("past", 0), ("second", 500), ("second", 1500)];
+    assert_eq!(log.all(), expected.map(|(name, at)| (name.to_owned(), at)));
+    assert!(each_second.cancel());
+
+    // The last instant that there is.
+    let (mut last, mut step) = (Instant::now().into_std(), Duration::from_secs(1 << 62));
+    while step > Duration::ZERO {
+        while let Some(later) = last.checked_add(step) {
+            last = later;
+        }
+        step /= 2;
+    }
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    sleep(ms(2000)).await;
+    let before = tasks();
+    let far = bus.publish(Rang("far")).at(last).await.unwrap();
+    sleep(Duration::from_secs(100 * 86_400)).await;
+    assert_eq!((tasks(), far.due()), (before + 1, Some(last)), "nobody waits for it any more");
+}
+
 #[tokio::test(start_paused = true)]
 async fn times_that_do_not_exist_are_refused() {
     let (bus, _) = bus(|builder| builder);
@@ -319,6 +399,140 @@ async fn in_a_session_until_that_has_ended() {
     assert!(matches!(closed.unwrap_err().kind(), PublishErrorKind::SessionClosed { .. }));
 }
 
+/// Of a resource of its own, too, while an event is still to come.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_has_ended_leaves_no_timer_that_holds_it() {
+    let (bus, log) = bus(|builder| builder);
+    let held = Arc::new(());
+    struct Holds(#[expect(dead_code, reason = "is dropped")] Arc<()>);
+    let hour = Duration::from_secs(3600);
+    let session = bus.session("short").provide(Holds(Arc::clone(&held))).open().await.unwrap();
+    let once = session.publish(Rang("once")).header("a", "b").after(hour).await.unwrap();
+    let again = session.publish(Rang("again")).every(hour).await.unwrap();
+    let cancelled = session.publish(Rang("cancelled")).every(hour).await.unwrap();
+    let other = bus.session("other").open().await.unwrap();
+    let of_other = other.publish(Rang("other")).every(hour).await.unwrap();
+    assert!(cancelled.cancel());
+    session.close().await;
+    drop(session);
+    assert!(once.is_pending() && !again.is_pending() && !again.cancel() && of_other.is_pending());
+    assert_eq!(bus.stats().scheduled, 2);
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&held), 1, "the session is kept by what is to come");
+    sleep(hour + ms(1)).await;
+    assert_eq!(log.names(), ["once", "other"]);
+    other.close().await;
+}
+
+/// The last time of it is being handled when its session ends.
+#[tokio::test(start_paused = true)]
+async fn what_recurs_in_a_session_ends_with_it_at_work_too() {
+    let (bus, log) = bus(|builder| builder.handler::<tick>());
+    let session = bus.session("short").open().await.unwrap();
+    let ticking = session.publish(Tick { takes: 100 }).every(ms(50)).await.unwrap();
+    sleep(ms(60)).await;
+    session.close().await;
+    assert!(!ticking.is_pending());
+    sleep(ms(500)).await;
+    assert_eq!((log.times(), bus.stats().scheduled), (vec![50], 0));
+}
+
+/// Not yet in the queue, and not waiting any more.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_due_can_be_cancelled_and_is_waited_for() {
+    let ticking = Arc::new(Mutex::new(None::<Scheduled>));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let of_filter = (Arc::clone(&ticking), Arc::clone(&seen));
+    let weak = Arc::new(Mutex::new(None::<bus::WeakBus>));
+    let of_bus = Arc::clone(&weak);
+    let (bus, log) = bus(|builder| {
+        builder.handler::<tick>().filter(move |view: &FilterView<'_>| {
+            let (ticking, seen) = &of_filter;
+            if view.get::<Rang>().is_some()
+                && let Some(ticking) = &*ticking.lock().unwrap()
+            {
+                let bus = of_bus.lock().unwrap().as_ref().unwrap().upgrade().unwrap();
+                let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+                let is_idle = std::pin::pin!(bus.idle()).poll(&mut task).is_ready();
+                seen.lock().unwrap().extend([is_idle, ticking.is_pending(), ticking.cancel()]);
+            }
+            true
+        })
+    });
+    *weak.lock().unwrap() = Some(bus.downgrade());
+    bus.publish(Rang("first")).after(ms(100)).await.unwrap();
+    *ticking.lock().unwrap() = Some(bus.publish(Tick { takes: 0 }).every(ms(100)).await.unwrap());
+    sleep(ms(1000)).await;
+    assert_eq!(*seen.lock().unwrap(), [false, true, true]);
+    assert!(log.times().len() <= 2, "it was cancelled: {:?}", log.all());
+    assert_eq!(bus.stats().scheduled, 0);
+}
+
+#[event]
+struct Bomb;
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a destructor");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destructor_that_panics_stops_no_others() {
+    let no_bombs = |view: &FilterView<'_>| view.get::<Bomb>().is_none();
+    let (bus, log) = bus(|builder| builder.filter(no_bombs));
+    bus.publish(Bomb).after(ms(10)).await.unwrap();
+    bus.publish(Rang("with it")).after(ms(10)).await.unwrap();
+    bus.publish(Rang("after it")).after(ms(20)).await.unwrap();
+    sleep(ms(50)).await;
+    assert_eq!(log.names(), ["with it", "after it"]);
+    bus.idle().await;
+}
+
+#[event]
+struct Burst;
+/// Fills the queue, and the one slot.
+#[handler(manual)]
+async fn burst(_: &Burst, cx: &Context) {
+    for _ in 0..20 {
+        cx.publish(Rang("burst")).await.unwrap();
+    }
+    sleep(ms(150)).await;
+}
+
+#[test]
+fn what_is_lost_with_its_runtime_is_counted() {
+    let with = |builder: Builder| builder.handler::<burst>().concurrency(1).event_queue_size(2);
+    let paused = || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true).build().unwrap()
+    };
+    let runtime = paused();
+    let bus = runtime.block_on(async {
+        let (bus, _) = bus(with);
+        bus.publish(Burst).await.unwrap();
+        bus.publish(Rang("waits for room")).after(ms(100)).await.unwrap();
+        bus.publish(Rang("waits for its time")).after(ms(5000)).await.unwrap();
+        bus.publish(Rang("recurs")).every(ms(5000)).await.unwrap();
+        sleep(ms(120)).await;
+        assert_eq!((bus.stats().scheduled, bus.stats().queued), (2, 20));
+        bus
+    });
+    drop(runtime);
+    assert_eq!((bus.stats().scheduled, bus.stats().dropped), (0, 22));
+    let report = paused().block_on(bus.shutdown());
+    assert_eq!(report.not_due, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_before_the_shutdown_is_drained() {
+    let (bus, log) = bus(|builder| builder.handler::<burst>().concurrency(1).event_queue_size(2));
+    bus.publish(Burst).await.unwrap();
+    bus.publish(Rang("due")).after(ms(100)).await.unwrap();
+    sleep(ms(120)).await;
+    let report = bus.shutdown().await;
+    assert!(report.is_clean() && log.names().contains(&"due".to_owned()), "{report}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_there_while_nothing_is_due() {
     let (bus, _) = bus(|builder| builder);
@@ -328,7 +542,10 @@ async fn nothing_is_there_while_nothing_is_due() {
     let before = tasks();
     let one = bus.publish(Rang("later")).after(ms(100)).await.unwrap();
     assert_eq!(tasks(), before + 1);
+    tokio::task::yield_now().await;
     one.cancel();
+    tokio::task::yield_now().await;
+    assert_eq!(tasks(), before, "a task waits for what was cancelled");
     bus.publish(Rang("later")).after(ms(100)).await.unwrap();
     sleep(ms(200)).await;
     assert_eq!(tasks(), before, "a task waits for nothing");

@@ -20,6 +20,7 @@ use crate::event::runtime::Runtime;
 use crate::event::schedule::Timers;
 use crate::event::{DropReason, FilterStats};
 use crate::handler::resource::ResourceSet;
+use crate::message::order::Group;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::observe::failures::Failures;
 use crate::observe::flow::Flow;
@@ -32,10 +33,10 @@ use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
 use crate::registry::table::{Found, Listens, Route, Table};
 use crate::registry::wired::Wired;
-use crate::resilience::dead_letters::Store;
-use crate::session::{Scope, Sessions};
 use crate::resilience::breakers::Breakers;
+use crate::resilience::dead_letters::Store;
 use crate::resilience::{Resilience, RetryBudget};
+use crate::session::{Scope, Sessions};
 use crate::sync::{Mutex, Sharded};
 
 pub(crate) struct Core {
@@ -114,6 +115,9 @@ pub(crate) struct Work {
     pub(crate) commands_begun: Sharded,
     pub(crate) commands_ended: Sharded,
     pub(crate) deliveries_ended: Sharded,
+    /// Looks for events that are due, and what they have found, until it is queued.
+    pub(crate) due_begun: Sharded,
+    pub(crate) due_ended: Sharded,
     /// Sessions that have begun to end; and retries of dead letters.
     pub(crate) closes_begun: Sharded,
     pub(crate) closes_ended: Sharded,
@@ -199,6 +203,16 @@ impl Core {
         Some(Found::Added(Arc::new(Route::merged(routes.into_iter()))))
     }
 
+    /// Does somebody take batches of events that are in several lanes of this group?
+    pub(crate) fn brings_together(&self, group: Group, session: Option<&Arc<Scope>>) -> bool {
+        let of_bus = self.wired.table();
+        of_bus.as_deref().unwrap_or(&self.table).brings_together(group)
+            || session.is_some_and(|scope| {
+                let mut tables = scope.chain().filter_map(|scope| scope.wired.table());
+                tables.any(|table| table.brings_together(group))
+            })
+    }
+
     /// Which of the bus's own events somebody handles.
     #[inline]
     pub(crate) fn listens(&self, session: Option<&Arc<Scope>>) -> Listens {
@@ -258,6 +272,18 @@ impl Work {
         AtWork { work: self, ended: &self.commands_ended }
     }
 
+    /// A look for events that are due.
+    pub(crate) fn begin_due(&self) -> AtWork<'_> {
+        self.due_begun.add(1);
+        AtWork { work: self, ended: &self.due_ended }
+    }
+
+    /// Is something due that is not queued yet?
+    pub(crate) fn is_due(&self) -> bool {
+        let ended = self.due_ended.sum();
+        self.due_begun.sum() > ended
+    }
+
     /// The delivery of an event that has left the queue.
     pub(crate) fn delivering(&self) -> AtWork<'_> {
         AtWork { work: self, ended: &self.deliveries_ended }
@@ -286,7 +312,13 @@ impl Work {
     }
 
     pub(crate) fn ended_sum(&self) -> u64 {
-        self.commands_ended.sum() + self.deliveries_ended.sum() + self.closes_ended.sum()
+        let of_messages = self.commands_ended.sum() + self.deliveries_ended.sum();
+        of_messages + self.due_ended.sum() + self.closes_ended.sum()
+    }
+
+    /// Events are not among these: they begin in the queue.
+    pub(crate) fn begun_sum(&self) -> u64 {
+        self.commands_begun.sum() + self.due_begun.sum() + self.closes_begun.sum()
     }
 
     pub(crate) fn is_dispatching(&self) -> bool {

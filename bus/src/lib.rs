@@ -51,10 +51,10 @@ pub use crate::handler::{BatchOutcome, Emit, HandledBy, Param, ParamError, Requi
 #[cfg(feature = "json")]
 pub use crate::message::JsonError;
 pub use crate::message::{
-    CircuitStateChangedEvent,     AnyEvent, Capabilities, Category, Command, CommandResultEvent, CommandStartedEvent,
-    DeadLetteredEvent, Event, EventHandlerFailedEvent, EventsDroppedEvent, Invalid, Message,
-    MessageId, MessageInfo, Problem, QueueMarkEvent, SessionEndEvent, SessionStartEvent,
-    UnhandledEvent, Validate, category,
+    AnyEvent, Capabilities, Category, CircuitStateChangedEvent, Command, CommandResultEvent,
+    CommandStartedEvent, DeadLetteredEvent, Event, EventHandlerFailedEvent, EventsDroppedEvent,
+    Invalid, Message, MessageId, MessageInfo, Problem, QueueMarkEvent, SessionEndEvent,
+    SessionStartEvent, UnhandledEvent, Validate, category,
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::observe::{
@@ -77,8 +77,8 @@ pub use crate::resilience::dead_letters::{
 };
 pub use crate::resilience::{
     CircuitBreaker, CircuitBreakerConfig, CircuitChange, CircuitConfigError, CircuitError,
-    CircuitReason, CircuitSnapshot, CircuitState, Classify, ErrorClass, Jitter, Rate, RetryBudget,
-    RetryConfig,
+    CircuitReason, CircuitSnapshot, CircuitState, Classify, ErrorClass, Jitter, Rate, Resilience,
+    RetryBudget, RetryConfig,
 };
 pub use crate::session::{
     Session, SessionBuilder, SessionGuard, SessionId, SessionInfo, SessionName, SessionReport,

@@ -34,10 +34,10 @@ use crate::registry::table::Table;
 use crate::registry::wired::Wired;
 use crate::registry::wiring::{self, Planned};
 use crate::registry::{SimpleRegistry, provide};
-use crate::resilience::dead_letters::{self, Store};
 use crate::resilience::RetryBudget;
 use crate::resilience::breakers::Breakers;
 use crate::resilience::check::{note_of, problems_of, problems_of_breakers};
+use crate::resilience::dead_letters::{self, Store};
 use crate::session::Sessions;
 
 /// Configures a [`Bus`]. What is registered at link time is included unless it is left out.

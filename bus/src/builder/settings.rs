@@ -219,9 +219,9 @@ impl Builder {
         let marks = (!are_marks).then_some(("queue_marks", &*marks, range));
         let resilience = self.settings.resilience.iter().flat_map(|all| all.problems());
         let budget = self.settings.budget.problems();
-        let resilience = resilience.chain(budget).map(|(setting, value, range)| {
-            WiringProblem::BadSetting { setting, value, range }
-        });
+        let resilience = resilience
+            .chain(budget)
+            .map(|(setting, value, range)| WiringProblem::BadSetting { setting, value, range });
         counts.chain(timeouts).chain(marks).map(problem).chain(resilience).collect()
     }
 }

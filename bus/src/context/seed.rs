@@ -111,9 +111,10 @@ impl Seed {
     }
 
     fn make(&self, completion: Weak<Completion>) -> Arc<Scratch> {
+        let cancel = Cancel::child_of(self.cancel.clone());
         Arc::new(Scratch {
             outbox: Outbox::default(),
-            cancel: Arc::new(Cancel::of(self.cancel.clone(), self.lanes.clone(), self.place)),
+            cancel: Arc::new(cancel.holding(self.lanes.clone(), self.info, self.place)),
             origin: Arc::new(Origin {
                 id: self.id,
                 correlation: self.correlation_id(),

@@ -56,8 +56,9 @@ pub enum PublishErrorKind {
         /// From the root to this event.
         chain: Vec<&'static str>,
     },
-    /// It is waited for by a handler that holds its lane: its turn would never come. Publish it
-    /// without waiting, or from what is not ordered with it.
+    /// It is waited for by a handler that holds its lane: its turn would never come. Where the type or
+    /// the stream is handled in batches, all of its lanes count as one. Publish it without waiting, or
+    /// from what is not ordered with it.
     #[error("{}", OwnLane(chain))]
     OwnLane {
         /// From the root, by the handler that waits, to this event.

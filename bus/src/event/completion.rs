@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -91,7 +92,10 @@ impl Completion {
         if info.lanes().is_none() || !self.any(&holds_any) {
             return false;
         }
-        info.lane(event).is_some_and(|lane| self.any(&|whole| whole.held().contains(&lane)))
+        info.lane(event).is_some_and(|lane| {
+            let lanes = [lane, info.group().all_lanes()];
+            self.any(&|whole| whole.held().iter().any(|held| lanes.contains(held)))
+        })
     }
 
     fn held(&self) -> &[LaneId] {
@@ -100,29 +104,50 @@ impl Completion {
 
     /// Is it so of this, or of whatever waits for it?
     fn any(&self, is_so: &impl Fn(&Self) -> bool) -> bool {
-        is_so(self) || self.parents.iter().any(|parent| parent.any(is_so))
+        is_so(self) || (!self.parents.is_empty() && self.all().into_iter().any(is_so))
+    }
+
+    /// This, and whatever waits for it: each once, on however many ways it is reached. Batches bring
+    /// ways together that have come from one.
+    fn all(&self) -> Vec<&Self> {
+        let (mut all, mut at) = (vec![self], 0);
+        while let Some(whole) = all.get(at).copied() {
+            for parent in &whole.parents {
+                if !all.iter().any(|known| ptr::eq(*known, &**parent)) {
+                    all.push(parent);
+                }
+            }
+            at += 1;
+        }
+        all
     }
 
     /// Tells this, and whatever waits for it.
     fn record(&self, failure: &EventFailure) {
-        lock(&self.failures).push(failure.clone());
-        self.parents.iter().for_each(|parent| parent.record(failure));
+        self.all().into_iter().for_each(|whole| lock(&whole.failures).push(failure.clone()));
     }
 
-    /// Tells those that cannot wait for an event, and gives the others.
+    /// Tells those that cannot wait for an event, each once, and gives the nearest of the others.
     fn split(
         self: Arc<Self>,
         is_behind: &impl Fn(&Self) -> bool,
         failure: &EventFailure,
-        others: &mut Vec<Arc<Self>>,
-    ) {
-        if !is_behind(&self) {
-            return others.push(self);
+    ) -> Vec<Arc<Self>> {
+        let (mut all, mut at, mut others) = (vec![self], 0, Vec::new());
+        while let Some(whole) = all.get(at).cloned() {
+            at += 1;
+            if !is_behind(&whole) {
+                others.push(whole);
+                continue;
+            }
+            lock(&whole.failures).push(failure.clone());
+            for parent in &whole.parents {
+                if !all.iter().any(|known| Arc::ptr_eq(known, parent)) {
+                    all.push(Arc::clone(parent));
+                }
+            }
         }
-        lock(&self.failures).push(failure.clone());
-        for parent in &self.parents {
-            Arc::clone(parent).split(is_behind, failure, others);
-        }
+        others
     }
 }
 
@@ -169,9 +194,8 @@ impl Share {
         let error = format!("is not waited for: {why}");
         let (name, handler, attempts) = (info.name(), None, 0);
         let failure = EventFailure { event_id: id, event: name, handler, error, attempts };
-        let mut others = Vec::new();
         let is_behind = |whole: &Completion| whole.is_behind_itself(info, event);
-        whole.split(&is_behind, &failure, &mut others);
+        let others = whole.split(&is_behind, &failure);
         Completion::joined(others).map(|whole| Self::new(whole, id, info))
     }
 

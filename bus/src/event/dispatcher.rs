@@ -18,6 +18,7 @@ use super::delivery::{self, AtOnce, Block, Work, deliver, is_same};
 use super::losses::DropReason;
 use super::queue::{Batch, Intake, Take};
 use super::schedule;
+use super::shutdown::stop_timers;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::pipeline::announce;
@@ -230,7 +231,9 @@ impl Drop for Gone {
     fn drop(&mut self) {
         let core = &self.0;
         core.work.close();
-        drop(core.timers.close());
+        // Nobody else says so: a shutdown has closed them before.
+        let not_due = stop_timers(core, DropReason::RuntimeEnded);
+        core.queue.count_lost(not_due);
         let left = core.queue.limit_intake(Intake::Closed);
         let users = left.iter().filter(|event| !event.lifecycle);
         users.for_each(|event| core.losses.note(core, event.info, 1, DropReason::RuntimeEnded));

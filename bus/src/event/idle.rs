@@ -13,8 +13,7 @@ impl Core {
     /// all that has ever begun, read in this order, then nothing was on its way between the two.
     pub(crate) fn was_idle(&self) -> bool {
         let ended = self.work.ended_sum() + self.queue.discarded();
-        let begun =
-            self.work.commands_begun.sum() + self.work.closes_begun.sum() + self.queue.begun();
+        let begun = self.work.begun_sum() + self.queue.begun();
         ended == begun
     }
 

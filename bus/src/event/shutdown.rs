@@ -70,7 +70,7 @@ impl fmt::Display for ShutdownReport {
 pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
     let dropped = core.queue.stats().dropped;
     core.work.close();
-    let not_due = stop_timers(core);
+    let not_due = stop_timers(core, DropReason::NotDue);
     core.queue.limit_intake(Intake::HandlersOnly);
     core.sessions.end_all();
     if !core.was_idle() {
@@ -87,14 +87,15 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
     }
     core.work.abort.fire();
     // What is cut off is dropped at its next await, which is now.
-    within(core, core.settings.grace, core.until(|| !core.work.is_dispatching())).await;
+    let is_over = || !core.work.is_dispatching() && !core.work.is_due();
+    within(core, core.settings.grace, core.until(is_over)).await;
     core.losses.flush(core);
     core.listeners.end();
     ShutdownReport {
         completed: core.counters.processed.sum(),
         failed: core.counters.failed.sum(),
         dropped: core.queue.stats().dropped - dropped,
-        not_due,
+        not_due: not_due as u64,
         abandoned: lock(&core.work.abandoned).clone(),
         events_left: core.in_flight(),
         commands_left: core.work.commands(),
@@ -103,19 +104,19 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
 }
 
 /// What is not due yet will not be published.
-fn stop_timers(core: &Core) -> u64 {
+pub(super) fn stop_timers(core: &Core, why: DropReason) -> usize {
     let mut lost = core.timers.close();
     lost.retain(|entry| !entry.recurs());
     let mut by_name = BTreeMap::new();
     for entry in &lost {
-        by_name.entry(entry.info.name()).or_insert((entry.info, 0)).1 += 1;
+        by_name.entry(entry.what.info.name()).or_insert((entry.what.info, 0)).1 += 1;
     }
     for (info, count) in by_name.into_values() {
-        core.losses.note(core, info, count, DropReason::NotDue);
+        core.losses.note(core, info, count, why);
     }
     // Now, while it can still be heard.
     core.losses.flush(core);
-    lost.len() as u64
+    lost.len()
 }
 
 /// Resolves when nothing is queued or at work, or nobody is there to do it.
@@ -137,7 +138,7 @@ async fn drained(core: &Core) {
 pub(crate) fn abandon(core: &Core) {
     let running = core.in_flight();
     core.work.close();
-    let not_due = stop_timers(core);
+    let not_due = stop_timers(core, DropReason::NotDue);
     let was_open = core.queue.intake() == Intake::Open;
     let before = core.queue.stats().dropped;
     drop(core.queue.limit_intake(Intake::Closed));

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use super::Message;
-pub use super::keep::Lent;
+pub(crate) use super::keep::Lent;
 
 /// A command is moved into its only handler.
 #[derive(Debug)]

@@ -181,8 +181,7 @@ fn give_back<C: Send + Sync + 'static>(mut place: Arc<Option<C>>) {
     if size_of::<C>() <= LARGE {
         let place: Arc<dyn Any + Send + Sync> = place;
         // What is replaced is empty. A thread that ends keeps nothing.
-        let _ = PLACES.try_with(|places| {
-            places.borrow_mut()[index(TypeId::of::<C>())].replace(place)
-        });
+        let _ =
+            PLACES.try_with(|places| places.borrow_mut()[index(TypeId::of::<C>())].replace(place));
     }
 }

@@ -21,8 +21,9 @@ pub(crate) use carrier::Takes;
 pub use id::MessageId;
 pub use info::{Capabilities, Category, MessageInfo};
 pub use lifecycle::{
-    CircuitStateChangedEvent,     CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, EventHandlerFailedEvent,
-    EventsDroppedEvent, QueueMarkEvent, SessionEndEvent, SessionStartEvent, UnhandledEvent,
+    CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent,
+    EventHandlerFailedEvent, EventsDroppedEvent, QueueMarkEvent, SessionEndEvent,
+    SessionStartEvent, UnhandledEvent,
 };
 pub use validate::{Invalid, Problem, Validate};
 

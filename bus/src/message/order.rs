@@ -154,6 +154,11 @@ impl Order {
 }
 
 impl Group {
+    /// Stands for all of its lanes, where they cannot be told apart.
+    pub(crate) fn all_lanes(self) -> LaneId {
+        LaneId(!self.hash())
+    }
+
     fn hash(self) -> u64 {
         match self {
             Self::Type(id) => BuildHasherDefault::<TypeIdHasher>::default().hash_one(id),

@@ -30,7 +30,16 @@ pub(crate) fn enter(core: &Core, scope: &Arc<Scope>) -> Option<Member> {
 /// The lanes that the call holds, and that others wait for meanwhile.
 pub(crate) fn lanes_held(core: &Core) -> Vec<LaneId> {
     current_of(core, |current| {
-        current.map_or_else(Vec::new, |current| current.scratch().cancel.lanes().collect())
+        let Some(current) = current else { return Vec::new() };
+        let mut held = Vec::new();
+        for (message, lanes) in current.scratch().cancel.lanes() {
+            held.extend_from_slice(lanes);
+            // In a batch each lane waits for all the others.
+            if core.brings_together(message.group(), current.scope()) {
+                held.push(message.group().all_lanes());
+            }
+        }
+        held
     })
 }
 

@@ -15,8 +15,8 @@ use crate::event::completion::Share;
 use crate::event::queue::Crossing;
 use crate::event::{DropReason, QueueMark, dispatcher};
 use crate::message::{
-    CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, Event, EventHandlerFailedEvent,
-    EventsDroppedEvent, MessageId, QueueMarkEvent, UnhandledEvent,
+    CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, Event,
+    EventHandlerFailedEvent, EventsDroppedEvent, MessageId, QueueMarkEvent, UnhandledEvent,
 };
 use crate::resilience::dead_letters::DeadLetterData;
 use crate::resilience::{CircuitChange, CircuitState};

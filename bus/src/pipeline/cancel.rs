@@ -14,6 +14,7 @@ use std::task::Poll;
 
 use tokio::sync::Notify;
 
+use crate::message::MessageInfo;
 use crate::message::order::{HeldLanes, LaneId};
 use crate::registry::HandlerId;
 
@@ -27,6 +28,8 @@ pub(crate) struct Cancel {
     parent: Option<Arc<Cancel>>,
     /// The lanes that the call holds, if it is the handler of an ordered event.
     lanes: HeldLanes,
+    /// Whose lanes these are.
+    message: Option<&'static MessageInfo>,
     /// The handler that holds a place in its bulkhead for the call.
     place: Option<HandlerId>,
 }
@@ -38,16 +41,18 @@ impl Cancel {
 
     /// Of another attempt of the same call.
     pub(crate) fn another(&self) -> Self {
-        Self::of(self.parent.clone(), self.lanes.clone(), self.place)
+        let (parent, lanes) = (self.parent.clone(), self.lanes.clone());
+        Self { parent, lanes, message: self.message, place: self.place, ..Self::default() }
     }
 
-    /// Of a call that holds lanes, and a place in the bulkhead of its handler.
-    pub(crate) fn of(
-        parent: Option<Arc<Cancel>>,
+    /// Of a call of this message, that holds lanes, or a place in the bulkhead of its handler.
+    pub(crate) fn holding(
+        self,
         lanes: HeldLanes,
+        message: &'static MessageInfo,
         place: Option<HandlerId>,
     ) -> Self {
-        Self { parent, lanes, place, ..Self::default() }
+        Self { lanes, message: Some(message), place, ..self }
     }
 
     /// Does this call, or one that it was made in, hold a place in the bulkhead of the handler?
@@ -55,9 +60,10 @@ impl Cancel {
         self.chain().any(|call| call.place == Some(handler))
     }
 
-    /// The lanes that this call holds, and those that it was made in.
-    pub(crate) fn lanes(&self) -> impl Iterator<Item = LaneId> {
-        self.chain().flat_map(|call| call.lanes.as_slice().iter().copied())
+    /// The lanes that this call holds, and those that it was made in, by their messages.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (&'static MessageInfo, &[LaneId])> {
+        let of_calls = self.chain().filter_map(|call| Some((call.message?, call.lanes.as_slice())));
+        of_calls.filter(|(_, lanes)| !lanes.is_empty())
     }
 
     pub(crate) fn fire(&self) {

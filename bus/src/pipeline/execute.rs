@@ -1,7 +1,7 @@
 //! The future of `bus.execute(command)`: its options and its stages. [`crate::bus`] tells its flow.
 
-use std::borrow::{Borrow as _, Cow};
 use std::any::Any;
+use std::borrow::{Borrow as _, Cow};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -235,7 +235,8 @@ where
         let through = around.run(source, session, cancelled).await;
         sent.attempts = through.attempts;
         let mut command = through.source.into_command();
-        let after = After { record: through.record, rerun: rerun.as_deref(), command: &mut command };
+        let after =
+            After { record: through.record, rerun: rerun.as_deref(), command: &mut command };
         let reply = conclusion::conclude(core, &sent, &plan, context, through.answer, after);
         let debt = conclusion::debt(core, &sent, context);
         (reply, sent, debt)

@@ -88,6 +88,16 @@ pub(crate) struct Head {
     pub(crate) principal: Option<Principal>,
 }
 
+impl Head {
+    /// Names the session no more, which it would keep alive.
+    pub(crate) fn out_of_session(mut self: Arc<Self>) -> Arc<Self> {
+        if self.session.is_some() {
+            Arc::make_mut(&mut self).session = None;
+        }
+        self
+    }
+}
+
 /// The session of a message that does not just inherit one.
 #[derive(Clone)]
 pub(crate) enum InScope {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use super::contract::{HandlerId, RegisteredHandler};
 use super::plan::Plan;
 use super::type_map::TypeMap;
+use crate::message::order::Group;
 use crate::message::{
-    Category, CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, EventHandlerFailedEvent,
-    EventsDroppedEvent, MessageInfo, QueueMarkEvent, SessionEndEvent, SessionStartEvent,
-    UnhandledEvent,
+    Category, CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent,
+    EventHandlerFailedEvent, EventsDroppedEvent, MessageInfo, QueueMarkEvent, SessionEndEvent,
+    SessionStartEvent, UnhandledEvent,
 };
 
 /// The handlers of every message type.
@@ -24,7 +25,16 @@ pub(crate) struct Table {
     any: Vec<(Category, Arc<Route>)>,
     /// How many these are.
     any_handlers: usize,
+    /// Whose lanes batches bring together.
+    batched: Batched,
     pub(crate) listens: Listens,
+}
+
+#[derive(Default)]
+struct Batched {
+    groups: Vec<Group>,
+    /// Of any events.
+    all: bool,
 }
 
 /// The handlers of one event, in the order in which they run.
@@ -138,6 +148,7 @@ impl Table {
         let mut any = Vec::new();
         for plan in plans {
             let type_id = plan.message.type_id();
+            table.note_batches(&plan);
             if plan.message.is_command() {
                 // Sorted: the first has the highest priority.
                 table.add_command(type_id, plan);
@@ -165,6 +176,21 @@ impl Table {
         table.any_handlers = any.len();
         table.listens = Listens::which(|type_id| table.events.contains_key(&type_id));
         table
+    }
+
+    fn note_batches(&mut self, plan: &Plan) {
+        let (message, batched) = (plan.message, &mut self.batched);
+        if plan.batch.is_some() {
+            batched.all |= message.hears().is_some();
+            if message.lanes().is_some() && !batched.groups.contains(&message.group()) {
+                batched.groups.push(message.group());
+            }
+        }
+    }
+
+    /// Do its batches bring lanes of this group together?
+    pub(crate) fn brings_together(&self, group: Group) -> bool {
+        self.batched.all || self.batched.groups.contains(&group)
     }
 
     fn add_command(&mut self, type_id: TypeId, plan: Arc<Plan>) {

@@ -64,10 +64,6 @@ impl Bulkhead {
         permit.forget();
         Place(())
     }
-
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
 }
 
 impl Drop for Waiting {

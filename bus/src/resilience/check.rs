@@ -19,7 +19,12 @@ impl RetryConfig {
             _ => 0.0,
         };
         let checks = [
-            (self.max_retries == 0, "max_retries", "0".to_owned(), "at least 1: leave the retry out for none"),
+            (
+                self.max_retries == 0,
+                "max_retries",
+                "0".to_owned(),
+                "at least 1: leave the retry out for none",
+            ),
             (initial > most, "initial_delay", format!("{initial:?}"), "at most the `max_delay`"),
             (
                 !(base.is_finite() && base >= 1.0),
@@ -27,7 +32,12 @@ impl RetryConfig {
                 base.to_string(),
                 "at least 1, and finite",
             ),
-            (!(0.0..=1.0).contains(&spread), "jitter", format!("Spread({spread})"), "a spread from 0 to 1"),
+            (
+                !(0.0..=1.0).contains(&spread),
+                "jitter",
+                format!("Spread({spread})"),
+                "a spread from 0 to 1",
+            ),
         ];
         checks.into_iter().filter(|check| check.0).map(|(_, s, v, range)| (s, v, range)).collect()
     }
@@ -78,7 +88,8 @@ pub(crate) fn problems_of(plan: &Plan, settings: &Settings) -> Vec<WiringProblem
     if plan.may_keep() {
         return problems;
     }
-    let wants = [(said.retry.on().is_some(), "retry"), (said.dead_letters == Some(true), "dead_letters")];
+    let wants =
+        [(said.retry.on().is_some(), "retry"), (said.dead_letters == Some(true), "dead_letters")];
     for (_, what) in wants.into_iter().filter(|(wants, _)| *wants) {
         problems.push(WiringProblem::CannotBeKept {
             what,
@@ -91,7 +102,9 @@ pub(crate) fn problems_of(plan: &Plan, settings: &Settings) -> Vec<WiringProblem
 }
 
 /// Those who share a breaker want the same of it.
-pub(crate) fn problems_of_breakers<'p>(plans: impl Iterator<Item = &'p Plan>) -> Vec<WiringProblem> {
+pub(crate) fn problems_of_breakers<'p>(
+    plans: impl Iterator<Item = &'p Plan>,
+) -> Vec<WiringProblem> {
     let mut first_of: BTreeMap<&str, (&Plan, &Breaker)> = BTreeMap::new();
     let mut problems = Vec::new();
     for plan in plans {

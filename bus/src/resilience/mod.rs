@@ -1,21 +1,21 @@
 //! What keeps a call within bounds. One idea a file.
 
 mod backoff;
-pub(crate) mod breakers;
-pub(crate) mod check;
-pub(crate) mod said;
-mod settings;
 #[allow(dead_code, unused_imports)] // What the dispatch calls: until it does.
 pub(crate) mod breaker;
+pub(crate) mod breakers;
 #[allow(dead_code)] // As above: the builder's check.
 pub(crate) mod budget;
-mod class;
 pub(crate) mod bulkhead;
+pub(crate) mod check;
+mod class;
 pub(crate) mod dead_letters;
 pub(crate) mod declared;
 pub(crate) mod fault;
 pub(crate) mod policy;
 pub(crate) mod recent;
+pub(crate) mod said;
+mod settings;
 pub(crate) mod timer;
 pub(crate) mod token_bucket;
 pub(crate) mod window;

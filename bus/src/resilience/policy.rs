@@ -6,13 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::RetryConfig;
 use super::breaker::CircuitBreaker;
 use super::budget::RetryBudget;
 use super::bulkhead::{Bulkhead, WAITING_ROOM};
 use super::class::ErrorClass;
 use super::fault::Fault;
 use super::said::{Breaker, Choice};
-use super::RetryConfig;
 use crate::core::Settings;
 use crate::message::keep::can_keep;
 use crate::pipeline::ended::Ended;

@@ -71,6 +71,7 @@ fn forget(core: &Core, scope: &Arc<Scope>) {
     }
     core.sessions.remove(scope);
     core.listeners.end_of(scope);
+    drop(catch_unwind(AssertUnwindSafe(|| drop(core.timers.end_of(scope)))));
     if let Some(parent) = &scope.parent {
         let removed = lock(&parent.state).children.remove(&scope.number);
         drop(removed);

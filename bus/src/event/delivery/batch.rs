@@ -48,7 +48,9 @@ pub(super) async fn handle<'a>(plan: &'a Plan, batching: Batching, items: &'a [I
     taken.retain(|taken| !taken.item.delivery.is_kept_behind(plan));
     let mut again = Again::default();
     while !taken.is_empty() {
-        let Some((outcome, made)) = once(core, plan, batching, &taken, &mut slot).await else { return };
+        let Some((outcome, made)) = once(core, plan, batching, &taken, &mut slot).await else {
+            return;
+        };
         let ended = Ended { core, plan, taken, made };
         let Some((left, delay)) = ended.conclude(outcome, &mut again) else { return };
         taken = left;
@@ -79,7 +81,8 @@ async fn once<'a>(
         cut_off.armed = false;
         let through = driven.ok()?;
         let rejected = std::mem::take(&mut *lock(&rejected));
-        let outcome = Outcome::of(core, held.context(), through.answer, through.record, rejected, taken);
+        let outcome =
+            Outcome::of(core, held.context(), through.answer, through.record, rejected, taken);
         return Some((outcome, through.attempts));
     }
     let attempts = Attempts::<BatchAnswer>::new(core, Found::Built(plan), seed, in_session);

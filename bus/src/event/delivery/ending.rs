@@ -8,12 +8,12 @@ use crate::event::effects::{discard, flush};
 use crate::event::losses::DropReason;
 use crate::event::queue::{Intake, Parking};
 use crate::message::kind::EventOutcome;
+use crate::pipeline::announce;
 use crate::pipeline::attempts::Record;
 use crate::pipeline::burial::{self, EventAgain, Failed};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
 use crate::pipeline::run::text_of_users;
-use crate::pipeline::announce;
 use crate::registry::plan::Plan;
 use crate::registry::table::Route;
 use crate::resilience::dead_letters::{Buried, DeadLetterId, NotParked};
@@ -128,12 +128,8 @@ impl Delivery<'_> {
         let (event, again) = (Arc::clone(&envelope.event), Arc::new(EventAgain));
         let error = format!("was not called, as dead letter {behind} comes before it");
         let buried = burial::buried(core, plan, held.context(), event, again);
-        let buried = Buried {
-            lane: Some(lane),
-            error: error.clone(),
-            error_chain: error.clone(),
-            ..buried
-        };
+        let buried =
+            Buried { lane: Some(lane), error: error.clone(), error_chain: error.clone(), ..buried };
         match core.dead_letters.park(core, buried) {
             Ok(_) => self.did_not_handle(plan, &error, 0),
             Err(NotParked::Free) => return false,

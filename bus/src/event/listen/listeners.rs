@@ -1,11 +1,13 @@
 //! All who listen, by what they listen to.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, RwLock, Weak};
 use std::sync::{PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::{Message, MessageInfo};
+use crate::pipeline::failure::panic_text;
 use crate::registry::table::Listens;
 use crate::registry::type_map::TypeMap;
 use crate::session::Scope;
@@ -114,8 +116,15 @@ impl Listeners {
         let mut heard = false;
         for listener in ears {
             heard |= listener.info.hears().is_none();
-            if !listener.ear.hear(event) {
-                self.remove(Place { number: listener.number, info: listener.info });
+            // What is let go of here, and who is woken, is a user's code. The event goes on.
+            let told = catch_unwind(AssertUnwindSafe(move || {
+                if !listener.ear.hear(event) {
+                    self.remove(Place { number: listener.number, info: listener.info });
+                }
+            }));
+            if let Err(panic) = told {
+                let panic = panic_text(&*panic);
+                tracing::error!(event = event.info.name(), panic, "one who listens panicked");
             }
         }
         heard

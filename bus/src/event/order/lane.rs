@@ -147,18 +147,23 @@ impl Stretch {
                 let (first, later) = (Some(place), VecDeque::new());
                 self.lines.push(Line { handler, first, later });
             }
-            Some(line) if line.first.is_none() => line.first = Some(place),
             Some(line) => line.later.push_back(place),
         }
     }
 
     fn leave(&mut self, event: u64, handler: HandlerId) -> Result<(), NoSuchPlace> {
-        let line = self.line(handler).ok_or(NoSuchPlace)?;
+        let found = self.lines.iter().position(|line| line.handler == handler);
+        let found = found.ok_or(NoSuchPlace)?;
+        let line = &mut self.lines[found];
         if line.first.as_ref().is_some_and(|first| first.event == event) {
             line.first = line.later.pop_front();
         } else {
             let at = line.later.binary_search_by_key(&event, |place| place.event);
             line.later.remove(at.map_err(|_| NoSuchPlace)?);
+        }
+        // Handlers come and go, with their sessions, while the lane is never empty.
+        if line.first.is_none() {
+            self.lines.swap_remove(found);
         }
         self.taken -= 1;
         Ok(())
@@ -261,6 +266,19 @@ mod tests {
         assert_eq!(line.leave(1), 0);
         assert_eq!(line.leave(0), 1, "the waker of the next was lost");
         assert!(line.is_ready(2));
+    }
+
+    #[test]
+    fn a_handler_without_events_has_no_line() {
+        let mut line = Line::new();
+        for event in 0..10 {
+            // One that is there for one event, beside one that always is.
+            let other = HandlerId::next();
+            line.enter::<u8>(event);
+            line.lane.enter(event, TypeId::of::<u8>(), other);
+            line.lane.leave(event, other).wake();
+        }
+        assert_eq!(line.lane.first.as_ref().map(|first| first.lines.len()), Some(1));
     }
 
     #[test]

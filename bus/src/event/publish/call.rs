@@ -12,7 +12,7 @@ use crate::event::dispatcher;
 use crate::event::filter::KeptOut;
 use crate::event::losses::DropReason;
 use crate::event::queue::{BackpressureStrategy, Refused};
-use crate::event::schedule::{self, Entry, Recurrence, Scheduled};
+use crate::event::schedule::{self, Entry, Recurrence, Scheduled, What};
 use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
@@ -111,17 +111,16 @@ impl Call<'_> {
         }
         // It enters to see that it may. Until it is due, its session does not wait for it.
         let (event, member) = self.enter_session(event)?;
-        let entry = Entry {
-            id: MessageId::next(core.number),
+        let id = MessageId::next(core.number);
+        let what = What {
+            id,
             info: self.info,
             event: Arc::new(event),
             origin: self.origin.as_ref().map(|origin| origin.of_later()),
-            head: self.head.take(),
+            head: self.head.take().map(Head::out_of_session),
             session: member.as_ref().map(|member| Arc::downgrade(member.scope())),
-            again,
         };
-        let id = entry.id;
-        match core.timers.add(at, entry) {
+        match core.timers.add(at, Entry { what, again }) {
             Ok(number) => {
                 self.origin.iter().for_each(|origin| core.saw(origin, self.info));
                 schedule::start(core);

@@ -2,18 +2,22 @@
 //! nothing is scheduled.
 
 use std::future::{Future, poll_fn};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::timers::{Entry, Next};
-use crate::core::Core;
+use super::timers::{Due, Next, What};
+use crate::core::{AtWork, Core};
 use crate::envelope::Envelope;
 use crate::event::completion::{Completion, Share};
 use crate::event::queue::Refused;
 use crate::event::{DropReason, dispatcher, effects};
 use crate::message::MessageId;
+use crate::pipeline::announce;
+use crate::pipeline::failure::panic_text;
 use crate::resilience::timer::Timer;
 use crate::session::Member;
 
@@ -37,18 +41,32 @@ async fn drive(core: &Arc<Core>) {
     // What is put into the queue together: never more than it holds.
     let most = core.queue.config.batch_size.min(core.queue.config.capacity);
     loop {
+        // Before it looks: what it takes out is at work from then on.
+        let mut hand = Hand::new(core);
         match core.timers.next(core.settings.clock.now(), most) {
             Next::Nothing => return,
-            Next::WaitUntil(at) => wait(core, at).await,
-            Next::Due(due) => publish(core, due).await,
+            Next::WaitUntil(at) => {
+                drop(hand);
+                wait(core, at).await;
+            }
+            Next::Due(due) => {
+                hand.take(due);
+                dispatcher::start(core);
+                hand.publish().await;
+            }
         }
     }
 }
 
-/// Until then, or until another is the first.
+/// A timer may be unable to wait for longer. Then it is looked again.
+const LONG: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Until then, or until another is the first, or for long.
 async fn wait(core: &Core, until: Instant) {
     let mut timer = pin!(Timer::Unarmed);
     let mut changed = pin!(core.timers.changed.notified());
+    let long = core.settings.clock.now().checked_add(LONG);
+    let until = long.map_or(until, |long| long.min(until));
     poll_fn(|task| match changed.as_mut().poll(task) {
         Poll::Ready(()) => Poll::Ready(()),
         Poll::Pending => timer.as_mut().poll(core, task, || Some(until)),
@@ -56,71 +74,100 @@ async fn wait(core: &Core, until: Instant) {
     .await;
 }
 
-/// Puts what is due into the queue, when nobody waits for room.
-async fn publish(core: &Arc<Core>, due: Vec<(u64, Instant, Entry)>) {
-    let mut events = Vec::with_capacity(due.len());
-    for (number, at, entry) in due {
-        let Some(mut event) = envelope(core, &entry) else { continue };
-        if entry.again.is_some() {
-            recur(core, &mut event, number, at, entry);
-        }
-        if effects::enters(core, &mut event) {
-            events.push(event);
+/// What is due, on its way into the queue. Until then it is at work; what is dropped here is lost.
+struct Hand<'a> {
+    core: &'a Arc<Core>,
+    events: Vec<Envelope>,
+    _at_work: AtWork<'a>,
+}
+
+impl<'a> Hand<'a> {
+    fn new(core: &'a Arc<Core>) -> Self {
+        Self { core, events: Vec::new(), _at_work: core.work.begin_due() }
+    }
+
+    fn take(&mut self, all: Vec<Due>) {
+        for due in all {
+            // An event that is not published is dropped here, and its destructor is a user's code: it
+            // must not stop the others.
+            match catch_unwind(AssertUnwindSafe(|| envelope(self.core, due))) {
+                Ok(event) => self.events.extend(event),
+                Err(panic) => announce::panicked(self.core, &panic_text(&*panic)),
+            }
         }
     }
-    dispatcher::start(core);
-    while !events.is_empty() {
-        let mut debtor = core.queue.debtor();
-        poll_fn(|task| core.queue.poll_paid(&mut debtor, task)).await;
-        match core.queue.push_nested(events) {
-            Ok(()) => return,
-            Err((back, Refused::Ceiling { .. })) => events = back,
-            Err((back, why)) => {
-                back.iter().for_each(|event| core.lost(event.info, 1, DropReason::from(why)));
-                return;
+
+    /// Puts it into the queue, when nobody waits for room.
+    async fn publish(&mut self) {
+        let core = self.core;
+        while !self.events.is_empty() {
+            let mut debtor = core.queue.debtor();
+            poll_fn(|task| core.queue.poll_paid(&mut debtor, task)).await;
+            match core.queue.push_nested(mem::take(&mut self.events)) {
+                Ok(()) => {}
+                Err((back, Refused::Ceiling { .. })) => self.events = back,
+                Err((back, why)) => lose(core, back, why.into()),
             }
         }
     }
 }
 
-/// `None`: it recurs in a session that has ended.
-fn envelope(core: &Core, entry: &Entry) -> Option<Envelope> {
-    let scope = entry.session.as_ref().map(Weak::upgrade);
-    let member = scope.and_then(|scope| Member::enter(&scope?));
-    if entry.again.is_some() && entry.session.is_some() && member.is_none() {
-        return None;
+impl Drop for Hand<'_> {
+    fn drop(&mut self) {
+        lose(self.core, mem::take(&mut self.events), DropReason::RuntimeEnded);
     }
-    // Each time has an id of its own.
-    let id = if entry.again.is_some() { MessageId::next(core.number) } else { entry.id };
-    Some(Envelope {
+}
+
+fn lose(core: &Core, events: Vec<Envelope>, why: DropReason) {
+    events.iter().for_each(|event| core.lost(event.info, 1, why));
+}
+
+/// `None`: a filter keeps it out, or it recurs in a session that has ended.
+fn envelope(core: &Arc<Core>, due: Due) -> Option<Envelope> {
+    let What { id, info, event, origin, head, session } = due.what;
+    let of_session = session.is_some();
+    let member = session.and_then(|scope| Member::enter(&scope.upgrade()?));
+    let (mut id, mut share) = (id, None);
+    if let Some(number) = due.recurs {
+        if of_session && member.is_none() {
+            core.timers.remove(number);
+            return None;
+        }
+        // Each time has an id of its own.
+        id = MessageId::next(core.number);
+        share = Some(Share::new(recur(core, number), id, info));
+    }
+    let (expires, heard, lifecycle) = (None, false, false);
+    let mut event = Envelope {
         id,
-        info: entry.info,
-        event: Arc::clone(&entry.event),
-        origin: entry.origin.clone(),
-        head: entry.head.clone(),
+        info,
+        event,
+        origin,
+        head,
         session: member,
-        share: None,
-        expires: None,
-        heard: false,
-        lifecycle: false,
+        share,
+        expires,
+        heard,
+        lifecycle,
         rerun: None,
-    })
+    };
+    effects::enters(core, &mut event).then_some(event)
 }
 
 /// When all that follows from it is done, it is due again.
-fn recur(core: &Arc<Core>, event: &mut Envelope, number: u64, at: Instant, entry: Entry) {
+fn recur(core: &Arc<Core>, number: u64) -> Arc<Completion> {
     let (whole, done) = Completion::new(None);
-    event.share = Some(Share::new(whole, event.id, event.info));
-    core.timers.work(number, at, entry);
-    let Some(runtime) = core.runtime.handle() else { return };
-    let core = Arc::downgrade(core);
-    runtime.spawn(async move {
-        let _ = done.await;
-        let Some(core) = core.upgrade() else { return };
-        if core.timers.again(number, &*core.settings.clock) {
-            start(&core);
-        }
-    });
+    if let Some(runtime) = core.runtime.handle() {
+        let core = Arc::downgrade(core);
+        runtime.spawn(async move {
+            let _ = done.await;
+            let Some(core) = core.upgrade() else { return };
+            if core.timers.again(number, &*core.settings.clock) {
+                start(&core);
+            }
+        });
+    }
+    whole
 }
 
 /// The driver was dropped with its runtime.

@@ -95,7 +95,7 @@ impl<E: Send + Sync + 'static> Future for Later<'_, E> {
         let clock = &*this.publish.core().settings.clock;
         let due = match due {
             Due::At(when) => when.due(clock).map(|at| (at, None)).ok_or(TOO_FAR.to_owned()),
-            Due::Again(again) => match again.first(clock) {
+            Due::Again(mut again) => match again.first(clock) {
                 Ok(at) => Ok((at, Some(Box::new(again)))),
                 Err(why) => Err(why.to_owned()),
             },

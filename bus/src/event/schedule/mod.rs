@@ -22,4 +22,4 @@ pub use later::{Later, When};
 pub(crate) use recurrence::Recurrence;
 #[cfg(feature = "cron")]
 pub(crate) use recurrence::cron::Times;
-pub(crate) use timers::{Entry, Timers};
+pub(crate) use timers::{Entry, Timers, What};

@@ -23,20 +23,22 @@ impl Recurrence {
     }
 
     /// Else why there is none.
-    pub(super) fn first(&self, clock: &dyn Clock) -> Result<Instant, &'static str> {
+    pub(super) fn first(&mut self, clock: &dyn Clock) -> Result<Instant, &'static str> {
         match self {
             Self::Every(period) => clock.now().checked_add(*period).ok_or(TOO_FAR),
             #[cfg(feature = "cron")]
-            Self::Cron(times) => times.next(clock).ok_or("there is no time that fits the pattern"),
+            Self::Cron(times) => {
+                times.next(None, clock).ok_or("there is no time that fits the pattern")
+            }
         }
     }
 
     /// The next time after now. `last` is when it was due.
-    pub(super) fn next(&self, last: Instant, clock: &dyn Clock) -> Option<Instant> {
+    pub(super) fn next(&mut self, last: Instant, clock: &dyn Clock) -> Option<Instant> {
         match self {
             Self::Every(period) => next_of(last, *period, clock.now()),
             #[cfg(feature = "cron")]
-            Self::Cron(times) => times.next(clock),
+            Self::Cron(times) => times.next(Some(last), clock),
         }
     }
 }
@@ -59,8 +61,8 @@ pub(crate) mod cron {
     use std::time::Instant;
 
     use croner::Cron;
-    use jiff::Timestamp;
     use jiff::tz::TimeZone;
+    use jiff::{SignedDuration, Timestamp};
 
     use super::super::later::Due;
     use super::Recurrence;
@@ -69,7 +71,13 @@ pub(crate) mod cron {
     pub(crate) struct Times {
         pattern: Cron,
         zone: TimeZone,
+        /// The last time that was found, by the wall clock and by that of the bus.
+        found: Option<(Timestamp, Instant)>,
     }
+
+    /// A wall clock that is put back by less than this does not let a time come again. One that is put
+    /// back further was wrong before.
+    const PUT_BACK: SignedDuration = SignedDuration::from_hours(1);
 
     impl Times {
         pub(crate) fn parse(pattern: &str, zone: &str) -> Due {
@@ -81,19 +89,27 @@ pub(crate) mod cron {
             };
             match (parsed, known) {
                 (Ok(pattern), Ok(zone)) => {
-                    Due::Again(Recurrence::Cron(Box::new(Self { pattern, zone })))
+                    Due::Again(Recurrence::Cron(Box::new(Self { pattern, zone, found: None })))
                 }
                 (Err(why), _) => Due::Never(format!("the cron pattern {pattern:?}: {why}")),
                 (_, Err(why)) => Due::Never(format!("the time zone {zone:?}: {why}")),
             }
         }
 
-        pub(super) fn next(&self, clock: &dyn Clock) -> Option<Instant> {
-            let (now, time) = (clock.now(), clock.system_time());
-            let time = Timestamp::try_from(time).ok()?.to_zoned(self.zone.clone());
-            let next = self.pattern.find_next_occurrence(&time, false).ok()?;
-            let wait = next.timestamp().duration_since(time.timestamp());
-            now.checked_add(wait.try_into().ok()?)
+        /// The first time after now. `last` is when it was due.
+        pub(super) fn next(&mut self, last: Option<Instant>, clock: &dyn Clock) -> Option<Instant> {
+            // In this order: what passes between the two makes it late, and not early.
+            let (time, now) = (clock.system_time(), clock.now());
+            let time = Timestamp::try_from(time).ok()?;
+            // Where it was not moved. The two clocks do not run alike, so that the time which is over
+            // may lie ahead.
+            let over = self.found.filter(|(_, at)| Some(*at) == last).map(|(over, _)| over);
+            let over = over.filter(|over| over.duration_since(time) < PUT_BACK);
+            let after = over.map_or(time, |over| over.max(time)).to_zoned(self.zone.clone());
+            let next = self.pattern.find_next_occurrence(&after, false).ok()?.timestamp();
+            let at = now.checked_add(next.duration_since(time).try_into().ok()?)?;
+            self.found = Some((next, at));
+            Some(at)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The events that are not due yet, by the time at which they will be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -14,10 +14,11 @@ use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
 use crate::session::Scope;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// One event, as it will be published.
-pub(crate) struct Entry {
+#[derive(Clone)]
+pub(crate) struct What {
     pub(crate) id: MessageId,
     pub(crate) info: &'static MessageInfo,
     pub(crate) event: Erased,
@@ -25,7 +26,18 @@ pub(crate) struct Entry {
     pub(crate) head: Option<Arc<Head>>,
     /// Its session, which does not wait for it.
     pub(crate) session: Option<Weak<Scope>>,
+}
+
+/// One event that is scheduled.
+pub(crate) struct Entry {
+    pub(crate) what: What,
     pub(crate) again: Option<Box<Recurrence>>,
+}
+
+/// One that is to be published now. Where it recurs, that was its number.
+pub(super) struct Due {
+    pub(super) what: What,
+    pub(super) recurs: Option<u64>,
 }
 
 /// All of them. A million cost what they hold, and a logarithm each.
@@ -44,6 +56,8 @@ struct State {
     due: HashMap<u64, Instant>,
     /// Those that recur, and whose last time is not over.
     at_work: HashMap<u64, (Instant, Entry)>,
+    /// Those that recur in a session, which takes them with it: its address, and their numbers.
+    of_sessions: BTreeSet<(usize, u64)>,
     next: u64,
     driven: bool,
     /// Nothing is scheduled any more.
@@ -52,8 +66,8 @@ struct State {
 
 /// What there is to do.
 pub(super) enum Next {
-    /// These are due, each with its number.
-    Due(Vec<(u64, Instant, Entry)>),
+    /// These are due.
+    Due(Vec<Due>),
     WaitUntil(Instant),
     /// There is none: the driver is gone, and started again with the next.
     Nothing,
@@ -68,6 +82,7 @@ impl Timers {
         }
         let number = state.next;
         state.next += 1;
+        state.of_sessions.extend(entry.in_session().map(|session| (session, number)));
         let is_first = state.insert(number, at, entry);
         drop(state);
         if is_first {
@@ -99,7 +114,17 @@ impl Timers {
         {
             let ((at, number), entry) = first.remove_entry();
             state.due.remove(&number);
-            due.push((number, at, entry));
+            let recurs = entry.again.is_some().then_some(number);
+            // Never out of sight: it can be cancelled at any time.
+            let what = match recurs {
+                None => entry.what,
+                Some(number) => {
+                    let what = entry.what.clone();
+                    state.at_work.insert(number, (at, entry));
+                    what
+                }
+            };
+            due.push(Due { what, recurs });
         }
         if !due.is_empty() {
             return Next::Due(due);
@@ -113,19 +138,12 @@ impl Timers {
         Next::Nothing
     }
 
-    /// One that recurs was published: it is due again when that is over.
-    pub(super) fn work(&self, number: u64, last: Instant, entry: Entry) {
-        let mut state = lock(&self.state);
-        if !state.closed {
-            state.at_work.insert(number, (last, entry));
-        }
-    }
-
     /// The last time is over. `false`: it does not recur any more.
     pub(super) fn again(&self, number: u64, clock: &dyn Clock) -> bool {
         let mut state = lock(&self.state);
-        let Some((last, entry)) = state.at_work.remove(&number) else { return false };
-        let Some(at) = entry.again.as_ref().and_then(|again| again.next(last, clock)) else {
+        let Some((last, mut entry)) = state.at_work.remove(&number) else { return false };
+        let Some(at) = entry.again.as_mut().and_then(|again| again.next(last, clock)) else {
+            state.forget(number, &entry);
             // An event's destructor is a user's code.
             drop(state);
             drop(entry);
@@ -153,11 +171,32 @@ impl Timers {
     /// Takes it out. `None`: it is too late.
     pub(super) fn remove(&self, number: u64) -> Option<Entry> {
         let mut state = lock(&self.state);
-        if let Some((_, entry)) = state.at_work.remove(&number) {
-            return Some(entry);
+        let entry = state.remove(number)?;
+        state.forget(number, &entry);
+        self.were_removed(state);
+        Some(entry)
+    }
+
+    /// A session has ended: takes out what recurs in it. What is due once is an event of the bus then.
+    pub(crate) fn end_of(&self, session: &Arc<Scope>) -> Vec<Entry> {
+        let session = Arc::as_ptr(session).addr();
+        let mut state = lock(&self.state);
+        let mut ended = Vec::new();
+        while let Some((_, number)) = state.first_of(session) {
+            state.of_sessions.remove(&(session, number));
+            ended.extend(state.remove(number));
         }
-        let at = state.due.remove(&number)?;
-        state.waiting.remove(&(at, number))
+        self.were_removed(state);
+        ended
+    }
+
+    /// Nobody waits for what is not there.
+    fn were_removed(&self, state: MutexGuard<'_, State>) {
+        let wakes = state.driven && state.waiting.is_empty();
+        drop(state);
+        if wakes {
+            self.changed.notify_one();
+        }
     }
 
     /// Moves it. `false`: it is too late.
@@ -180,6 +219,7 @@ impl Timers {
         let waiting = mem::take(&mut state.waiting);
         let at_work = mem::take(&mut state.at_work);
         state.due = HashMap::new();
+        state.of_sessions = BTreeSet::new();
         drop(state);
         self.changed.notify_one();
         // An event's destructor is a user's code.
@@ -201,11 +241,36 @@ impl State {
         self.waiting.insert((at, number), entry);
         self.waiting.keys().next() == Some(&(at, number))
     }
+
+    fn remove(&mut self, number: u64) -> Option<Entry> {
+        if let Some((_, entry)) = self.at_work.remove(&number) {
+            return Some(entry);
+        }
+        let at = self.due.remove(&number)?;
+        self.waiting.remove(&(at, number))
+    }
+
+    /// It is taken out of its session too.
+    fn forget(&mut self, number: u64, entry: &Entry) {
+        if let Some(session) = entry.in_session() {
+            self.of_sessions.remove(&(session, number));
+        }
+    }
+
+    fn first_of(&self, session: usize) -> Option<(usize, u64)> {
+        self.of_sessions.range((session, 0)..=(session, u64::MAX)).next().copied()
+    }
 }
 
 impl Entry {
     pub(crate) fn into_event(self) -> Erased {
-        self.event
+        self.what.event
+    }
+
+    /// The address of the session that it recurs in. Nobody else has it while this is kept.
+    fn in_session(&self) -> Option<usize> {
+        let session = self.what.session.as_ref().filter(|_| self.again.is_some())?;
+        Some(session.as_ptr().addr())
     }
 
     /// Does it come again, so that nothing is lost with it but its next times?

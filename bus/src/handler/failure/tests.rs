@@ -226,6 +226,7 @@ fn a_type_says_its_class_once_for_all() {
 
 #[test]
 fn what_attributes_say_is_there() {
+    use crate::message::Takes;
     use crate::registry::entry::HandlerType;
     use crate::resilience::{CircuitBreakerConfig, Jitter, RetryConfig};
 
@@ -274,10 +275,11 @@ fn what_attributes_say_is_there() {
 /// One that takes the message as an `Arc`, under whatever name, can be called again without a clone.
 #[test]
 fn who_can_be_called_again() {
+    use crate::message::Takes;
     use crate::registry::entry::HandlerType;
 
-    let shares = <of_type_on_the_side as HandlerType>::ENTRY.meta.borrows;
-    let borrows = <of_type_in_place as HandlerType>::ENTRY.meta.borrows;
-    let moves = <of_type as HandlerType>::ENTRY.meta.borrows;
-    assert_eq!((shares, borrows, moves), (true, true, false));
+    let shares = <of_type_on_the_side as HandlerType>::ENTRY.meta.takes;
+    let borrows = <of_type_in_place as HandlerType>::ENTRY.meta.takes;
+    let moves = <of_type as HandlerType>::ENTRY.meta.takes;
+    assert_eq!((shares, borrows, moves), (Takes::Shared, Takes::Borrowed, Takes::Owned));
 }

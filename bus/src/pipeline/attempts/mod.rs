@@ -216,12 +216,10 @@ impl<'a, O: Outcome> Attempts<'a, O> {
                     Ok(()) => continue,
                     Err(failure) => return Poll::Ready(self.end_without(failure)),
                 },
-                Phase::Waiting => {
-                    match task::ready!(self.as_mut().poll_wait(task)) {
-                        Ok(()) => continue,
-                        Err(failure) => return Poll::Ready(self.end_without(failure)),
-                    }
-                }
+                Phase::Waiting => match task::ready!(self.as_mut().poll_wait(task)) {
+                    Ok(()) => continue,
+                    Err(failure) => return Poll::Ready(self.end_without(failure)),
+                },
                 Phase::NeedsSlot | Phase::Ended => return Poll::Pending,
             };
             if self.run.plan().policy.is_none() {

@@ -9,15 +9,18 @@ use crate::event::effects;
 use crate::pipeline::ended::Outcome;
 use crate::pipeline::failure::Failure;
 use crate::registry::plan::Plan;
-use crate::resilience::breaker::Verdict;
 use crate::resilience::ErrorClass;
+use crate::resilience::breaker::Verdict;
 use crate::resilience::fault::Fault;
 use crate::resilience::timer::Timer;
 
 impl<'a, O: Outcome> Attempts<'a, O> {
     /// The answer, if it is the last.
     #[inline]
-    pub(super) fn settle(mut self: Pin<&mut Self>, answer: Result<O, Failure>) -> Option<Result<O, Failure>> {
+    pub(super) fn settle(
+        mut self: Pin<&mut Self>,
+        answer: Result<O, Failure>,
+    ) -> Option<Result<O, Failure>> {
         let this = self.as_mut().project();
         let (core, plan) = (this.run.core(), this.run.plan());
         let Some(policy) = &plan.policy else { return Some(answer) };

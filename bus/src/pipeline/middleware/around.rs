@@ -242,10 +242,7 @@ impl<S: Source> Runs<'_, '_, S> {
 }
 
 impl<S: Source> Start<S::Outcome> for S {
-    fn start(
-        &mut self,
-        run: Pin<&mut Run<'_, S::Outcome>>,
-    ) -> Option<Result<S::Outcome, Failure>> {
+    fn start(&mut self, run: Pin<&mut Run<'_, S::Outcome>>) -> Option<Result<S::Outcome, Failure>> {
         let Some(once) = self.once() else {
             let message = run.context().message();
             return Some(Err(moved(message)));
