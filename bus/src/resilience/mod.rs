@@ -20,3 +20,6 @@ pub use breaker::{
 pub use budget::RetryBudget;
 pub use class::{Classify, ErrorClass};
 pub use token_bucket::Rate;
+
+#[cfg(all(test, bus_loom))]
+mod models;
