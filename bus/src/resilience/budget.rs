@@ -220,3 +220,7 @@ mod tests {
         assert_eq!(taken(&huge, now + 1000 * SECOND), 10_000);
     }
 }
+
+#[cfg(all(test, not(bus_loom)))]
+#[path = "budget_tests.rs"]
+mod random;

@@ -29,3 +29,6 @@ pub use budget::RetryBudget;
 pub use class::{Classify, ErrorClass};
 pub use settings::Resilience;
 pub use token_bucket::Rate;
+
+#[cfg(all(test, bus_loom))]
+mod models;

@@ -43,43 +43,69 @@ pub(crate) fn nanos(duration: std::time::Duration) -> u64 {
     whole.saturating_add(u64::from(duration.subsec_nanos()))
 }
 
-/// Counts what happens; forgets it after `BUCKETS` times the width of a bucket. With one shard, for what
-/// is rare or comes under a lock.
-pub(crate) struct Window<const S: usize, const B: usize> {
+/// Counts what happens; forgets it after `B` times the width of a bucket. With one shard, for what is rare or
+/// comes under a lock.
+pub(crate) struct Window<const S: usize, const B: usize>([Shard<B>; S]);
+
+/// Two lines: processors fetch them in pairs. How time is cut lies in each, where there is room for it.
+#[repr(align(128))]
+struct Shard<const B: usize> {
+    cut: Cut,
+    buckets: [AtomicU64; B],
+}
+
+#[derive(Clone, Copy)]
+struct Cut {
     /// Of a bucket, in nanoseconds.
     width: u64,
     /// Where the round begins in the word of a bucket.
     shift: u32,
-    shards: [Shard<B>; S],
 }
 
-/// Two lines: processors fetch them in pairs.
-#[repr(align(128))]
-struct Shard<const B: usize>([AtomicU64; B]);
+impl Cut {
+    /// In which round, and which bucket.
+    #[inline]
+    fn place<const B: usize>(self, at: u64) -> (u64, usize) {
+        let (epoch, buckets) = (at / self.width, B as u64);
+        #[allow(clippy::cast_possible_truncation)] // Less than `B`.
+        (epoch / buckets, (epoch % buckets) as usize)
+    }
+
+    #[inline]
+    fn round(self, word: u64) -> u64 {
+        word >> self.shift
+    }
+
+    #[inline]
+    fn most(self) -> u64 {
+        (1 << self.shift) - 1
+    }
+}
 
 impl<const S: usize, const B: usize> Window<S, B> {
     /// With buckets of so many nanoseconds, at least one.
     pub(crate) fn new(width: u64) -> Self {
         let width = width.max(1);
-        let shift = width.saturating_mul(B as u64).ilog2();
-        let shard = |_| Shard(std::array::from_fn(|_| AtomicU64::new(0)));
-        Self { width, shift, shards: std::array::from_fn(shard) }
+        let cut = Cut { width, shift: width.saturating_mul(B as u64).ilog2() };
+        let buckets = || std::array::from_fn(|_| AtomicU64::new(0));
+        Self(std::array::from_fn(|_| Shard { cut, buckets: buckets() }))
     }
 
     /// It happened `n` times at `at`. What came a whole ring ago is not counted: it is too old.
     #[inline]
     pub(crate) fn add(&self, at: u64, n: u32) {
-        let (round, bucket) = self.place(at);
-        let word = &self.shards[shard() % S].0[bucket];
-        let most = (1 << self.shift) - 1;
+        let Shard { cut, buckets } = &self.0[shard() % S];
+        let (round, bucket) = cut.place::<B>(at);
+        let word = &buckets[bucket];
         let mut seen = word.load(Ordering::Relaxed);
         loop {
-            let there = seen >> self.shift;
+            let there = cut.round(seen);
             if there > round {
                 return;
             }
-            let count = if there == round { seen & most } else { 0 };
-            let next = (round << self.shift) | count.saturating_add(u64::from(n)).min(most);
+            let count = if there == round { seen & cut.most() } else { 0 };
+            let count = count.saturating_add(u64::from(n)).min(cut.most());
+            let next = (round << cut.shift) | count;
             // Ordered with `sum`: of two who add and then sum, one at least sees both.
             match word.compare_exchange_weak(seen, next, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -89,17 +115,17 @@ impl<const S: usize, const B: usize> Window<S, B> {
     }
 
     /// How often it happened: what is older than `B` buckets is not counted, what is younger than all but one
-    /// of them is. So is what other threads have counted meanwhile, whose clock is ahead.
+    /// of them is, by the clock of whoever is ahead. So is what that one has counted.
     pub(crate) fn sum(&self, at: u64) -> u64 {
-        let (round, current) = self.place(at);
         let mut sum: u64 = 0;
-        for shard in &self.shards {
-            for (bucket, word) in shard.0.iter().enumerate() {
+        for Shard { cut, buckets } in &self.0 {
+            let (round, current) = cut.place::<B>(at);
+            for (bucket, word) in buckets.iter().enumerate() {
                 // Those behind the current one belong to the round before.
                 let oldest = if bucket <= current { round } else { round.saturating_sub(1) };
                 let word = word.load(Ordering::SeqCst);
-                if word >> self.shift >= oldest {
-                    sum = sum.saturating_add(word & ((1 << self.shift) - 1));
+                if cut.round(word) >= oldest {
+                    sum = sum.saturating_add(word & cut.most());
                 }
             }
         }
@@ -108,16 +134,12 @@ impl<const S: usize, const B: usize> Window<S, B> {
 
     /// Forgets all. What is added meanwhile may be forgotten or not.
     pub(crate) fn clear(&self) {
-        for word in self.shards.iter().flat_map(|shard| &shard.0) {
-            word.store(0, Ordering::SeqCst);
+        for word in self.0.iter().flat_map(|shard| &shard.buckets) {
+            word.swap(0, Ordering::SeqCst);
         }
     }
-
-    /// In which round, and which bucket.
-    #[inline]
-    fn place(&self, at: u64) -> (u64, usize) {
-        let (epoch, buckets) = (at / self.width, B as u64);
-        #[allow(clippy::cast_possible_truncation)] // Less than `B`.
-        (epoch / buckets, (epoch % buckets) as usize)
-    }
 }
+
+#[cfg(all(test, not(bus_loom)))]
+#[path = "window_tests.rs"]
+mod tests;

@@ -4,8 +4,9 @@
 //! While the breaker is closed, the way in is a look at one word ([`word`]), and the way out adds to a
 //! [`Window`]. All else is decided under a lock, which no foreign code runs under.
 //!
-//! A breaker takes 1.5 KB, most of it the window of its calls, which has a shard for each of 8 threads. Failures
-//! have one shard: they are rare, or about to open it.
+//! A breaker takes 1.7 KB, so those of 1 000 handlers take 1.7 MB. 1 KB of it is the window of its calls, which has
+//! a shard for each of 8 threads. Failures have a window of their own with one shard: they are rare, or about to
+//! open it; and a word that held both counts would have room for neither.
 
 mod call;
 mod change;
@@ -177,5 +178,7 @@ impl fmt::Debug for CircuitBreaker {
     }
 }
 
+#[cfg(all(test, bus_loom))]
+mod models;
 #[cfg(all(test, not(bus_loom)))]
 mod tests;

@@ -1,5 +1,7 @@
 //! A breaker in a test's time.
 
+mod calling;
+mod random;
 mod scenarios;
 mod waiting;
 
