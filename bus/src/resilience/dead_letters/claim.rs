@@ -58,7 +58,7 @@ impl Store {
         if !is_free {
             return Err(RetryError::Busy { id });
         }
-        Ok(state.to_run(core, &data, is_copy))
+        Ok(state.prepare(core, &data, is_copy))
     }
 
     /// Keeps the head of a sequence for a run. `None`: there is none, or it is being retried already, by
@@ -71,12 +71,12 @@ impl Store {
             return None;
         }
         let data = Arc::clone(&slot.data);
-        Some(state.to_run(core, &data, false))
+        Some(state.prepare(core, &data, false))
     }
 }
 
 impl State {
-    fn to_run(&mut self, core: &Core, data: &DeadLetterData, is_copy: bool) -> ToRun {
+    fn prepare(&mut self, core: &Core, data: &DeadLetterData, is_copy: bool) -> ToRun {
         let number = self.claim(data.id, is_copy);
         let claim = Claim { core: core.weak(), id: data.id, number };
         let hidden = &data.hidden;

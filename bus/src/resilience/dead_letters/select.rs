@@ -24,7 +24,9 @@ use crate::session::{IntoSessionId, SessionId};
 /// ```
 #[derive(Clone, Default)]
 #[must_use = "it only says which"]
-pub struct Select(Vec<Arc<dyn Fn(&DeadLetterEntry) -> bool + Send + Sync>>);
+pub struct Select(Vec<Arc<Question>>);
+
+type Question = dyn Fn(&DeadLetterEntry) -> bool + Send + Sync;
 
 impl Select {
     /// All of them.

@@ -144,7 +144,8 @@ struct World {
 
 impl World {
     fn new(capacity: usize) -> Self {
-        let bus = Bus::builder().without_registered().dead_letters(capacity).build().unwrap();
+        let bus =
+            Bus::builder().without_registered().dead_letters(capacity).build().expect("a bus");
         Self { bus, handler: HandlerId::next(), fake: Arc::default() }
     }
 

@@ -210,7 +210,7 @@ async fn begin(world: &World, model: &mut Model, id: DeadLetterId, is_copy: bool
             }
         },
     };
-    assert_eq!(retry.await.unwrap(), Err(error));
+    assert_eq!(retry.await.expect("it does not panic"), Err(error));
 }
 
 async fn run(capacity: usize, steps: Vec<Step>) {
@@ -261,7 +261,7 @@ async fn run(capacity: usize, steps: Vec<Step>) {
                 }
             }
             Step::DiscardSome => {
-                let second = |id: &DeadLetterId| id.number() % 2 == 0;
+                let second = |id: &DeadLetterId| id.number().is_multiple_of(2);
                 let ids: Vec<_> =
                     model.letters.iter().map(|letter| letter.id).filter(second).collect();
                 let some =
