@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bus::{
-    BackpressureStrategy, Bus, HandlerOptions, Outcome, OwnedContext, PublishErrorKind,
-    RegisterError, Res, command, event, handler, handlers,
+    BackpressureStrategy, Bus, HandlerOptions, Outcome, OwnedContext, PublishErrorKind, Res, event,
+    handler, handlers,
 };
 use tokio::sync::Semaphore;
 
@@ -50,13 +50,6 @@ impl Mailer {
     }
 }
 
-#[command]
-struct Go;
-#[handler(manual)]
-async fn go(_: Go) -> bus::Result<()> {
-    Ok(())
-}
-
 fn builder() -> bus::Builder {
     Bus::builder().provide(Index::default()).provide(Mailer(Arc::default()))
 }
@@ -97,20 +90,15 @@ async fn the_builder_overrides_the_attribute() {
 
 #[test]
 fn the_builder_refuses_what_limits_nothing() {
-    let builder = builder().handler::<index>().handler::<go>();
-    let builder = builder.configure::<index>(|h| h.concurrency(0));
-    let error = builder.configure::<go>(|h| h.concurrency(4)).build().unwrap_err();
-    let [zero, of_a_command] = error.problems() else { panic!("{error}") };
-    let (zero, of_a_command) = (zero.to_string(), of_a_command.to_string());
+    let builder = builder().handler::<index>().configure::<index>(|h| h.concurrency(0));
+    let error = builder.build().unwrap_err();
+    let [zero] = error.problems() else { panic!("{error}") };
+    let zero = zero.to_string();
     assert!(
         zero.starts_with("`concurrency` is 0 for the handler `index` at tests/concurrency.rs:"),
         "{zero}"
     );
     assert!(zero.ends_with(", and must be at least 1"), "{zero}");
-    assert!(
-        of_a_command.ends_with(", and must be left out: a command runs in its caller's task"),
-        "{of_a_command}"
-    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +110,7 @@ async fn the_options_limit_a_closure_of_an_event() {
     let runs = Arc::<Runs>::default();
     let seen = Arc::clone(&runs);
     let options = HandlerOptions::new().concurrency(NonZeroU32::MIN);
-    bus.register_event_handler_with(options.clone(), move |_: Arc<Heard>, _: OwnedContext| {
+    bus.register_event_handler_with(options, move |_: Arc<Heard>, _: OwnedContext| {
         let runs = Arc::clone(&seen);
         async move { runs.one().await }
     })
@@ -132,10 +120,6 @@ async fn the_options_limit_a_closure_of_an_event() {
     }
     bus.shutdown().await;
     assert_eq!(runs.most(), 1);
-
-    let answer = |_: Go, _: OwnedContext| async { Ok::<_, bus::Error>(()) };
-    let refused = bus.register_command_handler_with(options, answer).unwrap_err();
-    assert!(matches!(refused, RegisterError::LimitedCommand { .. }), "{refused}");
 }
 
 // What waits for a slot.

@@ -22,7 +22,7 @@ use crate::registry::entry::{HandlerEntry, HandlerType};
 use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
 use crate::registry::registration::register;
 use crate::registry::{HandlerId, HandlerOptions, RegisterError, Registration};
-use crate::resilience::said::Said;
+use crate::resilience::said::{Said, SaidOf};
 use crate::session::Scope;
 
 /// Registration at run time. The handle that is returned may be ignored: the handler stays.
@@ -184,7 +184,7 @@ where
         own_layers: options.layers,
         hooks: Hooks::default(),
         counts: Counts::new(true),
-        said: options.said.or(Said::by_message(message)),
+        said: SaidOf::new(options.said.or(Said::by_message(message))),
         policy: None,
         owner: None,
     }

@@ -59,7 +59,7 @@ const _: () = {
             batch: __bus::NonZeroU32::new(100u32),
             filter: __bus::Option::None,
             middleware: &[],
-            borrows: false,
+            takes: __bus::Takes::Borrowed,
             manual: false,
         },
         &__SLOT,

@@ -62,7 +62,7 @@ const _: () = {
             batch: __bus::Option::None,
             filter: __bus::Option::None,
             middleware: &[],
-            borrows: <__Written as __bus::MessageOf>::SHARES,
+            takes: <__Written as __bus::MessageOf>::TAKES,
             manual: false,
         },
         &__SLOT,

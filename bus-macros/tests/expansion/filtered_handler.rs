@@ -64,7 +64,7 @@ const _: () = {
                 accepts: rules::is_large,
             }),
             middleware: &[],
-            borrows: true,
+            takes: __bus::Takes::Borrowed,
             manual: false,
         },
         &__SLOT,

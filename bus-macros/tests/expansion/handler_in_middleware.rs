@@ -64,7 +64,7 @@ const _: () = {
                 <audit as __bus::OwnLayer>::own_layer,
                 || __bus::IntoLayer::into_layer(rate_limit(Rate::per_second(5))),
             ],
-            borrows: <__Written as __bus::MessageOf>::SHARES,
+            takes: <__Written as __bus::MessageOf>::TAKES,
             manual: false,
         },
         &__SLOT,

@@ -58,7 +58,7 @@ const _: () = {
             batch: __bus::Option::None,
             filter: __bus::Option::None,
             middleware: &[],
-            borrows: true,
+            takes: __bus::Takes::Borrowed,
             manual: false,
         },
         &__SLOT,

@@ -69,7 +69,7 @@ impl HandlerConfig {
     pub(super) fn apply(&self, plan: &mut Plan, problems: &mut Vec<WiringProblem>) {
         plan.handler.priority = self.priority.unwrap_or(plan.handler.priority);
         plan.timeout = self.timeout.or(plan.timeout);
-        plan.said = self.said.clone().or(std::mem::take(&mut plan.said));
+        plan.said = std::mem::take(&mut plan.said).under(self.said.clone());
         plan.own_layers.extend(self.layers.iter().cloned());
         if let Some(filter) = &self.filter {
             if plan.message.is_command() {

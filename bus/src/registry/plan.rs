@@ -23,7 +23,7 @@ use crate::pipeline::hook::{self, Hooks};
 use crate::pipeline::middleware::Layer;
 use crate::pipeline::middleware::layers::Layers;
 use crate::resilience::policy::Policy;
-use crate::resilience::said::Said;
+use crate::resilience::said::{Said, SaidOf};
 use crate::session::Scope;
 
 /// How one handler runs: the dispatch follows it, and the wiring report reads it.
@@ -53,7 +53,7 @@ pub(crate) struct Plan {
     pub(crate) hooks: Hooks,
     pub(crate) counts: Counts,
     /// What is said about its failures, and what is therefore done about them.
-    pub(crate) said: Said,
+    pub(crate) said: SaidOf,
     pub(crate) policy: Option<Arc<Policy>>,
     /// The session whose handler it is, and whose end ends it.
     pub(crate) owner: Option<Weak<Scope>>,
@@ -187,7 +187,7 @@ impl Plan {
             own_layers: meta.middleware.iter().map(|make| make()).collect(),
             hooks: Hooks::default(),
             counts: Counts::new(false),
-            said: Said::by(&meta, entry.message),
+            said: SaidOf::new(Said::by(&meta, entry.message)),
             policy: None,
             owner: None,
         }

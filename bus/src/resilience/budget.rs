@@ -50,6 +50,17 @@ struct Withdrawals {
     last: u64,
 }
 
+/// Two are equal that are one.
+impl PartialEq for RetryBudget {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.accounts, &other.accounts) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 impl Default for RetryBudget {
     /// 20 % of the calls of 10 s, and 10 a second.
     fn default() -> Self {

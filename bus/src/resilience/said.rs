@@ -1,5 +1,6 @@
 //! What is said of one handler: by attributes, by the builder, at its registration.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use super::declared::BreakerMeta;
@@ -8,7 +9,7 @@ use crate::message::MessageInfo;
 use crate::registry::entry::HandlerMeta;
 
 /// What is said of one handler. What is nearer to it comes last, and counts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Said {
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) retry: Choice<RetryConfig>,
@@ -54,6 +55,39 @@ impl<T> Choice<T> {
 
     fn of(said: Option<T>) -> Self {
         said.map_or(Self::Open, Self::On)
+    }
+}
+
+/// Of a handler of which nothing is said.
+static NOTHING: Said = Said {
+    attempt_timeout: None,
+    retry: Choice::Open,
+    later: None,
+    budget: None,
+    breaker: Choice::Open,
+    room: None,
+    dead_letters: None,
+};
+
+/// Handlers come and go with sessions, and of most of them nothing is said: on the heap, if at all.
+#[derive(Debug, Default)]
+pub(crate) struct SaidOf(Option<Box<Said>>);
+
+impl SaidOf {
+    pub(crate) fn new(said: Said) -> Self {
+        Self((said != NOTHING).then(|| Box::new(said)))
+    }
+
+    /// With what is nearer to the handler.
+    pub(crate) fn under(self, nearer: Said) -> Self {
+        Self::new(nearer.or(self.0.map_or(NOTHING.clone(), |said| *said)))
+    }
+}
+
+impl Deref for SaidOf {
+    type Target = Said;
+    fn deref(&self) -> &Said {
+        self.0.as_deref().unwrap_or(&NOTHING)
     }
 }
 

@@ -226,7 +226,6 @@ fn a_type_says_its_class_once_for_all() {
 
 #[test]
 fn what_attributes_say_is_there() {
-    use crate::message::Takes;
     use crate::registry::entry::HandlerType;
     use crate::resilience::{CircuitBreakerConfig, Jitter, RetryConfig};
 

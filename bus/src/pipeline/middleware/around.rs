@@ -170,6 +170,10 @@ struct Runs<'r, 'a, S: Source> {
 impl<S: Source> Inner for Runs<'_, '_, S> {
     fn poll_run(&mut self, headers: Option<&Headers>, task: &mut task::Context<'_>) -> Poll<()> {
         if self.attempts.is_none() {
+            if self.source.is_gone() {
+                self.answer = Some(Err(moved(self.around.plan.message)));
+                return Poll::Ready(());
+            }
             self.begin(headers);
         }
         let Self { around, source, attempts, .. } = self;

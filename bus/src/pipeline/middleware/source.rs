@@ -30,6 +30,10 @@ pub(crate) trait Source: Send + Sized + 'static {
     fn reject_event(&mut self, _at: usize, _reason: String) {}
     /// Sees to it that [`once`](Self::once) gives more than one.
     fn keep(&mut self) -> bool;
+    /// Is the message gone?
+    fn is_gone(&self) -> bool {
+        false
+    }
     /// What is needed for one call; `None` when the message is gone.
     fn once(&mut self) -> Option<Self>;
     /// Calls the handler.
@@ -158,6 +162,10 @@ where
 
     fn message(&self) -> Option<&dyn Any> {
         Some(self.command.get()?)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.command.get().is_none()
     }
 
     fn keep(&mut self) -> bool {
