@@ -23,6 +23,11 @@ pub struct Stats {
     pub processed: u64,
     /// Handler runs of events that failed.
     pub failed: u64,
+    /// Of those that ended well, such as had failed with an error that says
+    /// [`Discard`](crate::ErrorClass::Discard).
+    pub discarded: u64,
+    /// Messages that a handler has given up on, and that are kept now.
+    pub dead_letters: usize,
     /// Events queued now.
     pub queued: usize,
     /// How many of them are over the capacity.
@@ -63,6 +68,8 @@ impl Stats {
             unhandled: core.counters.unhandled.sum(),
             processed: core.counters.processed.sum(),
             failed: core.counters.failed.sum(),
+            discarded: core.counters.discarded.sum(),
+            dead_letters: core.dead_letters.len(),
             queued: queue.queued,
             debt: queue.debt,
             largest_queue: queue.largest,

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use super::breaker::CircuitBreaker;
 use super::said::Breaker;
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::pipeline::announce;
@@ -49,5 +50,31 @@ impl Breakers {
 
     pub(crate) fn tell(&self, core: Weak<Core>) {
         let _ = self.core.set(core);
+    }
+}
+
+/// The circuit breakers of its handlers.
+impl Bus {
+    /// Those of the handlers of the bus and of its open sessions: each once, sorted by name. To look at their
+    /// states, or to force one open, disable or reset it.
+    #[must_use]
+    pub fn circuit_breakers(&self) -> Vec<CircuitBreaker> {
+        let core = self.core();
+        let of_bus = core.wired.table();
+        let mut plans = of_bus.as_deref().unwrap_or(&core.table).all();
+        for scope in core.sessions.all() {
+            plans.extend(scope.wired.table().into_iter().flat_map(|table| table.all()));
+        }
+        let policies = plans.iter().filter_map(|plan| plan.policy.as_ref());
+        let mut all: Vec<_> = policies.filter_map(|policy| policy.breaker.clone()).collect();
+        all.sort_by(|a, b| a.name().cmp(b.name()).then(a.place().cmp(&b.place())));
+        all.dedup_by_key(|breaker| breaker.place());
+        all
+    }
+
+    /// The one of this name: that which handlers share, or that of a handler of its own.
+    #[must_use]
+    pub fn circuit_breaker(&self, name: &str) -> Option<CircuitBreaker> {
+        self.circuit_breakers().into_iter().find(|breaker| breaker.name() == name)
     }
 }

@@ -17,6 +17,11 @@ impl CircuitBreaker {
         }
     }
 
+    /// Where it lies: that of its clones too.
+    pub(crate) fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Its name, for whoever keeps it.
     pub(crate) fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.0.name)

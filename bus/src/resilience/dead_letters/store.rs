@@ -166,7 +166,7 @@ impl Store {
         Some(DeadLetterEntry(Arc::clone(&self.lock().slot(id)?.data)))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().line.len()
     }
 
