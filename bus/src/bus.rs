@@ -198,13 +198,20 @@ where
                 },
                 StageProj::Running { mut attempts, found } => {
                     let command = &mut *this.command;
-                    let answer = if !attempts.is_new() && this.request.is_cancelled(task) {
+                    let mut calls = Calls { command, found };
+                    // The first step is the handler's.
+                    let is_first = attempts.is_new();
+                    let mut answer = Poll::Pending;
+                    if is_first {
+                        answer = attempts.as_mut().poll(task, &mut calls);
+                    }
+                    if answer.is_pending() && this.request.is_cancelled(task) {
                         let cancelled = Failure::Cancelled(CancelledBy::Caller);
-                        Err(attempts.as_mut().end(cancelled))
-                    } else {
-                        let mut calls = Calls { command, found };
-                        task::ready!(attempts.as_mut().poll(task, &mut calls))
-                    };
+                        answer = Poll::Ready(Err(attempts.as_mut().end(cancelled)));
+                    } else if !is_first {
+                        answer = attempts.as_mut().poll(task, &mut calls);
+                    }
+                    let answer = task::ready!(answer);
                     this.request.sent.attempts = attempts.made();
                     let record = attempts.as_mut().take_record();
                     let (sent, context) = (&this.request.sent, attempts.context());

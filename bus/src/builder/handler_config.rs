@@ -13,6 +13,7 @@ use crate::resilience::said::{Said, setters};
 
 /// What an operator may set for one handler, over what its attribute says.
 #[derive(Debug, Clone, Default)]
+#[must_use = "given back to `configure`"]
 pub struct HandlerConfig {
     pub(crate) priority: Option<i32>,
     pub(crate) timeout: Option<Duration>,
@@ -27,40 +28,34 @@ setters!(HandlerConfig);
 
 impl HandlerConfig {
     /// Higher runs first.
-    #[must_use]
     pub fn priority(mut self, priority: i32) -> Self {
         self.priority = Some(priority);
         self
     }
     /// Ends a run of the handler after this long.
-    #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
     /// How many runs of the handler there may be at once, at least 1. Of an event the others are queued, of
     /// a command they wait in turn: see [`waiting_room`](Self::waiting_room).
-    #[must_use]
     pub fn concurrency(mut self, runs: u32) -> Self {
         self.concurrency = Some(runs);
         self
     }
     /// How many events the handler takes at once at most, at least 1: for one whose attribute says `batch`.
-    #[must_use]
     pub fn batch(mut self, events: usize) -> Self {
         self.batch = Some(events);
         self
     }
     /// Decides whether the handler is called, in place of the one its attribute names: for handlers of
     /// events.
-    #[must_use]
     pub fn filter(mut self, filter: impl EventFilter) -> Self {
         self.filter = Some(AnyFilter(Arc::new(filter)));
         self
     }
 
     /// Adds a middleware around this handler, inside of those that its attribute names.
-    #[must_use]
     pub fn middleware(mut self, middleware: impl IntoLayer) -> Self {
         self.layers.push(middleware.into_layer());
         self

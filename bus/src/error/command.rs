@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::any::Source;
@@ -20,7 +21,8 @@ pub struct CommandError<E> {
     command: &'static str,
     id: MessageId,
     attempts: u32,
-    dead_letter: Option<DeadLetterId>,
+    /// The number of the dead letter: it is of the same bus as the command.
+    dead_letter: Option<NonZeroU64>,
     kind: CommandErrorKind<E>,
 }
 
@@ -167,10 +169,11 @@ impl<E> CommandError<E> {
     /// The dead letter that the command became, if it did: see [`Bus::dead_letters`](crate::Bus::dead_letters).
     #[must_use]
     pub fn dead_letter(&self) -> Option<DeadLetterId> {
-        self.dead_letter
+        Some(DeadLetterId::new(self.id.bus(), self.dead_letter?.get()))
     }
 
     pub(crate) fn buried(self, dead_letter: Option<DeadLetterId>) -> Self {
+        let dead_letter = dead_letter.and_then(|letter| NonZeroU64::new(letter.number()));
         Self { dead_letter, ..self }
     }
 

@@ -81,6 +81,15 @@ pub struct HandlerDescription {
     /// How long it may take.
     #[cfg_attr(feature = "json", serde(serialize_with = "seconds"))]
     pub timeout: Option<Duration>,
+    /// How long each of its attempts may take.
+    #[cfg_attr(feature = "json", serde(serialize_with = "seconds"))]
+    pub attempt_timeout: Option<Duration>,
+    /// How often it is called again at most, when it has failed; not counting delayed retries.
+    pub retries: u32,
+    /// The circuit breaker that it stands behind.
+    pub circuit_breaker: Option<String>,
+    /// Is what it gives up on kept as dead letters?
+    pub dead_letters: bool,
     /// How many runs there may be at once.
     pub concurrency: Option<u32>,
     /// How many events it takes at once at most; `None`: one at a time.
@@ -176,7 +185,8 @@ impl MessageDescription {
 
 impl HandlerDescription {
     pub(super) fn of(plan: &Plan) -> Self {
-        let handler = &plan.handler;
+        let (handler, policy) = (&plan.handler, plan.policy.as_deref());
+        let breaker = policy.and_then(|policy| policy.breaker.as_ref());
         let session = plan.owner().map_or(SessionId::BUS, |scope| scope.id.clone());
         Self {
             name: handler.name.to_string(),
@@ -188,6 +198,10 @@ impl HandlerDescription {
             at_run_time: handler.at_run_time,
             is_plain: plan.is_plain,
             timeout: plan.timeout,
+            attempt_timeout: policy.and_then(|policy| policy.attempt_timeout),
+            retries: policy.and_then(|policy| policy.retry).map_or(0, |retry| retry.max_retries),
+            circuit_breaker: breaker.map(|breaker| breaker.name().to_owned()),
+            dead_letters: policy.is_some_and(|policy| policy.dead_letters),
             concurrency: plan.concurrency,
             batch: plan.batch.map(|batch| batch.size.get()),
             filter: plan.filter.as_ref().map(|filter| filter.stats(None).filter.into()),

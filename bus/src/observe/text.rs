@@ -40,6 +40,18 @@ impl fmt::Display for HandlerDescription {
         if let Some(timeout) = self.timeout {
             write!(f, ", timeout {timeout:?}")?;
         }
+        if let Some(timeout) = self.attempt_timeout {
+            write!(f, ", {timeout:?} an attempt")?;
+        }
+        if self.retries > 0 {
+            write!(f, ", called again {} times", self.retries)?;
+        }
+        if let Some(breaker) = &self.circuit_breaker {
+            write!(f, ", behind circuit breaker `{breaker}`")?;
+        }
+        if self.dead_letters {
+            write!(f, ", keeps dead letters")?;
+        }
         if let Some(events) = self.batch {
             write!(f, ", up to {events} at once")?;
         }

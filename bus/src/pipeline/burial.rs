@@ -156,7 +156,7 @@ fn head(core: &Core, letter: &Letter) -> Head {
 }
 
 /// Executes the command, as itself.
-struct CommandAgain<C, O, E>(PhantomData<fn() -> (C, O, E)>);
+struct CommandAgain<C, O, E>(PhantomData<fn(C) -> Result<O, E>>);
 
 impl<C, O, E> Again for CommandAgain<C, O, E>
 where

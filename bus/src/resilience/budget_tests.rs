@@ -53,11 +53,11 @@ proptest! {
                     prop_assert_eq!(allowed, remaining > 0);
                     if allowed {
                         retries.push(at);
-                        let most = ratio * within(&calls, span) + always;
+                        let most = ratio.mul_add(within(&calls, span), always);
                         prop_assert!(within(&retries, span) <= most + 1e-6);
                     } else {
                         // Nor is it stricter than its buckets are wide.
-                        let most = ratio * within(&calls, span / 10 * 9) + always;
+                        let most = ratio.mul_add(within(&calls, span / 10 * 9), always);
                         prop_assert!(within(&retries, span / 10 * 11 + 11) + 1.0 > most);
                     }
                 },

@@ -100,7 +100,9 @@ impl Plan {
 
 /// A user's function that classes errors.
 #[derive(Clone)]
-pub(crate) struct Classifier(Arc<dyn Fn(&Ended<'_>) -> Option<ErrorClass> + Send + Sync>);
+pub(crate) struct Classifier(Arc<Classify>);
+
+type Classify = dyn Fn(&Ended<'_>) -> Option<ErrorClass> + Send + Sync;
 
 impl Classifier {
     pub(crate) fn new(

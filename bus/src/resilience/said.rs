@@ -139,14 +139,12 @@ macro_rules! setters {
         impl $holder {
             /// Calls it again when it has failed, as often and after such delays. A command has to be
             /// taken as `&T` or `Arc<T>` for that, or to be `Clone`.
-            #[must_use]
             pub fn retry(mut self, retry: $crate::RetryConfig) -> Self {
                 self.said.retry = $crate::resilience::said::Choice::On(retry);
                 self
             }
 
             /// Calls it once, whatever is said of the message or the bus.
-            #[must_use]
             pub fn no_retry(mut self) -> Self {
                 self.said.retry = $crate::resilience::said::Choice::Off;
                 self
@@ -155,7 +153,6 @@ macro_rules! setters {
             /// When it has failed, and its retries too, it gets an event again after these, one after the
             /// other, each time with its retries. It holds no slot meanwhile, and the handlers of lower
             /// priority do not wait for it. Of no effect for a command.
-            #[must_use]
             pub fn delayed_retries(
                 mut self,
                 delays: impl IntoIterator<Item = std::time::Duration>,
@@ -166,14 +163,12 @@ macro_rules! setters {
 
             /// A budget of its own for its retries, instead of the one of the bus. Clones of one are the
             /// same budget.
-            #[must_use]
             pub fn retry_budget(mut self, budget: $crate::RetryBudget) -> Self {
                 self.said.budget = Some(budget);
                 self
             }
 
             /// Puts it behind a circuit breaker of its own.
-            #[must_use]
             pub fn circuit_breaker(mut self, config: $crate::CircuitBreakerConfig) -> Self {
                 let breaker = $crate::resilience::said::Breaker { name: None, config };
                 self.said.breaker = $crate::resilience::said::Choice::On(breaker);
@@ -182,7 +177,6 @@ macro_rules! setters {
 
             /// Puts it behind the circuit breaker of this name, with all others that name it: as those who
             /// need the same thing have the same trouble.
-            #[must_use]
             pub fn shared_circuit_breaker(
                 mut self,
                 name: impl Into<String>,
@@ -195,14 +189,12 @@ macro_rules! setters {
             }
 
             /// Puts it behind no circuit breaker, whatever is said of the message or the bus.
-            #[must_use]
             pub fn no_circuit_breaker(mut self) -> Self {
                 self.said.breaker = $crate::resilience::said::Choice::Off;
                 self
             }
 
             /// Ends each of its attempts after this long; the timeout is that of all together.
-            #[must_use]
             pub fn attempt_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.said.attempt_timeout = Some(timeout);
                 self
@@ -210,7 +202,6 @@ macro_rules! setters {
 
             /// How many calls of a command's handler may wait while as many run as `concurrency` says:
             /// 1 000 unless it is said. With 0 they are refused at once.
-            #[must_use]
             pub fn waiting_room(mut self, calls: usize) -> Self {
                 self.said.room = Some(calls);
                 self
@@ -219,7 +210,6 @@ macro_rules! setters {
             /// Whether the messages that it gives up on are kept as dead letters. Unless it is said, they
             /// are where it is called again, and where the bus is
             /// [resilient]($crate::Builder::resilient).
-            #[must_use]
             pub fn dead_letters(mut self, kept: bool) -> Self {
                 self.said.dead_letters = Some(kept);
                 self

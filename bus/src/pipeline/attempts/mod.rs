@@ -151,9 +151,9 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         self.made
     }
 
-    /// Has none begun yet?
+    /// Has it neither called the handler nor waited yet?
     pub(crate) fn is_new(&self) -> bool {
-        self.made == 0
+        self.made == 0 && self.trouble.is_none()
     }
 
     pub(crate) fn needs(&self) -> Needs {

@@ -36,7 +36,7 @@ pub(crate) struct Trouble<O> {
     /// All attempts together: how long they may take, and when that is over; the latter is known when
     /// the first of them has failed, or was made to wait.
     time: Option<Duration>,
-    deadline: Option<Option<Instant>>,
+    deadline: Fixed,
     callers: Option<Instant>,
     delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
     deferrals: u32,
@@ -45,6 +45,13 @@ pub(crate) struct Trouble<O> {
     /// What the last attempt has come to.
     pub(super) last: Option<Result<O, Failure>>,
     pub(crate) record: Option<Record>,
+}
+
+/// A deadline, which may be none at all.
+#[derive(Clone, Copy)]
+enum Fixed {
+    NotYet,
+    At(Option<Instant>),
 }
 
 /// The failed attempts, for whoever looks at them later.
@@ -105,7 +112,7 @@ impl<O> Trouble<O> {
             wait: Wait::Nothing,
             without_slot: false,
             time: context.total_time(),
-            deadline: None,
+            deadline: Fixed::NotYet,
             callers: context.callers_deadline(),
             delays: None,
             deferrals: 0,
@@ -121,26 +128,33 @@ impl<O> Trouble<O> {
 
     /// When all attempts have to be over.
     pub(super) fn deadline(&mut self, context: &Context) -> Option<Instant> {
-        *self.deadline.get_or_insert_with(|| context.last_deadline())
+        match self.deadline {
+            Fixed::At(deadline) => deadline,
+            Fixed::NotYet => {
+                let deadline = context.last_deadline();
+                self.deadline = Fixed::At(deadline);
+                deadline
+            }
+        }
     }
 
     pub(super) fn is_fixed(&self) -> bool {
-        self.deadline.is_some()
+        matches!(self.deadline, Fixed::At(_))
     }
 
     /// How long the next attempt may take, and until when: what is left of the time of all of them; in a
     /// new round, all of it.
     pub(super) fn time_left(&self) -> (Option<Duration>, Option<Instant>) {
         match self.deadline {
-            Some(deadline) => (None, deadline),
-            None => (self.time, self.callers),
+            Fixed::At(deadline) => (None, deadline),
+            Fixed::NotYet => (self.time, self.callers),
         }
     }
 
     /// A deadline that was fixed is not the caller's but that of all attempts.
     pub(super) fn whose(&self, failure: Failure) -> Failure {
         match (failure, self.deadline, self.time) {
-            (Failure::TimedOut(Late::Caller), Some(deadline), Some(time))
+            (Failure::TimedOut(Late::Caller), Fixed::At(deadline), Some(time))
                 if deadline != self.callers =>
             {
                 Failure::TimedOut(Late::Total(time))
@@ -169,7 +183,7 @@ impl<O> Trouble<O> {
             return match (may, is_event) {
                 (false, _) => Step::Over,
                 (true, true) => {
-                    self.deadline = None;
+                    self.deadline = Fixed::NotYet;
                     Step::Later(after)
                 }
                 (true, false) => Step::Again(after),
@@ -194,7 +208,7 @@ impl<O> Trouble<O> {
             return Step::Over;
         };
         self.rounds += 1;
-        (self.delays, self.deadline) = (None, None);
+        (self.delays, self.deadline) = (None, Fixed::NotYet);
         Step::Later(*after)
     }
 }

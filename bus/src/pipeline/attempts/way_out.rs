@@ -94,10 +94,9 @@ impl<'a, O: Outcome> Attempts<'a, O> {
 /// What the breaker is told. A handler that could say no was there to say it.
 fn verdict(fault: Option<Fault>) -> Option<Verdict> {
     match fault {
-        None => Some(Verdict::Ok),
         Some(fault) if fault.is_transient() => Some(Verdict::Failed),
         Some(Fault::Class(ErrorClass::Deferred(_)) | Fault::Panicked | Fault::Other) => None,
-        Some(_) => Some(Verdict::Ok),
+        None | Some(_) => Some(Verdict::Ok),
     }
 }
 

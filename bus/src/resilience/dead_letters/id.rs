@@ -25,7 +25,7 @@ pub struct DeadLetterId {
 pub struct BadDeadLetterId(String);
 
 impl DeadLetterId {
-    pub(super) fn new(bus: u32, number: u64) -> Self {
+    pub(crate) fn new(bus: u32, number: u64) -> Self {
         Self { bus, number }
     }
 

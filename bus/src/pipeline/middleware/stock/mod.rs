@@ -1,6 +1,7 @@
 //! Middleware that are ready to use. One idea a file.
 
 mod authorize;
+mod bulkhead;
 #[cfg(feature = "chaos")]
 mod chaos;
 mod dedup;
@@ -14,6 +15,7 @@ mod tower;
 mod validation;
 
 pub use authorize::{Authorize, Denied, Verdict, authorize, require_principal, require_role};
+pub use bulkhead::{Bulkhead, bulkhead_by};
 #[cfg(feature = "chaos")]
 pub use chaos::{Chaos, chaos};
 pub use dedup::{Dedup, dedup};

@@ -157,7 +157,7 @@ fn another_clock_keeps_name_config_and_listeners() {
     let breaker = breaker();
     breaker.on_change(move |_| *telling.lock().unwrap() += 1);
     let breaker = breaker.with_clock(Arc::new(TokioClock));
-    breaker.clone().force_open();
+    breaker.force_open();
     assert_eq!((*told.lock().unwrap(), breaker.state()), (1, CircuitState::Open));
     assert_eq!((breaker.name(), *breaker.config()), ("tested", config()));
 }

@@ -1,0 +1,304 @@
+//! Circuit breakers of handlers: commands are rejected, events wait.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bus::prelude::*;
+use bus::{
+    CircuitBreakerConfig, CircuitState, CircuitStateChangedEvent, HandlerOptions, Resilience,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What all handlers here need.
+#[derive(Default)]
+struct Bank {
+    is_down: AtomicBool,
+    /// Its calls answer only when they are told to.
+    hangs: AtomicBool,
+    calls: AtomicU32,
+}
+
+impl Bank {
+    async fn call(&self) -> bus::Result<u32> {
+        let n = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        while self.hangs.load(Ordering::Relaxed) {
+            tokio::time::sleep(SECOND / 10).await;
+        }
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(bus::Error::msg("the bank does not answer"));
+        }
+        Ok(n)
+    }
+    fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+    fn is_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::Relaxed);
+    }
+}
+
+#[command(output = u32, circuit_breaker(failure_threshold = 3, recovery_timeout = "10s",
+    success_threshold = 2))]
+struct Pay;
+#[handler]
+async fn pay(_: &Pay, bank: &Res<Bank>) -> bus::Result<u32> {
+    bank.call().await
+}
+
+#[event]
+struct Paid(u32);
+#[handler(circuit_breaker(failure_threshold = 3, recovery_timeout = "10s", success_threshold = 2))]
+async fn book(event: &Paid, bank: &Res<Bank>, log: &Res<Log>) -> bus::Result<()> {
+    bank.call().await?;
+    log.say(format!("booked {}", event.0));
+    Ok(())
+}
+#[handler(priority = -1)]
+async fn thank(event: &Paid, log: &Res<Log>) {
+    log.say(format!("thanked {}", event.0));
+}
+
+#[derive(Default)]
+struct Log(Mutex<Vec<String>>);
+impl Log {
+    fn say(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+#[handler(manual)]
+fn note(change: &CircuitStateChangedEvent, log: &Res<Log>) {
+    let CircuitStateChangedEvent { circuit, from, to, reason, .. } = change;
+    log.say(format!("{circuit}: {from} -> {to}, as {reason}"));
+}
+
+fn build(set: impl FnOnce(bus::Builder) -> bus::Builder) -> (Bus, Res<Bank>, Res<Log>) {
+    let builder = Bus::builder().only("circuit_breaker").provide(Bank::default());
+    let bus = set(builder.provide(Log::default())).build().unwrap();
+    let (bank, log) = (bus.resource().unwrap(), bus.resource().unwrap());
+    (bus, bank, log)
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_are_rejected_until_the_probes_go_well() {
+    let (bus, bank, log) = build(|builder| builder.handler::<note>());
+    bank.is_down(true);
+    for _ in 0..3 {
+        assert!(bus.execute(Pay).await.unwrap_err().handler_error().is_some());
+    }
+    let error = bus.execute(Pay).await.unwrap_err();
+    let CommandErrorKind::CircuitOpen { handler, breaker, retry_after } = error.kind() else {
+        panic!("{error}");
+    };
+    assert_eq!((&**handler, &**breaker, *retry_after), ("pay", "pay", Some(10 * SECOND)));
+    assert_eq!((bank.calls(), error.attempts()), (3, 0), "the handler was not called");
+    assert_eq!(
+        error.to_string(),
+        "command circuit_breaker::Pay was not executed: circuit breaker `pay` of handler `pay` is open, again in 10s"
+    );
+
+    tokio::time::sleep(10 * SECOND).await;
+    bus.execute(Pay).await.unwrap_err();
+    assert_eq!(bank.calls(), 4, "a probe");
+    // Longer the next time.
+    tokio::time::sleep(19 * SECOND).await;
+    assert!(matches!(
+        bus.execute(Pay).await.unwrap_err().kind(),
+        CommandErrorKind::CircuitOpen { retry_after: Some(SECOND), .. }
+    ));
+    tokio::time::sleep(SECOND).await;
+    bank.is_down(false);
+    for _ in 0..2 {
+        bus.execute(Pay).await.unwrap();
+    }
+    let breaker = bus.circuit_breaker("pay").unwrap();
+    assert_eq!(breaker.state(), CircuitState::Closed);
+    bus.idle().await;
+    assert_eq!(
+        log.take(),
+        [
+            "pay: closed -> open, as 3 of 3 calls failed",
+            "pay: open -> half-open, as it is time for a probe",
+            "pay: half-open -> open, as a probe failed",
+            "pay: open -> half-open, as it is time for a probe",
+            "pay: half-open -> closed, as the probes went well",
+        ]
+    );
+    assert!(bus.dead_letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_whose_caller_goes_away_gives_its_place_back() {
+    let (bus, bank, _) = build(|builder| builder);
+    bank.is_down(true);
+    for _ in 0..3 {
+        bus.execute(Pay).await.unwrap_err();
+    }
+    tokio::time::sleep(10 * SECOND).await;
+    bank.is_down(false);
+    bank.hangs.store(true, Ordering::Relaxed);
+    let probe = tokio::time::timeout(SECOND, async { bus.execute(Pay).await }).await;
+    assert!(probe.is_err());
+    let breaker = bus.circuit_breaker("pay").unwrap();
+    assert_eq!(breaker.state(), CircuitState::HalfOpen);
+    bank.hangs.store(false, Ordering::Relaxed);
+    bus.execute(Pay).await.unwrap();
+    bus.execute(Pay).await.unwrap();
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_wait_and_are_not_burnt() {
+    let (bus, bank, log) = build(|builder| builder.concurrency(1).event_queue_size(100));
+    bank.is_down(true);
+    for n in 0..3 {
+        bus.publish(Paid(n)).and_wait().await.unwrap();
+    }
+    log.take();
+    for n in 3..10 {
+        bus.publish(Paid(n)).await.unwrap();
+    }
+    tokio::time::sleep(SECOND).await;
+    // The one slot of the bus is free, and those of a lower priority do not wait.
+    let thanked: Vec<_> = (3..10).map(|n| format!("thanked {n}")).collect();
+    assert_eq!(log.take(), thanked);
+    assert_eq!(bank.calls(), 3);
+    assert_eq!(bus.stats().queued, 7, "they count as queued");
+    bank.is_down(false);
+    bus.idle().await;
+    let booked: Vec<_> = (3..10).map(|n| format!("booked {n}")).collect();
+    assert_eq!(log.take(), booked, "in their order");
+    assert_eq!((bus.stats().failed, bus.stats().queued), (3, 0));
+    assert!(bus.dead_letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_it_is_let_in_by_hand() {
+    let (bus, bank, log) = build(|builder| builder);
+    let breaker = bus.circuit_breaker("book").unwrap();
+    breaker.force_open();
+    bus.publish(Paid(1)).await.unwrap();
+    tokio::time::sleep(3600 * SECOND).await;
+    assert_eq!((bank.calls(), log.take()), (0, vec!["thanked 1".to_owned()]));
+    breaker.reset();
+    bus.idle().await;
+    assert_eq!(log.take(), ["booked 1"]);
+    // Disabled, it lets through what fails, and counts it.
+    breaker.disable();
+    bank.is_down(true);
+    for n in 0..10 {
+        bus.publish(Paid(n)).and_wait().await.unwrap();
+    }
+    assert_eq!((bank.calls(), breaker.snapshot().failures), (11, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_still_waits_at_the_shutdown_is_said() {
+    let (bus, _, log) = build(|builder| builder.shutdown_timeout(10 * SECOND, SECOND));
+    bus.circuit_breaker("book").unwrap().force_open();
+    bus.publish(Paid(1)).await.unwrap();
+    let report = bus.shutdown().await;
+    assert_eq!(log.take(), ["thanked 1"]);
+    assert_eq!((report.completed, report.dropped), (1, 1), "{report:?}");
+}
+
+#[command(output = u32)]
+struct Ask;
+#[handler(circuit_breaker(name = "bank", failure_threshold = 2))]
+async fn ask(_: &Ask, bank: &Res<Bank>) -> bus::Result<u32> {
+    bank.call().await
+}
+#[command(output = u32)]
+struct Tell;
+#[handler(circuit_breaker(name = "bank", failure_threshold = 2))]
+async fn tell(_: &Tell, bank: &Res<Bank>) -> bus::Result<u32> {
+    bank.call().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_name_one_share_it() {
+    let (bus, bank, _) = build(|builder| builder);
+    bank.is_down(true);
+    bus.execute(Ask).await.unwrap_err();
+    bus.execute(Tell).await.unwrap_err();
+    let error = bus.execute(Ask).await.unwrap_err();
+    assert!(
+        error.to_string().contains("circuit breaker `bank` of handler `ask` is open"),
+        "{error}"
+    );
+    assert_eq!(bank.calls(), 2);
+    // Others are not concerned.
+    bus.execute(Pay).await.unwrap_err();
+    assert_eq!(bank.calls(), 3);
+    let names: Vec<_> = bus.circuit_breakers().iter().map(|b| b.name().to_owned()).collect();
+    assert_eq!(names, ["bank", "book", "pay"]);
+}
+
+#[test]
+fn those_who_share_one_want_the_same_of_it() {
+    let other = CircuitBreakerConfig { failure_threshold: 9, ..CircuitBreakerConfig::default() };
+    let builder = Bus::builder().only("circuit_breaker").provide(Bank::default());
+    let builder = builder.provide(Log::default());
+    let error = builder
+        .configure::<ask>(|handler| handler.shared_circuit_breaker("bank", other))
+        .build()
+        .unwrap_err();
+    let told = error.to_string();
+    assert!(
+        told.contains("share the circuit breaker `bank`, and say different things of it"),
+        "{told}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_counts_as_a_failure() {
+    let config = CircuitBreakerConfig {
+        failure_threshold: 1,
+        slow_call: Some(SECOND),
+        ..CircuitBreakerConfig::default()
+    };
+    let (bus, bank, _) = build(|b| b.configure::<pay>(|handler| handler.circuit_breaker(config)));
+    bus.execute(Pay).await.unwrap();
+    bank.hangs.store(true, Ordering::Relaxed);
+    let slow = tokio::spawn({
+        let bus = bus.clone();
+        async move { bus.execute(Pay).await }
+    });
+    tokio::time::sleep(2 * SECOND).await;
+    bank.hangs.store(false, Ordering::Relaxed);
+    slow.await.unwrap().unwrap();
+    assert_eq!(bus.circuit_breaker("pay").unwrap().state(), CircuitState::Open);
+}
+
+/// Faults 1, 3 and 16 of the reference: dead code, a queue that is lost, a success that clears the window.
+#[tokio::test(start_paused = true)]
+async fn a_success_takes_nothing_back() {
+    let (bus, bank, _) = build(|builder| builder);
+    for is_down in [true, false, true, false, true] {
+        bank.is_down(is_down);
+        drop(bus.execute(Pay).await);
+    }
+    // 3 of 5 have failed.
+    assert_eq!(bus.circuit_breaker("pay").unwrap().state(), CircuitState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resilient_bus_gives_each_handler_its_own() {
+    let (bus, bank, _) = build(|builder| builder.resilient(Resilience::default()));
+    let options = HandlerOptions::new().name("late").priority(1);
+    bus.register_event_handler_with(options, |_: Arc<Paid>, _: OwnedContext| async {}).unwrap();
+    let names: Vec<_> = bus.circuit_breakers().iter().map(|b| b.name().to_owned()).collect();
+    assert_eq!(names, ["bank", "book", "late", "pay", "thank"]);
+    bank.is_down(true);
+    for _ in 0..3 {
+        bus.execute(Pay).await.unwrap_err();
+    }
+    bus.publish(Paid(1)).await.unwrap();
+    bus.execute(Ask).await.unwrap_err();
+    let states: Vec<_> = bus.circuit_breakers().iter().map(|b| b.state()).collect();
+    assert_eq!(states.iter().filter(|state| **state == CircuitState::Open).count(), 2);
+}
