@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use bus::{
-    Bus, Call, Context, Ended, Handled, Hook, HookCall, Middleware, Next, Res, async_trait,
-    command, event, handler,
+    Bus, Call, Context, Ended, Handled, Hook, HookCall, Middleware, Next, Res, Resilience,
+    async_trait, command, event, handler,
 };
 
 struct Counting;
@@ -150,4 +150,50 @@ async fn a_call_of_a_handler_allocates_nothing() {
     let plain = count(async |n| wrapped.execute(Plain(n)).await.unwrap()).await;
     let contexts = context + context;
     assert_eq!(plain, 4.0 + contexts, "a plain handler inside of three middleware");
+}
+
+#[command(output = u64)]
+struct Lent(u64);
+#[handler(concurrency = 4)]
+async fn lent(command: &Lent, base: &Res<Base>) -> bus::Result<u64> {
+    Ok(command.0 + base.0)
+}
+#[command(output = u64)]
+struct LentPending(u64);
+#[handler(concurrency = 4)]
+async fn lent_pending(command: &LentPending, base: &Res<Base>) -> bus::Result<u64> {
+    tokio::task::yield_now().await;
+    Ok(command.0 + base.0)
+}
+
+/// Retry with its budget, circuit breaker, bulkhead, both timeouts, and dead letters: where nothing fails they
+/// allocate nothing.
+#[tokio::test(flavor = "current_thread")]
+async fn a_healthy_call_through_all_layers_allocates_no_more() {
+    let all = Resilience::default().attempt_timeout(std::time::Duration::from_secs(1));
+    let bus = Bus::builder().resilient(all).configure::<plain>(|plain| plain.concurrency(4));
+    let bus = bus.build().unwrap();
+    for handler in ["plain", "lent", "lent_pending", "noted"] {
+        let text = bus.describe().to_string();
+        let line = text.lines().find(|line| line.contains(&format!("`{handler}`"))).unwrap();
+        let layers = ["1s an attempt", "again 3 times", "circuit breaker", "dead letters"];
+        assert!(layers.iter().all(|layer| line.contains(layer)), "{line}");
+    }
+    let bus = &bus;
+    let context = CONTEXT as f64;
+    let plain = count(async |n| bus.execute(Plain(n)).await.unwrap()).await;
+    assert_eq!(plain, context, "a plain handler");
+    let lent = count(async |n| bus.execute(Lent(n)).await.unwrap()).await;
+    assert_eq!(lent, context, "an async handler that is ready at once");
+    let pending = count(async |n| bus.execute(LentPending(n)).await.unwrap()).await;
+    assert!(pending < context + 0.1, "an async handler that is pending: {pending}");
+    let events = async |n: u64| {
+        for _ in 0..100 {
+            bus.publish(Happened(n)).await.unwrap();
+        }
+        bus.idle().await;
+        n
+    };
+    let published = count(events).await / 100.0;
+    assert!(published <= 1.0 + 3.0 * context + 0.1, "an event: {published}");
 }

@@ -264,8 +264,10 @@ async fn a_nested_command_inherits_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn cancel_on_ends_the_call() {
     let bus = bus();
+    let start = tokio::time::Instant::now();
     let signal = tokio::time::sleep(Duration::from_secs(2));
     let error = bus.execute(Hang).cancel_on(signal).await.unwrap_err();
+    assert_eq!(start.elapsed(), Duration::from_secs(2), "the signal wakes the call");
     assert!(matches!(error.kind(), CommandErrorKind::Cancelled(bus::CancelledBy::Caller)));
     assert_eq!(error.to_string(), "command commands::Hang was cancelled by its caller");
 }
