@@ -70,7 +70,7 @@ where
     let seed = Seed {
         id,
         info: call.sent.info,
-        attempt: 1,
+        attempt: call.rerun.as_ref().map_or(1, |letter| letter.attempts.saturating_add(1)),
         lifecycle: call.inherited.origin.as_ref().is_some_and(|origin| origin.lifecycle),
         timeout: call.timeout.or(plan.timeout).or(core.settings.command_timeout),
         attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),
