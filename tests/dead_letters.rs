@@ -114,7 +114,12 @@ const PAY_LINE: u32 = line!() - 4;
 #[derive(Debug, PartialEq)]
 struct Paid(u32);
 #[handler(manual, retry(max_retries = 1, initial_delay = "100ms", jitter = none))]
-async fn book(paid: &Paid, cx: &Context, world: &Res<World>, emit: Emit<Effect>) -> bus::Result<()> {
+async fn book(
+    paid: &Paid,
+    cx: &Context,
+    world: &Res<World>,
+    emit: Emit<Effect>,
+) -> bus::Result<()> {
     emit.send(Effect);
     world.act(format!("book {} {}", paid.0, seen(cx))).await
 }
@@ -134,12 +139,8 @@ async fn all_is_known_of_a_command() {
     world.will([Transient, Transient]);
     let session = bus.session("till-1").open().await.unwrap();
     let ada = Principal::new("ada").with_role("cashier");
-    let report = session
-        .execute(Pay(5))
-        .header("tenant", "acme")
-        .principal(ada.clone())
-        .detailed()
-        .await;
+    let report =
+        session.execute(Pay(5)).header("tenant", "acme").principal(ada.clone()).detailed().await;
     let error = report.result.unwrap_err();
     let letter = only(&bus);
     assert_eq!(error.dead_letter(), Some(letter.id));
@@ -313,8 +314,10 @@ async fn without_its_handler_a_letter_stays() {
     let error = bus.dead_letters().retry(command.id).await.unwrap_err();
     assert!(error.to_string().contains("derive `Clone` for it"), "{error}");
     by_value.unregister();
-    bus.register_command_handler(|_: Arc<Give>, _: OwnedContext| async { bus::Result::<()>::Ok(()) })
-        .unwrap();
+    bus.register_command_handler(|_: Arc<Give>, _: OwnedContext| async {
+        bus::Result::<()>::Ok(())
+    })
+    .unwrap();
     bus.dead_letters().retry(command.id).await.unwrap();
     assert!(world.take().is_empty() && bus.stats().commands_in_flight == 0);
 }
@@ -433,8 +436,7 @@ struct Bare;
 #[tokio::test(start_paused = true)]
 async fn of_the_handler_that_is_there_now_nothing_has_to_be_said() {
     for around in [false, true] {
-        let (bus, _) =
-            bus(|builder| if around { builder.middleware(passes {}) } else { builder });
+        let (bus, _) = bus(|builder| if around { builder.middleware(passes {}) } else { builder });
         let options = HandlerOptions::new().dead_letters(true);
         let fails = |_: Arc<Bare>, _: OwnedContext| async { Err::<(), _>(bus::Error::msg("no")) };
         let fails = bus.register_command_handler_with(options, fails).unwrap();
@@ -652,8 +654,7 @@ async fn hears_letters(letter: &DeadLetteredEvent, world: &Res<World>) {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_evicted_is_reported() {
-    let (bus, world) =
-        bus(|builder| all(builder).handler::<hears_losses>().dead_letters(3));
+    let (bus, world) = bus(|builder| all(builder).handler::<hears_losses>().dead_letters(3));
     world.will([Permanent; 5]);
     for n in 0..5 {
         bus.execute(Pay(n)).await.unwrap_err();
@@ -757,9 +758,8 @@ fn plain(_: &Plain, world: &Res<World>) -> bus::Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn a_plain_function_is_tried_again_and_kept_too() {
-    let (bus, world) = bus(|builder| {
-        builder.handler::<plain>().configure::<plain>(|h| h.retry(once_more()))
-    });
+    let (bus, world) =
+        bus(|builder| builder.handler::<plain>().configure::<plain>(|h| h.retry(once_more())));
     world.will([Transient, Transient, Transient]);
     let settled = bus.publish(Plain).and_wait().await.unwrap();
     assert_eq!(settled.failures[0].attempts, 2);

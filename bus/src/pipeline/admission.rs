@@ -97,7 +97,10 @@ enum Refusal {
     NoHandler,
     TooDeep(Vec<&'static str>),
     /// The store keeps its dead letter, and its handler wants it whole.
-    Kept { by: String, reason: String },
+    Kept {
+        by: String,
+        reason: String,
+    },
 }
 
 #[inline]

@@ -126,12 +126,7 @@ impl Start<BatchAnswer> for Calls {
 
 /// A batch has an id of its own. It follows from what all of its events follow from, if that is the
 /// same.
-fn seed(
-    plan: &Plan,
-    taken: &[Taken<'_>],
-    whole: Option<&Arc<Completion>>,
-    before: u32,
-) -> Seed {
+fn seed(plan: &Plan, taken: &[Taken<'_>], whole: Option<&Arc<Completion>>, before: u32) -> Seed {
     let Delivery { core, envelope, .. } = taken[0].item.delivery;
     let origins = || taken.iter().map(|taken| taken.item.delivery.envelope.origin.as_ref());
     let origin = envelope.origin.as_ref().filter(|origin| {
