@@ -35,6 +35,11 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
+    /// How often its handler was called before, if it is a dead letter.
+    pub(crate) fn attempts_before(&self) -> u32 {
+        self.rerun.as_ref().map_or(0, |rerun| rerun.letter.attempts)
+    }
+
     /// An event that a handler sends: whoever waits for what the handler was called for, waits for
     /// this too.
     pub(crate) fn child(

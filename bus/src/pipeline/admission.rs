@@ -9,6 +9,7 @@ use crate::error::{CommandError, CommandErrorKind};
 use crate::handler::slot::Slot;
 use crate::message::MessageId;
 use crate::message::carrier::Moved;
+use crate::message::keep::can_keep;
 use crate::message::order::HeldLanes;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
@@ -62,6 +63,9 @@ where
         Err(Refusal::TooDeep(chain)) => {
             return Err(call.sent.error(CommandErrorKind::TooDeep { chain }));
         }
+        Err(Refusal::Kept { by, reason }) => {
+            return Err(call.sent.error(CommandErrorKind::Rejected { by, reason }));
+        }
     };
     if call.timed || core.listens(session).command_result {
         call.sent.started = Some(core.settings.clock.now());
@@ -70,7 +74,7 @@ where
     let seed = Seed {
         id,
         info: call.sent.info,
-        attempt: 1,
+        attempt: call.rerun.as_ref().map_or(1, |letter| letter.attempts.saturating_add(1)),
         lifecycle: call.inherited.origin.as_ref().is_some_and(|origin| origin.lifecycle),
         timeout: call.timeout.or(plan.timeout).or(core.settings.command_timeout),
         attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),
@@ -92,6 +96,11 @@ enum Refusal {
     ShuttingDown,
     NoHandler,
     TooDeep(Vec<&'static str>),
+    /// The store keeps its dead letter, and its handler wants it whole.
+    Kept {
+        by: String,
+        reason: String,
+    },
 }
 
 #[inline]
@@ -109,10 +118,23 @@ fn admit<'a>(
         return Err(Refusal::TooDeep(chain));
     }
     let plan = core.command(call.sent.info.type_id(), session).ok_or(Refusal::NoHandler)?;
+    if call.rerun.is_some() && !can_keep(plan.takes, plan.message) {
+        return Err(kept(&plan));
+    }
     if let Some(origin) = &call.inherited.origin {
         core.saw(origin, call.sent.info);
     }
     Ok((plan, at_work))
+}
+
+#[cold]
+fn kept(plan: &Plan) -> Refusal {
+    let name = plan.message.name();
+    let reason = format!(
+        "it takes `{name}` by value, and a dead letter is kept until it has succeeded: \
+         derive `Clone` for it, or take `&{name}`",
+    );
+    Refusal::Kept { by: format!("handler {}", plan.handler), reason }
 }
 
 impl Request<'_> {

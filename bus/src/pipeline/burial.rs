@@ -80,14 +80,18 @@ impl Failed<'_> {
 
     fn bury(self, message: Erased, lane: Option<LaneId>, again: Arc<dyn Again>) -> DeadLetterId {
         let Self { core, plan, context, attempts, record } = self;
+        let times = record.history.first().zip(record.history.last());
+        let buried = buried(core, plan, context, message, again);
         let buried = Buried {
+            first_attempted: times.map_or(buried.first_attempted, |(first, _)| first.at),
+            last_attempted: times.map_or(buried.last_attempted, |(_, last)| last.at),
             cause: cause(record.fault),
             error: record.error,
             error_chain: record.chain,
             history: record.history,
             attempts,
             lane,
-            ..buried(core, plan, context, message, again)
+            ..buried
         };
         core.dead_letters.bury(core, buried)
     }

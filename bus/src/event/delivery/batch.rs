@@ -21,7 +21,7 @@ use crate::message::order::HeldLanes;
 use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
-use crate::pipeline::middleware::around::Around;
+use crate::pipeline::middleware::around::{Around, Through};
 use crate::pipeline::middleware::source::{BatchSource, Rejected};
 use crate::pipeline::run::Run;
 use crate::registry::plan::{Batching, Plan};
@@ -48,29 +48,33 @@ pub(super) async fn handle<'a>(plan: &'a Plan, batching: Batching, items: &'a [I
     taken.retain(|taken| !taken.item.delivery.is_kept_behind(plan));
     let mut again = Again::default();
     while !taken.is_empty() {
-        let Some((outcome, made)) = once(core, plan, batching, &taken, &mut slot).await else {
-            return;
-        };
+        let before = again.made();
+        let once = once(core, plan, batching, &taken, &mut slot, before);
+        let Some((outcome, made)) = once.await else { return };
         let ended = Ended { core, plan, taken, made };
         let Some((left, delay)) = ended.conclude(outcome, &mut again) else { return };
         taken = left;
+        let mut cut_off = CutOff { core, plan, taken: &taken, armed: true };
         sleep(core, delay).await;
+        cut_off.armed = false;
     }
 }
 
-/// Gives the handler what is there. `None`: its events were dropped.
+/// Gives the handler what is there, when it was called with that so often `before`. `None`: its events were
+/// dropped.
 async fn once<'a>(
     core: &'a Core,
     plan: &'a Plan,
     batching: Batching,
     taken: &[Taken<'a>],
     slot: &mut Slot<'_>,
+    before: u32,
 ) -> Option<(Outcome, u32)> {
     let in_session = taken.first()?.item.delivery.in_session(plan);
     let events: Arc<[OneOf]> = taken.iter().map(|t| OneOf::of(t.item.delivery.envelope)).collect();
     // Whoever waits for one of the events waits for what the handler sends.
     let whole = Completion::of_all(taken.iter().filter_map(|taken| taken.item.delivery.share));
-    let seed = seed(plan, taken, whole.as_ref());
+    let seed = seed(plan, taken, whole.as_ref(), before);
     let mut cut_off = CutOff { core, plan, taken, armed: true };
     let rejected = Rejected::default();
     if plan.layers.is_some() {
@@ -81,9 +85,11 @@ async fn once<'a>(
         cut_off.armed = false;
         let through = driven.ok()?;
         let rejected = std::mem::take(&mut *lock(&rejected));
-        let outcome =
-            Outcome::of(core, held.context(), through.answer, through.record, rejected, taken);
-        return Some((outcome, through.attempts));
+        let Through { answer, attempts, record, .. } = through;
+        let context = held.context();
+        let last = context.attempt().saturating_add(attempts.saturating_sub(1));
+        let outcome = Outcome::of(core, context, last, answer, record, rejected, taken);
+        return Some((outcome, attempts));
     }
     let attempts = Attempts::<BatchAnswer>::new(core, Found::Built(plan), seed, in_session);
     let mut attempts = pin!(attempts);
@@ -92,8 +98,10 @@ async fn once<'a>(
     cut_off.armed = false;
     let (answer, record) = (driven.ok()?, attempts.as_mut().take_record());
     let rejected = std::mem::take(&mut *lock(&rejected));
-    let outcome = Outcome::of(core, attempts.context(), answer, record, rejected, taken);
-    Some((outcome, attempts.made()))
+    let (context, made) = (attempts.context(), attempts.made());
+    let last = context.attempt();
+    let outcome = Outcome::of(core, context, last, answer, record, rejected, taken);
+    Some((outcome, made))
 }
 
 /// A handler and the events that it takes.
@@ -118,7 +126,7 @@ impl Start<BatchAnswer> for Calls {
 
 /// A batch has an id of its own. It follows from what all of its events follow from, if that is the
 /// same.
-fn seed(plan: &Plan, taken: &[Taken<'_>], whole: Option<&Arc<Completion>>) -> Seed {
+fn seed(plan: &Plan, taken: &[Taken<'_>], whole: Option<&Arc<Completion>>, before: u32) -> Seed {
     let Delivery { core, envelope, .. } = taken[0].item.delivery;
     let origins = || taken.iter().map(|taken| taken.item.delivery.envelope.origin.as_ref());
     let origin = envelope.origin.as_ref().filter(|origin| {
@@ -131,7 +139,7 @@ fn seed(plan: &Plan, taken: &[Taken<'_>], whole: Option<&Arc<Completion>>) -> Se
     let mut seed = Seed {
         id: MessageId::next(core.number),
         info: envelope.info,
-        attempt: 1,
+        attempt: envelope.attempts_before().saturating_add(before).saturating_add(1),
         lifecycle: taken.iter().any(lifecycle),
         timeout: plan.timeout.or(core.settings.event_timeout),
         attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),

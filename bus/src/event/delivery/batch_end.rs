@@ -31,10 +31,11 @@ pub(super) struct FailedItem {
 pub(super) struct Outcome(Vec<Option<FailedItem>>);
 
 impl Outcome {
-    /// What was rejected has failed, whatever becomes of the others.
+    /// What was rejected has failed, whatever becomes of the others. `attempt`: the last call of the handler.
     pub(super) fn of(
         core: &Core,
         context: &Context,
+        attempt: u32,
         answer: Result<BatchAnswer, Failure>,
         record: Option<Record>,
         rejected: BTreeMap<usize, String>,
@@ -50,7 +51,7 @@ impl Outcome {
         match outcome(core, context, answer, handled.len()) {
             Ok(failed) => {
                 for (at, error) in failed {
-                    handled[at].get_or_insert_with(|| FailedItem::of(core, context, &error));
+                    handled[at].get_or_insert_with(|| FailedItem::of(core, attempt, &error));
                 }
             }
             Err(error) => {
@@ -67,7 +68,7 @@ impl Outcome {
 
 impl FailedItem {
     /// Of an error of its own.
-    fn of(core: &Core, context: &Context, error: &Error) -> Self {
+    fn of(core: &Core, attempt: u32, error: &Error) -> Self {
         let class = error.class().unwrap_or(ErrorClass::Transient);
         let chain = text_of_users(|| error.chain());
         let at = core.settings.clock.system_time();
@@ -75,7 +76,7 @@ impl FailedItem {
             fault: Fault::Class(class),
             error: text_of_users(|| error.to_string()),
             chain: chain.clone(),
-            history: vec![FailedAttempt::new(context.attempt(), at, chain.clone())],
+            history: vec![FailedAttempt::new(attempt, at, chain.clone())],
         };
         let is_transient = class == ErrorClass::Transient;
         Self { error: chain, record: Some(record), is_transient }
@@ -110,6 +111,11 @@ pub(super) struct Again {
 }
 
 impl Again {
+    /// How often the handler was called with them before.
+    pub(super) fn made(&self) -> u32 {
+        self.made
+    }
+
     /// After this long, if at all.
     fn next(&mut self, core: &Core, plan: &Plan) -> Option<Duration> {
         let policy = plan.policy.as_ref()?;
@@ -159,6 +165,10 @@ impl<'a> Ended<'a> {
             }
             failures.push((taken, error, record));
         }
+        let of_no_interest = |(taken, error, record): &(Taken<'_>, String, Option<Record>)| {
+            taken.item.delivery.is_of_no_interest(plan, error, record.as_ref())
+        };
+        failures.retain(|failure| !of_no_interest(failure));
         log(plan, &failures, left.len());
         for (taken, error, record) in failures {
             let delivery = &taken.item.delivery;

@@ -52,17 +52,31 @@ impl Delivery<'_> {
         attempts: u32,
         record: Option<Record>,
     ) {
-        let core = self.core;
-        if record.as_ref().is_some_and(Record::is_of_no_interest) {
-            tracing::debug!(id = %context.id(), handler = %plan.handler, error, "an event is discarded");
-            core.counters.discarded.add(1);
-            return self.ended_well();
+        if self.is_of_no_interest(plan, error, record.as_ref()) {
+            return;
         }
         let buried = self.item_ended_badly(plan, context, error, attempts, record);
         log(plan, context, error, buried);
     }
 
-    /// The same of one of a batch, of which all that have failed are logged at once.
+    /// Its handler has said so, and nothing is made of it.
+    pub(super) fn is_of_no_interest(
+        &self,
+        plan: &Plan,
+        error: &str,
+        record: Option<&Record>,
+    ) -> bool {
+        let is_discarded = record.is_some_and(Record::is_of_no_interest);
+        if is_discarded {
+            let (id, handler) = (self.envelope.id, &plan.handler);
+            tracing::debug!(%id, %handler, error, "an event is discarded");
+            self.core.counters.discarded.add(1);
+            self.ended_well();
+        }
+        is_discarded
+    }
+
+    /// Failed: one of a batch, of which all that have failed are logged at once.
     pub(super) fn item_ended_badly(
         &self,
         plan: &Plan,

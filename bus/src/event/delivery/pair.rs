@@ -114,7 +114,7 @@ impl<'a> Delivery<'a> {
         let mut seed = Seed {
             id: envelope.id,
             info: envelope.info,
-            attempt: 1,
+            attempt: envelope.attempts_before().saturating_add(1),
             lifecycle: envelope.lifecycle || parent.is_some_and(|origin| origin.lifecycle),
             timeout: plan.timeout.or(core.settings.event_timeout),
             attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),

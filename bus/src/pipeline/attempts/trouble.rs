@@ -33,6 +33,8 @@ pub(crate) struct Trouble<O> {
     pub(super) wait: Wait,
     /// An event's handler that waits for long has no slot meanwhile.
     pub(super) without_slot: bool,
+    /// The number of the first attempt: of a dead letter, there were some before.
+    pub(super) first: u32,
     /// All attempts together: how long they may take, and when that is over; the latter is known when
     /// the first of them has failed, or was made to wait.
     time: Option<Duration>,
@@ -111,6 +113,7 @@ impl<O> Trouble<O> {
         Self {
             wait: Wait::Nothing,
             without_slot: false,
+            first: context.attempt(),
             time: context.total_time(),
             deadline: Fixed::NotYet,
             callers: context.callers_deadline(),

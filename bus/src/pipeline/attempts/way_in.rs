@@ -110,7 +110,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         trouble.wait = Wait::Nothing;
         if trouble.is_fixed() || *this.made > 0 {
             let (time, deadline) = trouble.time_left();
-            this.run.renew(*this.made + 1, time, deadline);
+            this.run.renew(trouble.first.saturating_add(*this.made), time, deadline);
         }
         *this.phase = Phase::Entering;
         Poll::Ready(Ok(()))

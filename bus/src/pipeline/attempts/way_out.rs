@@ -29,6 +29,12 @@ impl<'a, O: Outcome> Attempts<'a, O> {
             (answer, _) => answer,
         };
         let fault = Fault::of(policy, this.run.context(), &answer);
+        if fault.is_none()
+            && let Some(trouble) = this.trouble
+        {
+            // What was wrong before is not what may become of it now.
+            trouble.record = None;
+        }
         if let Some(place) = this.held.place.take()
             && let Some(bulkhead) = &policy.bulkhead
         {

@@ -140,10 +140,20 @@ pub(crate) struct CommandSource<C, O, E> {
     reply: PhantomData<fn() -> Result<O, E>>,
 }
 
-impl<C, O, E> CommandSource<C, O, E> {
+impl<C, O, E> CommandSource<C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
     pub(crate) fn new(plan: &Plan, _: &Admitted<'_, C, O, E>, command: Keep<C>) -> Self {
         let (slot, takes, info) = (plan.slot.clone(), plan.takes, plan.message);
-        Self { slot, takes, info, command, reply: PhantomData }
+        let mut source = Self { slot, takes, info, command, reply: PhantomData };
+        if source.command.is_shared() {
+            // A dead letter, whatever is said of this handler.
+            source.keep();
+        }
+        source
     }
 
     /// The command, unless its handler has it.

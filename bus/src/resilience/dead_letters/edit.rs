@@ -55,6 +55,7 @@ impl DeadLetters<'_> {
         }
         letter.message = Arc::new(copy);
         letter.message_id = MessageId::next(core.number);
+        letter.attempts = 0;
         let mut head = letter.head.as_deref().map_or_else(Head::default, Head::clone);
         head.headers.set(DEAD_LETTER_OF.into(), id.to_string());
         letter.head = Some(Arc::new(head));
