@@ -176,6 +176,43 @@ async fn events_wait_and_are_not_burnt() {
     assert!(bus.dead_letters().is_empty());
 }
 
+/// Also one that was called before, and waits for another attempt: it is not the time of the handler.
+#[tokio::test(start_paused = true)]
+async fn waiting_for_it_takes_nothing_of_the_time_of_the_handler() {
+    let retry = bus::RetryConfig { jitter: bus::Jitter::None, ..bus::RetryConfig::default() };
+    let breaker = CircuitBreakerConfig {
+        failure_threshold: 1,
+        recovery_timeout: 120 * SECOND,
+        success_threshold: 1,
+        ..CircuitBreakerConfig::default()
+    };
+    let set = |h: bus::HandlerConfig| h.timeout(5 * SECOND).retry(retry).circuit_breaker(breaker);
+    let (bus, bank, _) = build(|builder| builder.configure::<book>(set));
+    bank.is_down(true);
+    bus.publish(Paid(1)).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(bus.circuit_breaker("book").unwrap().state(), CircuitState::Open);
+    bank.is_down(false);
+    bank.hangs.store(true, Ordering::Relaxed);
+    tokio::time::sleep(121 * SECOND).await;
+    bank.hangs.store(false, Ordering::Relaxed);
+    bus.idle().await;
+    assert!(bus.dead_letters().is_empty(), "{:?}", bus.dead_letters().list());
+    assert_eq!(
+        (bank.calls(), bus.circuit_breaker("book").unwrap().state()),
+        (2, CircuitState::Closed)
+    );
+    // It has its whole time again, and no more than that.
+    bank.is_down(true);
+    bus.publish(Paid(2)).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    bank.hangs.store(true, Ordering::Relaxed);
+    let begun = tokio::time::Instant::now();
+    bus.idle().await;
+    assert_eq!(begun.elapsed(), 124 * SECOND);
+    assert_eq!(bus.dead_letters().list()[0].cause, bus::Cause::TimedOut);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_it_is_let_in_by_hand() {
     let (bus, bank, log) = build(|builder| builder);

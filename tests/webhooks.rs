@@ -105,6 +105,10 @@ fn the_exit_code_says_what_happened() {
         (&["--log"], b"", 2),
         (&["--failures", "many"], b"", 2),
         (&["--watch"], b"", 2),
+        (&["--flaky"], b"", 2),
+        (&["--flaky", "1.5"], b"", 2),
+        (&["--flaky", "0", "--strict", "-"], good, 0),
+        (&["--flaky", "1", "--strict", "-"], good, 0), // nobody is told of a star
         (&["--protect", "acme/api"], b"", 2),
         (&["no-such-file.ndjson"], b"", 2),
         (&["examples"], b"", 2),
@@ -300,6 +304,37 @@ fn many_repositories_and_odd_ones_are_handled_all_the_same() {
     );
     assert_eq!(json["watched"]["BUS"]["star"], 1);
     assert_eq!(json["event_handler_runs"], 2 * 1504 + 1, "and those of who watches");
+}
+
+#[test]
+fn a_flaky_notifier_leaves_dead_letters_which_are_run_again() {
+    let ran = run(&["--flaky", "0.3", "--failures", "0"], b"");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let sample = "examples/webhooks/sample.ndjson";
+    for expected in [
+        "notifier: 154 calls, 4 dead letters, 0 evicted\n",
+        &format!("  {sample}:32: push in hooli/api: the notifier does not answer, 3 attempts\n"),
+        "  4 retried, 3 with success, 1 left\n",
+    ] {
+        assert!(ran.out.contains(expected), "no {expected:?} in\n{}", ran.out);
+    }
+    assert_eq!(ran.err.matches("an event handler failed").count(), 5, "each is logged");
+
+    for (fails, left) in [("0", Some(0)), ("0.3", Some(1)), ("0.7", None), ("1", Some(115))] {
+        let json = run(&["--json", "--flaky", fails], b"").json();
+        let number = |key: &str| json["notified"][key].as_u64().expect("a number");
+        let kinds = |kind: &str| json["kinds"][kind].as_u64().expect("a number");
+        let told = kinds("push") + kinds("pull_request");
+        assert!(number("calls") >= told && number("calls") <= 3 * told);
+        assert!(left.is_none_or(|left| left == number("left")), "{fails}: {json}");
+        assert_eq!(number("retried"), number("given_up"));
+        assert_eq!(number("succeeded") + number("left"), number("retried"));
+        assert_eq!(json["event_handler_failures"], number("given_up") + number("left"));
+        assert_eq!(json["event_handler_runs"], 468 + told - number("left"), "{fails}");
+        let shown = json["notified"]["first_given_up"].as_array().expect("a list").len() as u64;
+        assert_eq!(shown, number("given_up").min(10));
+    }
+    assert!(run(&["--json"], b"").json()["notified"].is_null(), "nobody is told otherwise");
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod input;
 mod intake;
 #[path = "../webhooks/latency.rs"]
 mod latency;
+#[path = "../webhooks/notifier.rs"]
+mod notifier;
 #[path = "../webhooks/policy.rs"]
 mod policy;
 #[path = "../webhooks/progress.rs"]

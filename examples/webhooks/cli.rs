@@ -23,6 +23,8 @@ Options:
                   alert when this branch of this repository is force-pushed, as if it were its
                   default branch; may be given again
   --failures N    print the first N failures as they come (default 20); all are counted
+  --flaky P       tell of pushes and pull requests, which fails with this probability (`0.3`): it is
+                  tried three times, and what is left is run again at the end
   --generate N    write N made-up deliveries to standard output, and do nothing else
   -h, --help      print this
 
@@ -43,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) strict: bool,
     pub(crate) log: Option<PathBuf>,
     pub(crate) failures: u64,
+    /// With which probability the notifier fails; without it there is none.
+    pub(crate) flaky: Option<f64>,
     pub(crate) rules: Rules,
 }
 
@@ -54,6 +58,8 @@ pub(crate) enum Wrong {
     NoValue(String),
     #[error("`{option}` takes a number, and `{value}` is none")]
     NoNumber { option: String, value: String },
+    #[error("`--flaky` takes a number from 0 to 1, and `{0}` is none")]
+    NoProbability(String),
     #[error("`--protect` takes `owner/name:branch`, and `{0}` is none")]
     NoBranch(String),
 }
@@ -81,6 +87,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Action, Wron
                 branches.push(branch.to_owned());
             }
             "--failures" => options.failures = number(&text, args.next())?,
+            "--flaky" => options.flaky = Some(probability(text_of(&text, args.next())?)?),
             "--generate" => return Ok(Action::Generate(number(&text, args.next())?)),
             "-" => options.files.push(None),
             _ if text.starts_with('-') => return Err(Wrong::Unknown(text)),
@@ -108,4 +115,9 @@ fn text_of(option: &str, given: Option<OsString>) -> Result<String, Wrong> {
 fn number(option: &str, given: Option<OsString>) -> Result<u64, Wrong> {
     let text = text_of(option, given)?;
     text.parse().map_err(|_| Wrong::NoNumber { option: option.to_owned(), value: text })
+}
+
+fn probability(text: String) -> Result<f64, Wrong> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or(Wrong::NoProbability(text))
 }

@@ -13,6 +13,7 @@ mod generate;
 mod input;
 mod intake;
 mod latency;
+mod notifier;
 mod policy;
 mod progress;
 mod repositories;
@@ -66,7 +67,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<Summary, Error> {
-    let bus = Bus::builder().provide(ActivityLog::to(options.log.as_deref())?).build()?;
+    let builder = Bus::builder().provide(ActivityLog::to(options.log.as_deref())?);
+    let bus = match options.flaky {
+        Some(fails) => notifier::install(builder, fails).build()?,
+        None => builder.build()?,
+    };
     work::run_on(&bus, options).await
 }
 

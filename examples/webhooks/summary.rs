@@ -11,6 +11,7 @@ use crate::activity::ActivityLog;
 use crate::alerts::Alerts;
 use crate::failure::{Failures, say};
 use crate::latency::Latency;
+use crate::notifier::Notified;
 use crate::statistics::Statistics;
 use crate::text::Text;
 use crate::watch::Watched;
@@ -23,6 +24,7 @@ pub(crate) struct Counts {
     pub(crate) elapsed: Duration,
     pub(crate) watched: Watched,
     pub(crate) most_open: usize,
+    pub(crate) notified: Option<Notified>,
 }
 
 /// `lines` is `ok` and `failed` together, always.
@@ -44,6 +46,8 @@ pub(crate) struct Summary {
     most_sessions_open: usize,
     alerts: u64,
     first_alerts: Vec<FirstAlert>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notified: Option<Notified>,
     pub(crate) log_is_whole: bool,
     events_published: u64,
     event_handler_runs: u64,
@@ -107,6 +111,7 @@ impl Summary {
                 .into_iter()
                 .map(|(source, line, text)| FirstAlert { source: source.to_string(), line, text })
                 .collect(),
+            notified: counts.notified,
             log_is_whole: log.is_whole(),
             events_published: stats.published,
             event_handler_runs: stats.processed,
@@ -119,10 +124,12 @@ impl Summary {
         })
     }
 
-    /// Has every delivery had its event, every alert its own, and every event its handlers?
+    /// Has every delivery had its event, every alert its own, and every event its handlers, in the end?
     pub(crate) fn adds_up(&self) -> bool {
+        let notified = self.notified.as_ref();
         self.events_published == self.ok + self.alerts
-            && self.event_handler_failures == 0
+            && self.event_handler_failures == notified.map_or(0, Notified::failures)
+            && notified.is_none_or(Notified::is_whole)
             && self.events_left == 0
     }
 
@@ -155,6 +162,9 @@ impl fmt::Display for Summary {
             for alert in &self.first_alerts {
                 writeln!(f, "  {}:{}: {}", alert.source, alert.line, alert.text)?;
             }
+        }
+        if let Some(notified) = &self.notified {
+            write!(f, "\n{notified}")?;
         }
         writeln!(f)?;
         writeln!(

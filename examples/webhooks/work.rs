@@ -11,6 +11,7 @@ use crate::delivery::Deliver;
 use crate::failure::{Failure, Failures, say};
 use crate::input::{Line, Lines, Source};
 use crate::latency::Latency;
+use crate::notifier::Notified;
 use crate::progress::Progress;
 use crate::repositories::Repositories;
 use crate::summary::{self, Summary};
@@ -49,6 +50,10 @@ pub(crate) async fn run_on(bus: &Bus, options: &Options) -> Result<Summary, Erro
         }
     }
     progress.clear();
+    let notified = match options.flaky {
+        Some(_) => Some(Notified::run_again(bus).await?),
+        None => None,
+    };
     // Lets the event handlers finish, and all sessions end: the statistics are complete after this.
     let shutdown = bus.shutdown().await;
     let elapsed = start.elapsed();
@@ -58,7 +63,7 @@ pub(crate) async fn run_on(bus: &Bus, options: &Options) -> Result<Summary, Erro
         &shutdown,
         failures,
         &latency,
-        summary::Counts { lines, ok, cut_short, elapsed, watched, most_open },
+        summary::Counts { lines, ok, cut_short, elapsed, watched, most_open, notified },
     )
 }
 

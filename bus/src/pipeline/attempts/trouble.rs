@@ -141,6 +141,11 @@ impl<O> Trouble<O> {
         }
     }
 
+    /// What comes now is not on the time of the attempts before it.
+    pub(super) fn begin_anew(&mut self) {
+        self.deadline = Fixed::NotYet;
+    }
+
     pub(super) fn is_fixed(&self) -> bool {
         matches!(self.deadline, Fixed::At(_))
     }
@@ -186,7 +191,7 @@ impl<O> Trouble<O> {
             return match (may, is_event) {
                 (false, _) => Step::Over,
                 (true, true) => {
-                    self.deadline = Fixed::NotYet;
+                    self.begin_anew();
                     Step::Later(after)
                 }
                 (true, false) => Step::Again(after),
@@ -211,7 +216,8 @@ impl<O> Trouble<O> {
             return Step::Over;
         };
         self.rounds += 1;
-        (self.delays, self.deadline) = (None, Fixed::NotYet);
+        self.delays = None;
+        self.begin_anew();
         Step::Later(*after)
     }
 }

@@ -32,6 +32,8 @@ impl<'a, O: Outcome> Attempts<'a, O> {
                 // An event waits, as long as that takes: it would only be burnt.
                 Err(_) => {
                     let trouble = trouble_of(this.trouble, context);
+                    // However long that takes: else what waits would be burnt, and as a probe that fails.
+                    trouble.begin_anew();
                     trouble.wait = Wait::Circuit(admitted(breaker.clone(), core.arc()));
                     trouble.without_slot = true;
                     *this.phase = Phase::Waiting;

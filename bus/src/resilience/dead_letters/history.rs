@@ -37,7 +37,9 @@ pub(super) fn extend(history: &mut Vec<FailedAttempt>, with: Vec<FailedAttempt>)
             .map(|attempt| FailedAttempt { error: cut(attempt.error, TEXT_OF_ATTEMPT), ..attempt }),
     );
     let too_many = history.len().saturating_sub(1 + LAST);
-    history.drain(1..=too_many);
+    if too_many > 0 {
+        history.drain(1..=too_many);
+    }
     u32::try_from(too_many).unwrap_or(u32::MAX)
 }
 
@@ -68,6 +70,11 @@ mod tests {
     #[test]
     fn the_first_attempt_and_the_last_31_are_kept() {
         let mut history = Vec::new();
+        assert_eq!(
+            (extend(&mut history, Vec::new()), history.len()),
+            (0, 0),
+            "of one that is parked"
+        );
         assert_eq!(extend(&mut history, attempts(1..=32)), 0);
         assert_eq!(numbers(&history), (1..=32).collect::<Vec<_>>());
         assert_eq!(extend(&mut history, attempts(33..=34)), 2);
