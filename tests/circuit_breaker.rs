@@ -241,6 +241,7 @@ async fn what_still_waits_at_the_shutdown_is_said() {
     let report = bus.shutdown().await;
     assert_eq!(log.take(), ["thanked 1"]);
     assert_eq!((report.completed, report.dropped), (1, 1), "{report:?}");
+    assert!(report.abandoned.is_empty(), "it was never called: {report}");
 }
 
 #[command(output = u32)]
