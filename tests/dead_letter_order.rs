@@ -14,8 +14,12 @@ mod around;
 mod batches;
 #[path = "dead_letter_order/ends.rs"]
 mod ends;
+#[path = "dead_letter_order/judge.rs"]
+mod judge;
 #[path = "dead_letter_order/parking.rs"]
 mod parking;
+#[path = "dead_letter_order/random.rs"]
+mod random;
 #[path = "dead_letter_order/verbs.rs"]
 mod verbs;
 #[path = "dead_letter_order/world.rs"]

@@ -42,6 +42,10 @@ impl World {
     ) {
         self.script.lock().unwrap().entry((handler, nr)).or_default().extend(script);
     }
+    /// From now on all is well.
+    pub(crate) fn all_is_well(&self) {
+        self.script.lock().unwrap().clear();
+    }
     pub(crate) fn next(&self, handler: &'static str, nr: u32) -> Does {
         self.called.lock().unwrap().push((handler, nr));
         let mut script = self.script.lock().unwrap();
@@ -63,6 +67,9 @@ impl World {
         Ok(())
     }
 
+    pub(crate) fn all_done(&self) -> Vec<(String, u32)> {
+        self.done.lock().unwrap().iter().map(|(handler, nr)| ((*handler).to_owned(), *nr)).collect()
+    }
     pub(crate) fn done_by(&self, handler: &'static str) -> Vec<u32> {
         numbers_of(&self.done.lock().unwrap(), handler)
     }
