@@ -464,3 +464,25 @@ async fn errors_whose_destructors_panic_are_errors() {
     }
     assert_eq!((bus.stats().events_in_flight, bus.stats().queued), (0, 0));
 }
+
+/// After the end of time there is no other attempt, alone or in a batch.
+#[tokio::test(start_paused = true)]
+async fn a_delay_without_an_end_is_none() {
+    let retry = RetryConfig {
+        initial_delay: Duration::MAX,
+        max_delay: Duration::MAX,
+        jitter: Jitter::None,
+        ..RetryConfig::default()
+    };
+    let (bus, calls) = build(&[Transient], |builder| {
+        let builder = builder.configure::<hear>(|h| h.retry(retry));
+        builder.handler::<fails_all>().configure::<fails_all>(|h| h.retry(retry))
+    });
+    let settled = bus.publish(Done).and_wait().await.unwrap();
+    assert_eq!(settled.failures.iter().map(|f| f.attempts).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!((calls.times().len(), bus.dead_letters().len()), (1, 2));
+}
+#[handler(manual, batch = 2)]
+async fn fails_all(events: &[Arc<Done>]) -> bus::BatchOutcome {
+    events.iter().map(|_| Err(bus::Error::msg("not now"))).collect()
+}

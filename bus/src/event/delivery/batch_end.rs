@@ -148,6 +148,8 @@ impl<'a> Again<'a> {
         let retry = policy.retry.as_ref()?;
         let delay = self.delays.get_or_insert_with(|| Box::new(retry.delays())).next()?;
         let now = core.settings.clock.now();
+        // What would come after the end of time does not come.
+        now.checked_add(delay)?;
         let allowed = policy.budget.as_ref().is_none_or(|budget| budget.withdraw(now));
         allowed.then_some(delay)
     }
