@@ -15,7 +15,10 @@ async fn store(events: &[Arc<Paid>], world: &Res<World>) -> BatchOutcome {
     let does = events.iter().map(|paid| match world.next("store", paid.nr) {
         Transient => Err(bus::Error::msg("not now")),
         Permanent => Err(bus::Error::permanent(bus::Error::msg("never"))),
-        _ => Ok(world.done("store", paid.nr)),
+        _ => {
+            world.done("store", paid.nr);
+            Ok(())
+        }
     });
     does.collect()
 }

@@ -22,7 +22,7 @@ impl Coverage {
     fn saw(&mut self, what: &'static str, n: impl TryInto<usize>) {
         *self.seen.entry(what).or_default() += usize::from(n.try_into().unwrap_or(1) > 0);
     }
-    pub(crate) fn is_enough(self) {
+    pub(crate) fn is_enough(&self) {
         for (what, n) in &self.seen {
             assert!(self.scripts < 100 || *n * 100 > self.scripts, "only {n} with {what}");
         }

@@ -99,7 +99,10 @@ async fn line(event: &Line, world: &Res<World>) -> bus::Result<()> {
 fn plain(event: &Line, world: &Res<World>) -> bus::Result<()> {
     match world.next("plain", event.0) {
         Permanent => Err(bus::Error::permanent(bus::Error::msg("never"))),
-        _ => Ok(world.done("plain", event.0)),
+        _ => {
+            world.done("plain", event.0);
+            Ok(())
+        }
     }
 }
 

@@ -86,7 +86,7 @@ type Ended = (&'static str, u64, Result<(), CommandError<bus::Error>>);
 
 /// Which of both commands it is.
 async fn execute(bus: Bus, nr: u64) -> Ended {
-    if nr % 2 == 0 {
+    if nr.is_multiple_of(2) {
         ("charge", nr, bus.execute(Charge { nr }).await)
     } else {
         ("refund", nr, bus.execute(Refund { nr }).await)

@@ -1,5 +1,7 @@
 //! What has to agree.
 
+use std::time::Duration;
+
 use bus::{CircuitReason, CircuitState};
 
 use crate::bank::{ATTEMPT, MS, OPEN_FOR, PROBES, RATIO, WINDOW};
@@ -86,7 +88,7 @@ fn calls(outage: &Outage, played: &Played, problems: &mut Problems) {
     // What the budget allows in any window, and there are so many of them.
     let windows = played.lasted.as_secs_f64() / WINDOW.as_secs_f64() + 1.0;
     let always = f64::from(outage.per_second) * WINDOW.as_secs_f64();
-    let allowed = RATIO * first as f64 + windows.ceil() * always;
+    let allowed = RATIO.mul_add(first as f64, windows.ceil() * always);
     problems.must(retries as f64 <= allowed, || format!("{retries} retries, {allowed} allowed"));
 }
 
@@ -94,7 +96,8 @@ fn calls(outage: &Outage, played: &Played, problems: &mut Problems) {
 fn breaker(outage: &Outage, played: &Played, problems: &mut Problems) {
     let state = played.bank.state.lock().unwrap();
     problems.must(state.while_open.is_empty(), || format!("while open: {:?}", state.while_open));
-    let well_at = OPEN_FOR + ATTEMPT + (PROBES * 5 + 10) * MS + (2 * outage.every) as u32 * MS;
+    let ticks = Duration::from_millis(2 * outage.every);
+    let well_at = OPEN_FOR + ATTEMPT + (PROBES * 5 + 10) * MS + ticks;
     let recovered = played.recovered_after;
     problems.must(recovered.is_some_and(|after| after <= well_at), || {
         format!("closed again after {recovered:?}, not {well_at:?}")
