@@ -207,8 +207,9 @@ async fn all_is_known_of_an_event_and_its_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_fails_again_goes_on_counting_and_keeps_its_place() {
-    for is_command in [true, false] {
-        let (bus, world) = bus(all);
+    for (is_command, around) in [(true, false), (true, true), (false, false), (false, true)] {
+        let (bus, world) =
+            bus(|builder| if around { all(builder).middleware(passes {}) } else { all(builder) });
         let send = async |n| match is_command {
             true => drop(bus.execute(Pay(n)).header("tenant", "acme").await),
             false => drop(bus.publish(Paid(n)).header("tenant", "acme").and_wait().await),
@@ -473,7 +474,11 @@ async fn store(events: &[Arc<Sold>], cx: &Context, world: &Res<World>) -> BatchO
 
 #[tokio::test(start_paused = true)]
 async fn of_a_batch_only_those_that_have_failed() {
-    let (bus, world) = bus(|builder| builder.handler::<store>());
+    of_a_batch(|builder| builder).await;
+    of_a_batch(|builder| builder.middleware(passes {})).await;
+}
+async fn of_a_batch(with: impl FnOnce(Builder) -> Builder) {
+    let (bus, world) = bus(|builder| with(builder.handler::<store>()));
     for n in [1, 2, 3, 4, 5, 7] {
         bus.publish(Sold(n)).await.unwrap();
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bus::middleware::{self, Denied};
 use bus::{
-    Bus, CommandErrorKind, Context, Emit, Ended, EventHandlerFailedEvent, Invalid, Jitter, Layer,
-    Principal, Rate, Res, RetryConfig, Validate, command, event, handler,
+    Builder, Bus, CommandErrorKind, Context, Emit, Ended, EventHandlerFailedEvent, Invalid, Jitter,
+    Layer, Principal, Rate, Res, RetryConfig, Validate, command, event, handler,
 };
 use proptest::prelude::*;
 
@@ -310,6 +310,31 @@ async fn what_fails_is_called_again_and_emits_once() {
     bus.idle().await;
     let flaky = "ordered flaky";
     assert_eq!(log.take(), [flaky, flaky, flaky, "also flaky"], "its neighbour ran once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_of_retries_do_not_multiply() {
+    let trouble = || Order { item: "tea", count: 1, troubles: 99 };
+    let twice = |builder: Builder| {
+        builder.middleware(middleware::retry(at_once())).middleware(middleware::retry(at_once()))
+    };
+    let declared = |builder: Builder| {
+        let config = RetryConfig { max_retries: 1, ..at_once() };
+        builder.configure::<take_order>(|handler| handler.retry(config))
+    };
+    for (calls, wraps) in [(4, [true, false]), (2, [false, true]), (2, [true, true])] {
+        let (bus, _) = bus(|mut builder| {
+            if wraps[0] {
+                builder = twice(builder);
+            }
+            if wraps[1] { declared(builder) } else { builder }
+        });
+        let error = bus.execute(trouble()).await.unwrap_err();
+        assert_eq!(error.attempts(), calls, "{wraps:?}: {error}");
+        // Also when it is called once more.
+        let error = bus.execute(trouble()).await.unwrap_err();
+        assert_eq!(error.attempts(), calls, "{wraps:?}: {error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

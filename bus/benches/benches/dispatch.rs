@@ -9,9 +9,10 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bus::Resilience;
 use bus_bench::{
-    AddAsync, AddPlain, Added, AddedByFour, Counter, Handler, Passes, Watches, actor, ask, bus,
-    tower_call, tower_service, with,
+    AddAsync, AddLent, AddPlain, Added, AddedByFour, Counter, Handler, Passes, Watches, actor,
+    add_lent, add_plain, ask, bus, tower_call, tower_layers, tower_service, with,
 };
 
 /// Counts allocations of the whole process: the dispatcher's and the actor's too.
@@ -112,6 +113,16 @@ async fn main() {
         .await,
     );
 
+    let mut layers = tower_layers();
+    rows.push(
+        row("tower, timeouts, retry, limit", None, size, async |calls| {
+            for n in 0..calls {
+                black_box(tower_call(&mut layers, black_box(n)).await.unwrap());
+            }
+        })
+        .await,
+    );
+
     let actor = actor();
     rows.push(
         row("tokio mpsc + oneshot", None, size, async |calls| {
@@ -154,6 +165,29 @@ async fn main() {
         row("bus.execute, plain fn, 3 middleware", Some(4.0), size, async |calls| {
             for n in 0..calls {
                 black_box(wrapped.execute(AddPlain(black_box(n))).await.unwrap());
+            }
+        })
+        .await,
+    );
+    let second = Duration::from_secs(1);
+    let resilient = with(|builder| {
+        let builder = builder.resilient(Resilience::default().attempt_timeout(second));
+        builder
+            .configure::<add_plain>(|add| add.concurrency(4))
+            .configure::<add_lent>(|add| add.concurrency(4))
+    });
+    rows.push(
+        row("bus.execute, plain fn, all layers", Some(0.0), size, async |calls| {
+            for n in 0..calls {
+                black_box(resilient.execute(AddPlain(black_box(n))).await.unwrap());
+            }
+        })
+        .await,
+    );
+    rows.push(
+        row("bus.execute, async fn, all layers", Some(0.0), size, async |calls| {
+            for n in 0..calls {
+                black_box(resilient.execute(AddLent(black_box(n))).await.unwrap());
             }
         })
         .await,

@@ -3,12 +3,16 @@
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bus::{Bus, Call, Ended, Handled, Hook, HookCall, Middleware, Next, Res, async_trait};
 use tokio::sync::{mpsc, oneshot};
+use tower::retry::Policy;
+use tower::retry::budget::{Budget, TpsBudget};
 use tower::util::BoxCloneService;
-use tower::{Service, ServiceExt};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 
 /// What every handler uses, so that it is not optimised away.
 #[derive(Debug, Default)]
@@ -34,6 +38,10 @@ pub struct AddAsync(pub u64);
 #[derive(Debug)]
 #[bus::command(output = u64)]
 pub struct AddPlain(pub u64);
+/// Handled by an `async fn` that borrows it.
+#[derive(Debug)]
+#[bus::command(output = u64)]
+pub struct AddLent(pub u64);
 /// Handled by one plain handler.
 #[derive(Debug)]
 #[bus::event]
@@ -43,8 +51,14 @@ pub struct Added(pub u64);
 async fn add_async(command: AddAsync, counter: &Res<Counter>) -> bus::Result<u64> {
     Ok(counter.add(command.0))
 }
+/// Adds.
 #[bus::handler]
-fn add_plain(command: &AddPlain, counter: &Res<Counter>) -> bus::Result<u64> {
+pub async fn add_lent(command: &AddLent, counter: &Res<Counter>) -> bus::Result<u64> {
+    Ok(counter.add(command.0))
+}
+/// Adds.
+#[bus::handler]
+pub fn add_plain(command: &AddPlain, counter: &Res<Counter>) -> bus::Result<u64> {
     Ok(counter.add(command.0))
 }
 #[bus::handler]
@@ -139,11 +153,46 @@ pub fn tower_service() -> BoxCloneService<u64, u64, bus::Error> {
 ///
 /// # Errors
 /// Never.
-pub async fn tower_call(
-    service: &mut BoxCloneService<u64, u64, bus::Error>,
-    n: u64,
-) -> Result<u64, bus::Error> {
+pub async fn tower_call<E>(service: &mut BoxCloneService<u64, u64, E>, n: u64) -> Result<u64, E> {
     service.ready().await?.call(n).await
+}
+
+/// tower's layers of the same purpose as those of a resilient bus, but for a circuit breaker, of which it
+/// has none: a timeout, an attempt's timeout, retries with a budget, and a limit of what runs at once.
+#[must_use]
+pub fn tower_layers() -> BoxCloneService<u64, u64, BoxError> {
+    static COUNTER: Counter = Counter(AtomicU64::new(0));
+    let service = ServiceBuilder::new()
+        .timeout(Duration::from_secs(30))
+        .retry(Again { left: 3, budget: Arc::new(TpsBudget::default()) })
+        .timeout(Duration::from_secs(1))
+        .concurrency_limit(4)
+        .service_fn(|n| async move { Ok::<_, bus::Error>(COUNTER.add(n)) });
+    BoxCloneService::new(service)
+}
+
+/// As often as is left, within the budget.
+#[derive(Clone)]
+struct Again {
+    left: u32,
+    budget: Arc<TpsBudget>,
+}
+
+impl Policy<u64, u64, BoxError> for Again {
+    type Future = std::future::Ready<()>;
+
+    fn retry(&mut self, _: &mut u64, result: &mut Result<u64, BoxError>) -> Option<Self::Future> {
+        if result.is_ok() {
+            self.budget.deposit();
+            return None;
+        }
+        self.left = self.left.checked_sub(1)?;
+        self.budget.withdraw().then(|| std::future::ready(()))
+    }
+
+    fn clone_request(&mut self, n: &u64) -> Option<u64> {
+        Some(*n)
+    }
 }
 
 /// An actor by hand: a task with a channel, and a channel for each answer.

@@ -198,9 +198,9 @@ impl Plan {
     /// Puts it inside of the middleware and hooks that a bus has for it, and of what keeps its calls
     /// within bounds.
     pub(crate) fn wrapped(mut self, settings: &Settings) -> Self {
+        self.policy = Policy::of(&self, settings);
         self.layers = Layers::of(&self, &settings.layers);
         self.hooks = hook::of(self.message, &settings.hooks);
-        self.policy = Policy::of(&self, settings);
         self
     }
 }

@@ -87,7 +87,7 @@ async fn once<'a>(
         let rejected = std::mem::take(&mut *lock(&rejected));
         let Through { answer, attempts, record, .. } = through;
         let context = held.context();
-        let last = context.attempt().saturating_add(attempts.saturating_sub(1));
+        let last = held.run_after(attempts.saturating_sub(1));
         let outcome = Outcome::of(core, context, last, answer, record, rejected, taken);
         return Some((outcome, attempts));
     }

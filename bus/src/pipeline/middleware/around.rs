@@ -227,8 +227,7 @@ impl<S: Source> Runs<'_, '_, S> {
         if plan.policy.as_ref().is_some_and(|policy| policy.keeps()) {
             self.source.keep();
         }
-        let context = held.context();
-        let seed = context.of_attempt(context.attempt().saturating_add(self.made), headers);
+        let seed = held.context().of_attempt(held.run_after(self.made), headers);
         self.attempts.set(Some(Attempts::new(core, Found::Built(*plan), seed, None)));
     }
 

@@ -26,6 +26,8 @@ pub struct Call<'c> {
     at: usize,
     /// The headers, where a middleware has changed them.
     headers: Option<Headers>,
+    /// The outermost that calls it again when it has failed.
+    retries_at: Option<usize>,
 }
 
 /// What is asked for.
@@ -127,7 +129,7 @@ impl<'c> Call<'c> {
         layers: &'c [Arc<Installed>],
         inner: &'c mut dyn Inner,
     ) -> Self {
-        Self { context, inner, all, layers, at: 0, headers: None }
+        Self { context, inner, all, layers, at: 0, headers: None, retries_at: None }
     }
 
     pub(super) fn layers(&self) -> &'c [Arc<Installed>] {
@@ -137,6 +139,13 @@ impl<'c> Call<'c> {
     /// What is not given an answer again has none.
     pub(super) fn forget(&mut self) {
         self.inner.answer().forget();
+    }
+
+    /// May the middleware that has it now call again what has failed? Not where the handler has retries of
+    /// its own, nor within another that does so: retries of retries would multiply.
+    pub(super) fn may_retry(&mut self) -> bool {
+        let at = *self.retries_at.get_or_insert(self.at);
+        !self.all.is_retried && at == self.at
     }
 
     /// The call in the hands of one of them; it returns to the former one.

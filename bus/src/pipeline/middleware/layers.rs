@@ -188,6 +188,8 @@ pub(crate) struct Layers {
     pub(crate) id: HandlerId,
     pub(crate) outer: Vec<Arc<Installed>>,
     pub(crate) per_attempt: Vec<Arc<Installed>>,
+    /// Retries have been declared, or said on the builder.
+    pub(super) is_retried: bool,
     skipped: AtomicU64,
 }
 
@@ -216,7 +218,8 @@ impl Layers {
         }
         let (message, handler, id) = (plan.message, plan.handler.clone(), plan.id);
         let skipped = AtomicU64::new(0);
-        Some(Arc::new(Self { message, handler, id, outer, per_attempt, skipped }))
+        let is_retried = plan.policy.as_ref().is_some_and(|policy| policy.retry.is_some());
+        Some(Arc::new(Self { message, handler, id, outer, per_attempt, is_retried, skipped }))
     }
 
     pub(super) fn skip(&self) {

@@ -22,6 +22,9 @@ pub struct Retry {
 /// ([`Call::keep`]): its handler takes it by value, and it is not `Clone`. Where the runtime has no timer,
 /// the delays are left out.
 ///
+/// A handler that has retries of its own, by `retry(..)` or on the builder, keeps to those, and of two of
+/// these around it the inner one does nothing: retries of retries would multiply.
+///
 /// Each attempt has a timeout of its own and a context of its own, which counts them. A failed one has
 /// emitted nothing.
 ///
@@ -64,6 +67,9 @@ impl Retry {
 #[async_trait]
 impl Middleware for Retry {
     async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
+        if !call.may_retry() {
+            return next.run(call).await;
+        }
         let can_again = call.keep();
         let mut delays = self.config.delays();
         loop {
