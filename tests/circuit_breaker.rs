@@ -311,7 +311,6 @@ async fn a_slow_call_counts_as_a_failure() {
     assert_eq!(bus.circuit_breaker("pay").unwrap().state(), CircuitState::Open);
 }
 
-/// Faults 1, 3 and 16 of the reference: dead code, a queue that is lost, a success that clears the window.
 #[tokio::test(start_paused = true)]
 async fn a_success_takes_nothing_back() {
     let (bus, bank, _) = build(|builder| builder);
@@ -321,6 +320,59 @@ async fn a_success_takes_nothing_back() {
     }
     // 3 of 5 have failed.
     assert_eq!(bus.circuit_breaker("pay").unwrap().state(), CircuitState::Open);
+}
+
+/// No start that could be forgotten, and no other end.
+#[tokio::test(start_paused = true)]
+async fn a_resilient_bus_runs_and_ends_as_any_other() {
+    let (bus, bank, log) = build(|builder| builder.resilient(Resilience::default()));
+    for n in 1..=100 {
+        bus.publish(Paid(n)).await.unwrap();
+    }
+    let report = bus.shutdown().await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((bank.calls(), log.take().len()), (100, 200), "what is queued is handled first");
+    assert!(bus.publish(Paid(0)).await.is_err());
+}
+
+/// What the wall clock shows is nothing to a breaker.
+#[tokio::test(start_paused = true)]
+async fn a_clock_on_the_wall_that_is_put_back_changes_nothing() {
+    let wall = Arc::new(Wall::default());
+    let (bus, bank, _) = build(|builder| builder.clock(PutBack(Arc::clone(&wall))));
+    bank.is_down(true);
+    for _ in 0..3 {
+        bus.execute(Pay).await.unwrap_err();
+        wall.back.fetch_add(1_000_000, Ordering::Relaxed);
+    }
+    let breaker = bus.circuit_breaker("pay").unwrap();
+    assert_eq!(breaker.state(), CircuitState::Open);
+    tokio::time::sleep(11 * SECOND).await;
+    bank.is_down(false);
+    for _ in 0..2 {
+        wall.back.fetch_add(1_000_000, Ordering::Relaxed);
+        bus.execute(Pay).await.unwrap();
+    }
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+/// By how many seconds it was put back.
+#[derive(Default)]
+struct Wall {
+    back: AtomicU32,
+}
+struct PutBack(Arc<Wall>);
+impl bus::Clock for PutBack {
+    fn now(&self) -> std::time::Instant {
+        tokio::time::Instant::now().into_std()
+    }
+    fn system_time(&self) -> std::time::SystemTime {
+        let back = self.0.back.load(Ordering::Relaxed);
+        std::time::SystemTime::now() - SECOND * back
+    }
+    fn sleep_until(&self, deadline: std::time::Instant) -> bus::Sleep {
+        bus::TokioClock.sleep_until(deadline)
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -627,6 +627,36 @@ async fn a_retry_goes_on_without_the_one_who_asked_for_it() {
     assert_eq!(world.effects.load(Ordering::Relaxed), 1);
 }
 
+/// What is said of it is never stale, and while one is retried the others, and itself, are there.
+#[tokio::test(start_paused = true)]
+async fn the_counts_and_the_list_are_those_of_the_moment() {
+    let (bus, world) = bus(all);
+    world.will([Permanent, Permanent, Permanent, Transient]);
+    for n in 0..3 {
+        bus.execute(Pay(n)).await.unwrap_err();
+    }
+    let ids: Vec<_> = bus.dead_letters().list().iter().map(|letter| letter.id).collect();
+    let counts = || (bus.stats().dead_letters, bus.dead_letters().len());
+    assert_eq!(counts(), (3, 3));
+    let retrying = tokio::spawn({
+        let (bus, id) = (bus.clone(), ids[0]);
+        async move { bus.dead_letters().retry(id).await }
+    });
+    tokio::time::sleep(50 * MS).await;
+    let during: Vec<_> = bus.dead_letters().list().iter().map(|letter| letter.id).collect();
+    assert_eq!((during, counts()), (ids.clone(), (3, 3)), "between its two attempts");
+    retrying.await.unwrap().unwrap();
+    assert_eq!(counts(), (2, 2));
+    bus.dead_letters().discard(ids[1]).unwrap();
+    assert_eq!(counts(), (1, 1));
+    assert_eq!((bus.dead_letters().clear(), counts()), (1, (0, 0)));
+    // Another bus has its own.
+    let (other, world) = self::bus(all);
+    world.will([Permanent]);
+    other.execute(Pay(9)).await.unwrap_err();
+    assert_eq!((counts(), other.stats().dead_letters), ((0, 0), 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_bus_may_go_in_the_middle_of_a_retry() {
     for is_command in [true, false] {

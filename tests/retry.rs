@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bus::prelude::*;
-use bus::{Cause, Classify, ErrorClass, Jitter, Resilience, RetryBudget, RetryConfig};
+use bus::{
+    Cause, Classify, CommandResultEvent, CommandStartedEvent, ErrorClass, Jitter, Resilience,
+    RetryBudget, RetryConfig,
+};
 use tokio::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
@@ -299,6 +302,63 @@ async fn the_budget_is_shared() {
     let attempts: Vec<_> = calls.times().into_iter().map(|(attempt, _)| attempt).collect();
     assert_eq!(attempts, [1, 2, 3, 1], "two retries of both handlers together");
     assert_eq!(budget.remaining(Instant::now().into_std()), 0);
+}
+
+/// What is said of the commands of a bus.
+#[derive(Default)]
+struct Told(std::sync::Mutex<Vec<String>>);
+#[handler(manual)]
+fn hears_starts(_: &CommandStartedEvent, told: &Res<Told>) {
+    told.0.lock().unwrap().push("started".into());
+}
+#[handler(manual)]
+fn hears_results(result: &CommandResultEvent, told: &Res<Told>) {
+    let line =
+        format!("{} after {}", if result.success { "well" } else { "failed" }, result.attempts);
+    told.0.lock().unwrap().push(line);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_is_retried_is_one_command() {
+    let script = [Transient, Transient, Well, Transient];
+    let (bus, calls) = build(&script, |builder| {
+        let builder = builder.handler::<hears_starts>().handler::<hears_results>();
+        builder.provide(Told::default())
+    });
+    bus.execute(Do).await.unwrap();
+    bus.execute(Do).await.unwrap_err();
+    bus.idle().await;
+    assert_eq!(calls.times().len(), 7);
+    let told = bus.resource::<Told>().unwrap();
+    let told = told.0.lock().unwrap();
+    assert_eq!(*told, ["started", "well after 3", "started", "failed after 4"]);
+}
+
+#[command]
+struct Nobodys;
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_called_is_not_called_again() {
+    let budget = RetryBudget::new(0.0, 10);
+    let all = Resilience::default().budget(budget.clone());
+    let (bus, calls) = build(&[Hang], |builder| builder.resilient(all));
+    let left = || budget.remaining(Instant::now().into_std());
+    let full = left();
+    // Nobody handles it, ..
+    let error = bus.execute(Nobodys).await.unwrap_err();
+    assert!(matches!(error.kind(), CommandErrorKind::NoHandler), "{error}");
+    // .. its caller takes it back, ..
+    let cancel = tokio::time::sleep(50 * MS);
+    let error = bus.execute(Do).cancel_on(cancel).await.unwrap_err();
+    assert!(matches!(error.kind(), CommandErrorKind::Cancelled(_)), "{error}");
+    assert_eq!(calls.times().len(), 1);
+    // .. or its circuit is open.
+    bus.circuit_breaker("carry_out").unwrap().force_open();
+    let error = bus.execute(Do).await.unwrap_err();
+    assert!(matches!(error.kind(), CommandErrorKind::CircuitOpen { .. }), "{error}");
+    assert_eq!((error.attempts(), calls.times().len()), (0, 1));
+    assert!(bus.dead_letters().is_empty(), "{:?}", bus.dead_letters().list());
+    assert_eq!(left(), full);
 }
 
 #[tokio::test(start_paused = true)]
