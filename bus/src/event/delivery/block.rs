@@ -21,13 +21,12 @@ use crate::session::Scope;
 /// At least one event.
 pub(in crate::event) type Block = Vec<Envelope>;
 
-/// Do both have the same handlers?
+/// Do both have the same handlers? They lie in one queue: either both are the bus's own, or none is.
 pub(in crate::event) fn is_same(a: &Envelope, b: &Envelope) -> bool {
     let scope = |envelope: &Envelope| envelope.scope().map(Arc::as_ptr);
     let is_rerun = a.rerun.is_some() || b.rerun.is_some();
     !is_rerun
         && a.info.type_id() == b.info.type_id()
-        && a.lifecycle == b.lifecycle
         && scope(a).map(<*const Scope>::addr) == scope(b).map(<*const Scope>::addr)
 }
 
