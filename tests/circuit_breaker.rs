@@ -213,6 +213,71 @@ async fn waiting_for_it_takes_nothing_of_the_time_of_the_handler() {
     assert_eq!(bus.dead_letters().list()[0].cause, bus::Cause::TimedOut);
 }
 
+/// All that have waited are let in when it closes, and wait for their slots; then it opens again.
+#[tokio::test(start_paused = true)]
+async fn who_was_let_in_and_waits_for_a_slot_is_not_burnt_either() {
+    for around in [false, true] {
+        let (bus, bank, log) = build(|builder| {
+            let builder = if around { builder.middleware(passes {}) } else { builder };
+            builder.configure::<book>(|handler| handler.concurrency(1))
+        });
+        let breaker = bus.circuit_breaker("book").unwrap();
+        breaker.force_open();
+        for n in 0..20 {
+            bus.publish(Paid(n)).await.unwrap();
+        }
+        tokio::time::sleep(SECOND).await;
+        bank.is_down(true);
+        bank.hangs.store(true, Ordering::Relaxed);
+        breaker.reset();
+        tokio::time::sleep(SECOND).await;
+        bank.hangs.store(false, Ordering::Relaxed);
+        tokio::time::sleep(SECOND).await;
+        assert_eq!((bank.calls(), breaker.state()), (3, CircuitState::Open));
+        assert_eq!((bus.stats().failed, bus.stats().queued), (3, 17));
+        bank.is_down(false);
+        bus.idle().await;
+        let mut booked = log.take();
+        booked.retain(|line| line.starts_with("booked"));
+        assert_eq!(booked, (3..20).map(|n| format!("booked {n}")).collect::<Vec<_>>());
+        assert_eq!(bus.stats().failed, 3);
+    }
+}
+#[bus::middleware(manual)]
+async fn passes(call: &mut bus::Call<'_>, next: bus::Next) -> bus::Handled {
+    next.run(call).await
+}
+
+/// The same of commands: those in the waiting room are told that it has opened.
+#[tokio::test(start_paused = true)]
+async fn who_was_let_in_and_waits_for_a_place_does_not_call_what_is_down() {
+    let (bus, bank, _) = build(|b| b.configure::<pay>(|handler| handler.concurrency(1)));
+    bank.is_down(true);
+    bank.hangs.store(true, Ordering::Relaxed);
+    let calls = (0..20).map(|_| {
+        let bus = bus.clone();
+        tokio::spawn(async move { bus.execute(Pay).await.unwrap_err() })
+    });
+    let calls: Vec<_> = calls.collect();
+    tokio::time::sleep(SECOND).await;
+    bank.hangs.store(false, Ordering::Relaxed);
+    let (mut failed, mut rejected) = (0, 0);
+    for call in calls {
+        match call.await.unwrap().kind() {
+            CommandErrorKind::Handler(_) => failed += 1,
+            CommandErrorKind::CircuitOpen { handler, .. } if handler == "pay" => rejected += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((failed, rejected, bank.calls()), (3, 17, 3));
+    // Their places are free, and a probe takes one.
+    bank.is_down(false);
+    tokio::time::sleep(10 * SECOND).await;
+    bus.execute(Pay).await.unwrap();
+    bus.execute(Pay).await.unwrap();
+    assert_eq!(bus.circuit_breaker("pay").unwrap().state(), CircuitState::Closed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_it_is_let_in_by_hand() {
     let (bus, bank, log) = build(|builder| builder);
@@ -241,6 +306,7 @@ async fn what_still_waits_at_the_shutdown_is_said() {
     let report = bus.shutdown().await;
     assert_eq!(log.take(), ["thanked 1"]);
     assert_eq!((report.completed, report.dropped), (1, 1), "{report:?}");
+    assert!(report.abandoned.is_empty(), "it was never called: {report}");
 }
 
 #[command(output = u32)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bus::prelude::*;
 use bus::{
-    Cause, Classify, CommandResultEvent, CommandStartedEvent, ErrorClass, Jitter, Resilience,
-    RetryBudget, RetryConfig,
+    Call, Cause, Classify, CommandResultEvent, CommandStartedEvent, ErrorClass, Handled, Jitter,
+    Next, Resilience, RetryBudget, RetryConfig, middleware,
 };
 use tokio::time::Instant;
 
@@ -391,4 +391,34 @@ async fn dropping_the_future_ends_the_waiting() {
     assert_eq!(calls.times().len(), 2);
     assert_eq!(bus.stats().commands_in_flight, 0);
     assert!(bus.dead_letters().is_empty(), "its caller has dropped it: nobody gave up on it");
+}
+
+#[middleware(manual)]
+async fn passes(call: &mut Call<'_>, next: Next) -> Handled {
+    next.run(call).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_in_the_middle_of_a_later_round_keeps_what_has_failed() {
+    for around in [false, true] {
+        let later = [3_600_000 * MS];
+        let (bus, calls) = build(&[Transient], |builder| {
+            let builder = builder.configure::<hear>(|h| h.no_retry().delayed_retries(later));
+            let builder = builder.configure::<hear>(|h| h.dead_letters(true));
+            let builder = builder.shutdown_timeout(5_000 * MS, 1_000 * MS);
+            if around { builder.middleware(passes {}) } else { builder }
+        });
+        bus.publish(Done).await.unwrap();
+        tokio::time::sleep(MS).await;
+        let begun = Instant::now();
+        let report = bus.shutdown().await;
+        assert!(begun.elapsed() < 7_000 * MS);
+        // The event was dropped, before all its handlers were done with it; of this one, it is known how.
+        assert_eq!((report.dropped, report.failed), (1, 1), "{report}");
+        assert!(report.abandoned.is_empty(), "{report}");
+        assert_eq!(calls.times().len(), 1);
+        let letters = bus.dead_letters().list();
+        assert_eq!(letters.len(), 1, "{report}");
+        assert_eq!((letters[0].attempts, letters[0].error.as_str()), (1, "it was Transient"));
+    }
 }

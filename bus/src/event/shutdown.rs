@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::dispatcher;
 use super::losses::DropReason;
 use super::queue::Intake;
 use crate::core::Core;
-use crate::resilience::timer::within;
+use crate::resilience::timer::{sleep, within};
 use crate::sync::lock;
 
 /// What a bus has done in its life, and what was left when it was shut down.
@@ -85,6 +86,7 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
     for event in core.queue.limit_intake(Intake::Closed).iter().filter(|event| !event.lifecycle) {
         core.losses.note(core, event.info, 1, DropReason::ShutDown);
     }
+    within(core, core.settings.grace, told(core)).await;
     core.work.abort.fire();
     // What is cut off is dropped at its next await, which is now.
     let is_over = || !core.work.is_dispatching() && !core.work.is_due();
@@ -132,6 +134,12 @@ async fn drained(core: &Core) {
             return;
         }
     }
+}
+
+/// Resolves when the handlers that have waited know that their events are dropped: so none of them is cut off,
+/// and what had failed before becomes a dead letter.
+async fn told(core: &Core) {
+    while core.queue.has_waits() && sleep(core, Duration::from_millis(1)).await {}
 }
 
 /// The last user handle is gone: nobody will await a shutdown.

@@ -85,10 +85,24 @@ impl<'a> Slot<'a> {
         }
         let items: Vec<_> = taken.iter().map(|taken| taken.item).collect();
         let waits: Vec<_> = items.iter().map(|item| item.line.parking.wait().ok()).collect();
-        for turn in leaders(taken) {
-            turn.come().await;
-        }
-        let held = needs.wait().await;
+        let held = {
+            let mut acquired = pin!(async {
+                for turn in leaders(taken) {
+                    turn.come().await;
+                }
+                needs.wait().await
+            });
+            let mut given_up = pin!(async {
+                for waits in waits.iter().flatten() {
+                    waits.given_up().await;
+                }
+            });
+            poll_fn(|task| match acquired.as_mut().poll(task) {
+                Poll::Pending => given_up.as_mut().poll(task).map(|()| [None, None]),
+                acquired => acquired,
+            })
+            .await
+        };
         let mut waits = waits.into_iter();
         taken.retain(|taken| {
             let parking = &taken.item.line.parking;

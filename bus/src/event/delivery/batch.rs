@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 
 use super::Delivery;
-use super::batch_end::{Again, Ended, Outcome};
+use super::batch_end::{Again, Ended, GivenUp, Outcome};
 use super::block::Item;
 use super::drive::{drive, drive_around};
 use super::wayside::Wayside;
@@ -48,34 +48,35 @@ pub(super) async fn handle<'a>(plan: &'a Plan, batching: Batching, items: &'a [I
     taken.retain(|taken| !taken.item.delivery.is_kept_behind(plan));
     let mut again = Again::default();
     while !taken.is_empty() {
-        let before = again.made();
+        let before = (again.made(), again.held());
         let once = once(core, plan, batching, &taken, &mut slot, before);
-        let Some((outcome, made)) = once.await else { return };
+        let Some((outcome, made)) = once.await else { return again.end(core, plan) };
         let ended = Ended { core, plan, taken, made };
         let Some((left, delay)) = ended.conclude(outcome, &mut again) else { return };
         taken = left;
-        let mut cut_off = CutOff { core, plan, taken: &taken, armed: true };
+        let held = again.held();
+        let mut cut_off = CutOff { core, plan, taken: &taken, held, armed: true };
         sleep(core, delay).await;
         cut_off.armed = false;
     }
 }
 
-/// Gives the handler what is there, when it was called with that so often `before`. `None`: its events were
-/// dropped.
+/// Gives the handler what is there, when it was `made` to take that so often before, and has given up on those
+/// that are `held`. `None`: its events were dropped.
 async fn once<'a>(
     core: &'a Core,
     plan: &'a Plan,
     batching: Batching,
     taken: &[Taken<'a>],
     slot: &mut Slot<'_>,
-    before: u32,
+    (made, held): (u32, &[GivenUp<'a>]),
 ) -> Option<(Outcome, u32)> {
     let in_session = taken.first()?.item.delivery.in_session(plan);
     let events: Arc<[OneOf]> = taken.iter().map(|t| OneOf::of(t.item.delivery.envelope)).collect();
     // Whoever waits for one of the events waits for what the handler sends.
     let whole = Completion::of_all(taken.iter().filter_map(|taken| taken.item.delivery.share));
-    let seed = seed(plan, taken, whole.as_ref(), before);
-    let mut cut_off = CutOff { core, plan, taken, armed: true };
+    let seed = seed(plan, taken, whole.as_ref(), made);
+    let mut cut_off = CutOff { core, plan, taken, held, armed: true };
     let rejected = Rejected::default();
     if plan.layers.is_some() {
         let held = Held::new(core, seed);
@@ -163,6 +164,7 @@ struct CutOff<'a, 't> {
     core: &'a Core,
     plan: &'a Plan,
     taken: &'t [Taken<'a>],
+    held: &'t [GivenUp<'a>],
     armed: bool,
 }
 
@@ -171,9 +173,9 @@ impl Drop for CutOff<'_, '_> {
         if self.armed {
             let name = &self.plan.handler.name;
             // One for each event, as of the handlers that take one.
-            let all = self.taken.iter().map(|_| name.to_string());
-            lock(&self.core.work.abandoned).extend(all);
-            for share in self.taken.iter().filter_map(|taken| taken.item.delivery.share) {
+            let all = || self.taken.iter().chain(self.held.iter().map(|held| &held.taken));
+            lock(&self.core.work.abandoned).extend(all().map(|_| name.to_string()));
+            for share in all().filter_map(|taken| taken.item.delivery.share) {
                 share.failed(Some(name), "was cut off when the bus ended", 1);
             }
         }

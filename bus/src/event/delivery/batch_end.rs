@@ -1,6 +1,6 @@
 //! What has become of a batch: an outcome for each event, and which of them are given to the handler again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::batch::Taken;
@@ -102,18 +102,39 @@ fn outcome(
 
 /// Those of the events that the handler has failed with are given to it again, as often as its policy says.
 #[derive(Default)]
-pub(super) struct Again {
+pub(super) struct Again<'a> {
     delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
     /// How often the handler was called with them before.
     made: u32,
     /// Of each event that is given to it again.
     histories: Vec<Vec<FailedAttempt>>,
+    /// It has given up on these, and one that comes before them in their lane is given to it again: their
+    /// letters come after that of the other, if there is to be one.
+    held: Vec<GivenUp<'a>>,
 }
 
-impl Again {
+/// An event that the handler is not called with any more.
+pub(super) struct GivenUp<'a> {
+    pub(super) taken: Taken<'a>,
+    error: String,
+    record: Option<Record>,
+    attempts: u32,
+}
+
+impl<'a> Again<'a> {
     /// How often the handler was called with them before.
     pub(super) fn made(&self) -> u32 {
         self.made
+    }
+
+    /// Those that wait for such as are given to it again.
+    pub(super) fn held(&self) -> &[GivenUp<'a>] {
+        &self.held
+    }
+
+    /// It is given nothing again.
+    pub(super) fn end(self, core: &Core, plan: &Plan) {
+        self.held.into_iter().for_each(|held| held.end(core, plan));
     }
 
     /// After this long, if at all.
@@ -140,22 +161,22 @@ impl<'a> Ended<'a> {
     pub(super) fn conclude(
         self,
         outcome: Outcome,
-        again: &mut Again,
+        again: &mut Again<'a>,
     ) -> Option<(Vec<Taken<'a>>, Duration)> {
+        let may = self.may_be_called_again(&outcome);
         let Self { core, plan, taken, made } = self;
         again.made += made;
         let mut histories = std::mem::take(&mut again.histories).into_iter();
-        let any = outcome.0.iter().flatten().any(|failed| failed.is_transient);
-        let delay = if any { again.next(core, plan) } else { None };
+        let delay = if may.contains(&true) { again.next(core, plan) } else { None };
         let (mut left, mut failures) = (Vec::new(), Vec::new());
-        for (taken, failed) in taken.into_iter().zip(outcome.0) {
+        for ((taken, failed), may) in taken.into_iter().zip(outcome.0).zip(may) {
             let mut history = histories.next().unwrap_or_default();
-            let Some(FailedItem { error, mut record, is_transient }) = failed else {
+            let Some(FailedItem { error, mut record, .. }) = failed else {
                 taken.item.delivery.ended_well();
                 continue;
             };
             history.extend(record.iter_mut().flat_map(|record| record.history.drain(..)));
-            if is_transient && delay.is_some() {
+            if may && delay.is_some() {
                 again.histories.push(history);
                 left.push(taken);
                 continue;
@@ -163,25 +184,60 @@ impl<'a> Ended<'a> {
             if let Some(record) = &mut record {
                 record.history = history;
             }
-            failures.push((taken, error, record));
+            failures.push(GivenUp { taken, error, record, attempts: again.made });
         }
-        let of_no_interest = |(taken, error, record): &(Taken<'_>, String, Option<Record>)| {
-            taken.item.delivery.is_of_no_interest(plan, error, record.as_ref())
+        failures.retain(|failed| !failed.is_of_no_interest(plan));
+        // Those that have waited come after those of their lane that are given up now.
+        failures.append(&mut again.held);
+        let lanes: HashSet<_> = left.iter().filter_map(|taken| taken.turn.lane()).collect();
+        let waits = |failed: &mut GivenUp<'_>| {
+            keeps(plan, failed.record.as_ref())
+                && failed.taken.turn.lane().is_some_and(|lane| lanes.contains(&lane))
         };
-        failures.retain(|failure| !of_no_interest(failure));
+        again.held = failures.extract_if(.., waits).collect();
         log(plan, &failures, left.len());
-        for (taken, error, record) in failures {
-            let delivery = &taken.item.delivery;
-            let held = Held::new(core, delivery.seed(plan));
-            delivery.item_ended_badly(plan, held.context(), &error, again.made, record);
-        }
+        failures.into_iter().for_each(|failed| failed.end(core, plan));
         Some((left, delay?))
+    }
+
+    /// In the order of the events: those that have failed, and may be given to the handler again. What comes
+    /// after one that becomes a dead letter does not overtake it.
+    fn may_be_called_again(&self, outcome: &Outcome) -> Vec<bool> {
+        let mut given_up = HashSet::new();
+        let all = self.taken.iter().zip(&outcome.0);
+        let may = all.map(|(taken, failed)| {
+            let Some(failed) = failed else { return false };
+            let lane = taken.turn.lane().filter(|_| keeps(self.plan, failed.record.as_ref()));
+            let may = failed.is_transient && lane.is_none_or(|lane| !given_up.contains(&lane));
+            given_up.extend(lane.filter(|_| !may));
+            may
+        });
+        may.collect()
+    }
+}
+
+/// Is a dead letter made of it?
+fn keeps(plan: &Plan, record: Option<&Record>) -> bool {
+    let policy = plan.policy.as_ref().zip(record);
+    policy.is_some_and(|(policy, record)| policy.is_dead_letter(record.fault))
+}
+
+impl GivenUp<'_> {
+    fn is_of_no_interest(&self, plan: &Plan) -> bool {
+        self.taken.item.delivery.is_of_no_interest(plan, &self.error, self.record.as_ref())
+    }
+
+    fn end(self, core: &Core, plan: &Plan) {
+        let Self { taken, error, record, attempts } = self;
+        let delivery = &taken.item.delivery;
+        let held = Held::new(core, delivery.seed(plan));
+        delivery.item_ended_badly(plan, held.context(), &error, attempts, record);
     }
 }
 
 /// Once, however many have failed.
-fn log(plan: &Plan, failures: &[(Taken<'_>, String, Option<Record>)], again: usize) {
-    let Some((taken, error, _)) = failures.first() else { return };
+fn log(plan: &Plan, failures: &[GivenUp<'_>], again: usize) {
+    let Some(GivenUp { taken, error, .. }) = failures.first() else { return };
     let handler = &plan.handler;
     tracing::error!(
         event = taken.item.delivery.envelope.info.name(),

@@ -56,6 +56,7 @@ use then::Then;
 
 use crate::clock::Clock;
 use crate::envelope::Envelope;
+use crate::sync::atomic::AtomicUsize;
 use crate::sync::{Mutex, MutexGuard, Sharded, Waiters, lock};
 
 /// Debt may grow to this many times the capacity. A bus that is that far behind is not catching up.
@@ -65,6 +66,8 @@ pub(crate) const DEBT_CEILING: usize = 10;
 pub struct BoundedEventQueue {
     state: Mutex<State>,
     claims: Claims,
+    /// How many handlers wait, with an event that counts as queued.
+    waits: AtomicUsize,
     pub(crate) config: QueueConfig,
     clock: Arc<dyn Clock>,
     pub(crate) rejected: Sharded,
@@ -133,6 +136,7 @@ impl BoundedEventQueue {
         Self {
             state: Mutex::new(state),
             claims: Claims::new(),
+            waits: AtomicUsize::new(0),
             config,
             clock,
             rejected: Sharded::default(),

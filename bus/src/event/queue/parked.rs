@@ -92,6 +92,9 @@ impl<'q> Parking<'q> {
             self.number.store(number, Ordering::Relaxed);
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
+        if !self.own {
+            self.queue.waits.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(WaitsForSlot { parking: self, left: false })
     }
 
@@ -126,6 +129,9 @@ impl WaitsForSlot<'_> {
     fn leave(&mut self) -> bool {
         self.left = true;
         let Parking { queue, own, waiting, number, .. } = self.parking;
+        if !own {
+            queue.waits.fetch_sub(1, Ordering::Relaxed);
+        }
         let is_last = waiting.fetch_sub(1, Ordering::Relaxed) == 1;
         let number = number.load(Ordering::Relaxed);
         *own || if is_last { queue.unpark(number) } else { queue.is_parked(number) }
@@ -165,6 +171,11 @@ impl BoundedEventQueue {
         self.room_was_made(&mut state, &mut then);
         self.release(state, then);
         number
+    }
+
+    /// Is there a handler that waits, or was not told yet that its event is dropped?
+    pub(crate) fn has_waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed) > 0
     }
 
     /// Is it still queued, or was it dropped?

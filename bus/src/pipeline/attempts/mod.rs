@@ -76,6 +76,17 @@ impl Held {
         self.leave(plan);
     }
 
+    /// It has waited since it was let in. If the breaker has changed meanwhile, it is asked again: else all who
+    /// have waited would call what is down again.
+    fn look_again(&mut self, plan: &Plan) {
+        let breaker = plan.policy.as_ref().and_then(|policy| policy.breaker.as_ref());
+        if let Some(breaker) = breaker
+            && let Some(ticket) = self.ticket.take_if(|ticket| !breaker.is_as_it_was(ticket))
+        {
+            breaker.release(ticket);
+        }
+    }
+
     /// The handler is about to be called. The clock is read only where somebody asks for it.
     #[inline]
     fn begin(&mut self, core: &Core, plan: &Plan) {
@@ -167,9 +178,13 @@ impl<'a, O: Outcome> Attempts<'a, O> {
 
     /// Here is the slot.
     pub(crate) fn grant(self: Pin<&mut Self>) {
-        let phase = self.project().phase;
-        if *phase == Phase::NeedsSlot {
-            *phase = Phase::Begins;
+        let this = self.project();
+        if *this.phase == Phase::NeedsSlot {
+            this.held.look_again(this.run.plan());
+            if let Some(trouble) = this.trouble {
+                trouble.without_slot = false;
+            }
+            *this.phase = Phase::Entering;
         }
     }
 

@@ -107,6 +107,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
                     *this.phase = Phase::Running;
                     return Poll::Ready(Ok(()));
                 }
+                this.held.look_again(this.run.plan());
             }
         }
         trouble.wait = Wait::Nothing;

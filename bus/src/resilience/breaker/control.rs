@@ -65,6 +65,11 @@ impl CircuitBreaker {
         }
     }
 
+    /// Has it not changed since the call was let in?
+    pub(crate) fn is_as_it_was(&self, ticket: &Ticket) -> bool {
+        ticket.word() == self.0.word.get()
+    }
+
     /// The call is gone, and nobody knows how it would have ended.
     #[inline]
     pub(crate) fn release(&self, ticket: Ticket) {

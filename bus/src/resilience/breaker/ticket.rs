@@ -37,6 +37,10 @@ impl Ticket {
         self.word
     }
 
+    pub(super) fn word(&self) -> Word {
+        self.word
+    }
+
     /// Is this one of the few calls that try whether it goes well again?
     #[cfg(test)]
     pub(crate) fn is_probe(&self) -> bool {
