@@ -1,12 +1,12 @@
 //! Later, and the end: of a session, of the bus, and of its runtime.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use bus::{
-    Builder, Bus, Clock, Context, EventsDroppedEvent, OwnedContext, PublishErrorKind, Res,
-    SessionId, Sleep, event, handler,
+    Builder, Bus, Clock, Context, EventsDroppedEvent, FilterView, OwnedContext, PublishErrorKind,
+    Res, SessionId, Sleep, event, handler,
 };
 use tokio::time::{Instant, sleep};
 
@@ -236,28 +236,49 @@ impl Clock for Hurries {
     }
 }
 
-/// The one thread turns to the dispatcher first.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_is_due_and_finds_no_room_is_in_the_report_of_the_shutdown() {
+/// Its filter is asked on another thread, and for longer than a shutdown waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_is_waited_for_when_the_shutdown_has_given_up_on_the_rest() {
+    let (asked, is_asked) = mpsc::channel();
+    let (answer, answered) = mpsc::channel();
+    let answered = Mutex::new(answered);
     let over = Arc::new(AtomicUsize::new(0));
     let (bus, _) = bus(|builder| {
-        let builder = builder.handler::<floods>().clock(Hurries(Arc::clone(&over)));
-        builder.concurrency(1).event_queue_size(2)
+        builder.clock(Hurries(Arc::clone(&over))).filter(move |view: &FilterView<'_>| {
+            if view.get::<Rang>().is_some() {
+                asked.send(()).unwrap();
+                answered.lock().unwrap().recv().unwrap();
+            }
+            true
+        })
     });
-    let shut_down = tokio::spawn(async move {
-        bus.publish(Flood).await.unwrap();
-        while bus.stats().queued < 20 {
-            tokio::task::yield_now().await;
-        }
-        bus.publish(Rang("due")).after(Duration::ZERO).await.unwrap();
-        while bus.stats().scheduled > 0 {
-            tokio::task::yield_now().await;
-        }
-        // It is not drained, and not by cancelling either.
-        over.store(2, Ordering::SeqCst);
-        bus.shutdown().await
+    let mut until_the_dispatcher_ends = bus.subscribe::<Rang>();
+    bus.publish(Rang("due")).after(Duration::ZERO).await.unwrap();
+    is_asked.recv().unwrap();
+    // It is not drained, and not by cancelling either.
+    over.store(2, Ordering::SeqCst);
+    let shutdown = tokio::spawn(async move { bus.shutdown().await });
+    assert!(until_the_dispatcher_ends.recv().await.is_none());
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!shutdown.is_finished(), "it does not know what became of one");
+    answer.send(()).unwrap();
+    let report = shutdown.await.unwrap();
+    assert_eq!(report.dropped, 1, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_and_finds_no_room_is_in_the_report_of_the_shutdown() {
+    let (bus, _) = bus(|builder| {
+        let builder = builder.handler::<floods>().concurrency(1).event_queue_size(2);
+        builder.shutdown_timeout(ms(10), ms(10))
     });
-    let report = shut_down.await.unwrap();
+    bus.publish(Flood).await.unwrap();
+    bus.publish(Rang("due")).after(ms(10)).await.unwrap();
+    sleep(ms(20)).await;
+    assert_eq!((bus.stats().scheduled, bus.stats().queued), (0, 20));
+    let report = bus.shutdown().await;
     assert_eq!((report.dropped, report.abandoned.len()), (21, 1), "{report}");
 }
 
