@@ -457,3 +457,59 @@ async fn a_resilient_bus_gives_each_handler_its_own() {
     let states: Vec<_> = bus.circuit_breakers().iter().map(|b| b.state()).collect();
     assert_eq!(states.iter().filter(|state| **state == CircuitState::Open).count(), 2);
 }
+
+#[command(retry(max_retries = 2, initial_delay = "100ms", jitter = none), attempt_timeout = "1s",
+    circuit_breaker(failure_threshold = 2, recovery_timeout = "10s", success_threshold = 1))]
+struct Try;
+#[handler(manual, concurrency = 1)]
+async fn tries(_: &Try, bank: &Res<Bank>) -> bus::Result<()> {
+    bank.call().await.map(drop)
+}
+
+/// While they wait for a place, are at work, wait for another attempt, or are a probe.
+#[tokio::test(start_paused = true)]
+async fn callers_that_go_away_at_any_time_leave_nothing_behind() {
+    let ms = Duration::from_millis;
+    for (around, step) in [false, true].into_iter().flat_map(|is| (0..40).map(move |n| (is, n))) {
+        let (bus, bank, _) = build(|builder| {
+            let builder = builder.handler::<tries>();
+            let builder = builder.configure::<tries>(|handler| handler.waiting_room(3));
+            if around { builder.middleware(passes {}) } else { builder }
+        });
+        let breaker = bus.circuit_breaker("tries").unwrap();
+        let go_away = async |after| {
+            let _ = tokio::time::timeout(after, async { bus.execute(Try).await }).await;
+        };
+        bank.hangs.store(true, Ordering::Relaxed);
+        tokio::join!(
+            go_away(SECOND / 2),
+            go_away(ms(step * 17)),
+            go_away(ms(step * 23)),
+            go_away(ms(step * 31)),
+        );
+        bank.hangs.store(false, Ordering::Relaxed);
+        bank.is_down(true);
+        go_away(ms(step * 7)).await;
+        go_away(ms(step * 5)).await;
+        while breaker.state() != CircuitState::Open {
+            go_away(10 * SECOND).await;
+        }
+        tokio::time::sleep(10 * SECOND).await;
+        bank.hangs.store(true, Ordering::Relaxed);
+        go_away(ms(step * 11)).await;
+        bank.hangs.store(false, Ordering::Relaxed);
+        bank.is_down(false);
+        tokio::time::sleep(60 * SECOND).await;
+        bus.execute(Try).await.unwrap();
+        assert_eq!(breaker.state(), CircuitState::Closed, "{step}");
+        // The place and the waiting room are free.
+        let calls = (0..4).map(|_| {
+            let bus = bus.clone();
+            tokio::spawn(async move { bus.execute(Try).await })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            call.await.unwrap().unwrap();
+        }
+        assert_eq!(bus.stats().commands_in_flight, 0);
+    }
+}

@@ -422,3 +422,67 @@ async fn a_shutdown_in_the_middle_of_a_later_round_keeps_what_has_failed() {
         assert_eq!((letters[0].attempts, letters[0].error.as_str()), (1, "it was Transient"));
     }
 }
+
+/// Its destructor panics.
+#[derive(Debug, thiserror::Error)]
+#[error("a bomb")]
+struct Bomb;
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("it goes off");
+    }
+}
+#[command(error = Bomb, retry(max_retries = 3, initial_delay = "100ms", jitter = none))]
+struct Defuse;
+#[handler(manual)]
+async fn defuse(_: &Defuse, count: &Res<AtomicU32>) -> Result<(), Bomb> {
+    if count.fetch_add(1, Ordering::Relaxed) < 3 { Err(Bomb) } else { Ok(()) }
+}
+#[handler(manual, retry(max_retries = 1, initial_delay = "100ms", jitter = none))]
+async fn trips(_: &Done) -> Result<(), Bomb> {
+    Err(Bomb)
+}
+#[handler(manual, batch = 2, retry(max_retries = 1, initial_delay = "100ms", jitter = none))]
+async fn trips_often(events: &[Arc<Done>]) -> bus::BatchOutcome {
+    events.iter().map(|_| Err(bus::Error::from(Bomb))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_whose_destructors_panic_are_errors() {
+    let (bus, calls) = build(&[Well], |builder| {
+        builder.handler::<defuse>().handler::<trips>().handler::<trips_often>()
+    });
+    // The caller has none of those before.
+    bus.execute(Defuse).await.unwrap();
+    for n in 1..=2 {
+        let settled = bus.publish(Done).and_wait().await.unwrap();
+        let mut told: Vec<_> = settled.failures.iter().map(|f| f.error.as_str()).collect();
+        told.dedup();
+        assert_eq!((settled.failures.len(), told), (2, vec!["a bomb"]));
+        assert_eq!(calls.times().len(), n, "its neighbours are not concerned");
+        assert_eq!(bus.dead_letters().len(), 2 * n);
+    }
+    assert_eq!((bus.stats().events_in_flight, bus.stats().queued), (0, 0));
+}
+
+/// After the end of time there is no other attempt, alone or in a batch.
+#[tokio::test(start_paused = true)]
+async fn a_delay_without_an_end_is_none() {
+    let retry = RetryConfig {
+        initial_delay: Duration::MAX,
+        max_delay: Duration::MAX,
+        jitter: Jitter::None,
+        ..RetryConfig::default()
+    };
+    let (bus, calls) = build(&[Transient], |builder| {
+        let builder = builder.configure::<hear>(|h| h.retry(retry));
+        builder.handler::<fails_all>().configure::<fails_all>(|h| h.retry(retry))
+    });
+    let settled = bus.publish(Done).and_wait().await.unwrap();
+    assert_eq!(settled.failures.iter().map(|f| f.attempts).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!((calls.times().len(), bus.dead_letters().len()), (1, 2));
+}
+#[handler(manual, batch = 2)]
+async fn fails_all(events: &[Arc<Done>]) -> bus::BatchOutcome {
+    events.iter().map(|_| Err(bus::Error::msg("not now"))).collect()
+}

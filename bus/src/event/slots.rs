@@ -99,7 +99,7 @@ impl<'a> Slot<'a> {
             });
             poll_fn(|task| match acquired.as_mut().poll(task) {
                 Poll::Pending => given_up.as_mut().poll(task).map(|()| [None, None]),
-                acquired => acquired,
+                acquired @ Poll::Ready(_) => acquired,
             })
             .await
         };

@@ -304,3 +304,10 @@ pub(crate) fn text_of_users(write: impl FnOnce() -> String) -> String {
     catch_unwind(AssertUnwindSafe(write))
         .unwrap_or_else(|panic| format!("an error whose text panicked: {}", panic_text(&*panic)))
 }
+
+/// Drops what is the user's: its destructor may panic, and nobody else is to know.
+pub(crate) fn drop_users<T>(thing: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(thing))) {
+        tracing::error!(panic = panic_text(&*panic), "a destructor panicked");
+    }
+}

@@ -12,7 +12,7 @@ use crate::handler::batch::BatchAnswer;
 use crate::pipeline::attempts::Record;
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
-use crate::pipeline::run::text_of_users;
+use crate::pipeline::run::{drop_users, text_of_users};
 use crate::registry::plan::Plan;
 use crate::resilience::ErrorClass;
 use crate::resilience::dead_letters::FailedAttempt;
@@ -52,6 +52,7 @@ impl Outcome {
             Ok(failed) => {
                 for (at, error) in failed {
                     handled[at].get_or_insert_with(|| FailedItem::of(core, attempt, &error));
+                    drop_users(error);
                 }
             }
             Err(error) => {
@@ -91,7 +92,11 @@ fn outcome(
     handled: usize,
 ) -> Result<Vec<(usize, Error)>, String> {
     let answer = answer.map_err(|failure| failure.to_string())?;
-    let outcome = answer.map_err(|error| text_of_users(|| error.chain()))?;
+    let outcome = answer.map_err(|error| {
+        let text = text_of_users(|| error.chain());
+        drop_users(error);
+        text
+    })?;
     if let Some((at, error)) = outcome.failed.iter().find(|(at, _)| *at >= handled) {
         let error = text_of_users(|| error.chain());
         return Err(format!("it says that event {at} of {handled} has failed: {error}"));
@@ -143,6 +148,8 @@ impl<'a> Again<'a> {
         let retry = policy.retry.as_ref()?;
         let delay = self.delays.get_or_insert_with(|| Box::new(retry.delays())).next()?;
         let now = core.settings.clock.now();
+        // What would come after the end of time does not come.
+        now.checked_add(delay)?;
         let allowed = policy.budget.as_ref().is_none_or(|budget| budget.withdraw(now));
         allowed.then_some(delay)
     }

@@ -13,7 +13,7 @@ use crate::pipeline::attempts::Record;
 use crate::pipeline::burial::{self, EventAgain, Failed};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
-use crate::pipeline::run::text_of_users;
+use crate::pipeline::run::{drop_users, text_of_users};
 use crate::registry::plan::Plan;
 use crate::registry::table::Route;
 use crate::resilience::dead_letters::{Buried, DeadLetterId, NotParked};
@@ -31,7 +31,11 @@ impl Delivery<'_> {
         let core = self.core;
         let failure = match answer {
             Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
-            Ok(Err(error)) => Some(text_of_users(|| error.chain())),
+            Ok(Err(error)) => {
+                let text = text_of_users(|| error.chain());
+                drop_users(error);
+                Some(text)
+            }
             Err(failure) => Some(failure.to_string()),
         };
         match failure {

@@ -193,7 +193,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         let this = self.project();
         *this.phase = Phase::Ended;
         this.held.give_back(this.run.plan());
-        this.trouble.as_mut()?.last.take()
+        this.trouble.as_mut()?.last.0.take()
     }
 
     /// What is known of the attempts that have failed.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::handler::slot::BoxFuture;
 use crate::pipeline::ended::{Ended, Outcome};
 use crate::pipeline::failure::{Failure, Late};
-use crate::pipeline::run::text_of_users;
+use crate::pipeline::run::{drop_users, text_of_users};
 use crate::resilience::ErrorClass;
 use crate::resilience::breaker::Ticket;
 use crate::resilience::bulkhead::{Bulkhead, Waiting};
@@ -45,8 +45,18 @@ pub(crate) struct Trouble<O> {
     /// Rounds of attempts after the first.
     rounds: usize,
     /// What the last attempt has come to.
-    pub(super) last: Option<Result<O, Failure>>,
+    pub(super) last: Last<O>,
     pub(crate) record: Option<Record>,
+}
+
+/// What an attempt has come to. The error is the user's, and there may be another by the time it is dropped: two
+/// destructors that panic at once would end the process.
+pub(super) struct Last<O>(pub(super) Option<Result<O, Failure>>);
+
+impl<O> Drop for Last<O> {
+    fn drop(&mut self) {
+        drop_users(self.0.take());
+    }
 }
 
 /// A deadline, which may be none at all.
@@ -120,7 +130,7 @@ impl<O> Trouble<O> {
             delays: None,
             deferrals: 0,
             rounds: 0,
-            last: None,
+            last: Last(None),
             record: None,
         }
     }

@@ -125,7 +125,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         let this = self.project();
         *this.phase = Phase::Ended;
         this.held.give_back(this.run.plan());
-        let last = this.trouble.as_mut().and_then(|trouble| trouble.last.take());
+        let last = this.trouble.as_mut().and_then(|trouble| trouble.last.0.take());
         match (why, last) {
             (why @ Failure::Cancelled(_), _) | (why, None) => Err(this.run.end(why)),
             (_, Some(last)) => last,

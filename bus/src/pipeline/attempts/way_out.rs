@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Instant;
 
+use super::trouble::Last;
 use super::{Attempts, Phase, Step, Wait, trouble_of};
 use crate::context::Context;
 use crate::event::effects;
@@ -90,7 +91,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         trouble.without_slot = matches!(step, Step::Later(_));
         let until = now.checked_add(after);
         trouble.wait = Wait::Time { timer: Box::pin(Timer::Unarmed), until };
-        trouble.last = Some(answer);
+        trouble.last = Last(Some(answer));
         effects::discard(core, context);
         *this.phase = Phase::Waiting;
         None
