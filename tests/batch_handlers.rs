@@ -103,7 +103,11 @@ async fn picky(events: &[Arc<Sold>], emit: Emit<Booked>) -> Result<BatchOutcome,
     let mut outcome = BatchOutcome::all_ok();
     for (at, event) in events.iter().enumerate() {
         match event.0 {
-            13 => outcome.fail(at, bus::Error::msg("unlucky")),
+            13 => {
+                outcome.fail(at, bus::Error::msg("unlucky"));
+                outcome.fail(at, bus::Error::msg("and said twice"));
+            }
+            98 => outcome.fail(events.len(), bus::Error::msg("just outside")),
             99 => outcome.fail(1000, bus::Error::msg("nowhere")),
             7 => panic!("seven"),
             number => emit.send(Booked(number)),
@@ -168,6 +172,7 @@ async fn all_have_failed_where_the_handler_has() {
     for (numbers, why) in [
         ([1, 66, 2], "all of them"),
         ([1, 7, 2], "panicked: seven"),
+        ([1, 98, 2], "it says that event 3 of 3 has failed: just outside"),
         ([1, 99, 2], "it says that event 1000 of 3 has failed: nowhere"),
     ] {
         let (outcomes, bus, log) = outcomes(&numbers).await;
@@ -186,30 +191,6 @@ fn results_make_an_outcome() {
     assert!(!outcome.is_ok());
     assert!(format!("{outcome:?}").contains("(3, "), "{outcome:?}");
     assert!(BatchOutcome::all_ok().is_ok());
-}
-
-#[handler(manual, batch = 10)]
-async fn answers(events: &[Arc<Sold>], cx: &Context) {
-    for event in events {
-        cx.emit(Booked(event.0));
-    }
-}
-#[handler(manual)]
-async fn slow_booking(event: &Booked, log: &Res<Log>) -> bus::Result<()> {
-    sleep(ms(100)).await;
-    log.say(format!("booked {}", event.0));
-    Err(bus::Error::msg("too late"))
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_waits_for_one_waits_for_what_its_batch_has_sent() {
-    let (bus, log) = bus(|builder| builder.handler::<answers>().handler::<slow_booking>());
-    let (one, two) = tokio::join!(bus.publish(Sold(1)).and_wait(), bus.publish(Sold(2)).and_wait());
-    assert_eq!(log.all(), ["booked 1", "booked 2"]);
-    for settled in [one, two] {
-        // Which of them an emitted event follows from, nobody can say: from both.
-        assert_eq!(settled.unwrap().failures.len(), 2);
-    }
 }
 
 fn is_odd(view: &FilterView<'_>) -> bool {
@@ -330,97 +311,6 @@ async fn the_order_of_keys_is_kept_in_and_between_batches() {
     assert_eq!(bus.stats().lanes, 0);
 }
 
-#[event(ordered)]
-struct Line(u32);
-#[handler(manual, batch = 3)]
-async fn waits_for_itself(events: &[Arc<Line>], cx: &Context, log: &Res<Log>) {
-    if events[0].0 == 0 {
-        let refused = cx.publish(Line(9)).and_wait().await.unwrap_err();
-        log.say(refused.to_string());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_batch_that_waits_for_its_own_lane_is_told() {
-    let (bus, log) = bus(|builder| builder.handler::<waits_for_itself>());
-    for nr in 0..3 {
-        bus.publish(Line(nr)).await.unwrap();
-    }
-    bus.idle().await;
-    assert_eq!(log.all().len(), 1);
-    assert!(log.all()[0].contains("its turn would come when"), "{:?}", log.all());
-}
-
-/// In a batch, the lanes of its events wait for each other.
-#[handler(manual, batch = 5)]
-async fn waits_for_another(events: &[Arc<Charged>], cx: &Context, log: &Res<Log>) {
-    log.say(format!("{:?}", events.iter().map(|event| event.nr).collect::<Vec<_>>()));
-    if events[0].nr == 0 {
-        sleep(ms(10)).await;
-        let refused = cx.publish(Charged { account: 2, nr: 3 }).and_wait().await.unwrap_err();
-        log.say(refused.kind().to_string());
-        cx.publish(Rang).and_wait().await.unwrap();
-    }
-}
-/// Of another group: the batch begins when this has ended for all of them.
-#[handler(manual, priority = 1)]
-async fn waits_before(event: &Charged, cx: &Context, log: &Res<Log>) {
-    if event.nr == 0 {
-        let refused = cx.publish(Charged { account: 2, nr: 3 }).and_wait().await.unwrap_err();
-        log.say(refused.kind().to_string());
-        let nested = cx.publish(Booked(2)).and_wait().await.unwrap();
-        log.say(format!("{}", nested.failures.len()));
-    }
-}
-#[handler(manual)]
-async fn charges(event: &Booked, emit: Emit<Charged>) {
-    emit.send(Charged { account: event.0, nr: 4 });
-}
-
-#[tokio::test(start_paused = true)]
-async fn where_there_are_batches_no_lane_of_the_type_is_waited_for() {
-    let before = tokio::time::Instant::now();
-    let (bus, log) = bus(|builder| builder.handler::<waits_for_another>());
-    bus.publish(Charged { account: 1, nr: 0 }).await.unwrap();
-    sleep(ms(5)).await;
-    // The second of them would be waited for, and waits for the first in its batch.
-    bus.publish(Charged { account: 1, nr: 1 }).await.unwrap();
-    bus.publish(Charged { account: 2, nr: 2 }).await.unwrap();
-    bus.idle().await;
-    let turn = "its turn would come when the handler that waits for it has ended: \
-                batch_handlers::Charged -> batch_handlers::Charged";
-    assert_eq!(log.all(), ["[0]", turn, "[1, 2]"]);
-    assert_eq!(before.elapsed(), ms(10), "it has waited for a timeout");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_group_of_a_block_does_not_wait_for_the_next_one() {
-    let before = tokio::time::Instant::now();
-    let (bus, log) = bus(|b| b.handler::<waits_before>().handler::<charge>().handler::<charges>());
-    bus.publish(Charged { account: 1, nr: 0 }).await.unwrap();
-    bus.publish(Charged { account: 2, nr: 1 }).await.unwrap();
-    bus.idle().await;
-    assert!(log.all()[0].starts_with("its turn would come when"), "{:?}", log.all());
-    assert_eq!(log.all()[1..], ["1", "1: 0", "2: 1", "2: 4"]);
-    assert_eq!(before.elapsed(), ms(100 + 96), "it has waited for a timeout");
-}
-
-#[event]
-struct Start;
-/// Waits for two at once, whose batch has one outcome for both.
-#[handler(manual)]
-async fn starts(_: &Start, cx: &Context) {
-    let (one, two) = tokio::join!(cx.publish(Sold(1)).and_wait(), cx.publish(Sold(2)).and_wait());
-    assert_eq!((one.unwrap().failures.len(), two.unwrap().failures.len()), (2, 2));
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_waits_for_both_ways_to_a_failure_is_told_of_it_once() {
-    let (bus, _) = bus(|b| b.handler::<starts>().handler::<answers>().handler::<slow_booking>());
-    let settled = bus.publish(Start).and_wait().await.unwrap();
-    assert_eq!(settled.failures.len(), 2, "{:#?}", settled.failures);
-}
-
 #[event(ttl = "30ms")]
 struct Quote(u32);
 #[handler(manual, batch = 2, concurrency = 1)]
@@ -531,6 +421,33 @@ async fn the_invalid_ones_of_a_batch_are_left_out() {
 }
 
 #[command]
+struct Trade(u32);
+#[handler(manual)]
+async fn trade(trade: Trade, emit: Emit<Sold>) -> bus::Result<()> {
+    emit.send(Sold(trade.0));
+    emit.send(Sold(trade.0));
+    Ok(())
+}
+#[handler(manual, batch = 10)]
+async fn follows(events: &[Arc<Sold>], cx: &Context, log: &Res<Log>) {
+    log.say(format!("{:?} {}", numbers(events), cx.causation_id().is_some()));
+}
+
+#[tokio::test]
+async fn a_batch_follows_from_what_all_of_its_events_follow_from() {
+    let (bus, log) = bus(|builder| builder.handler::<trade>().handler::<follows>());
+    bus.execute(Trade(1)).await.unwrap();
+    bus.idle().await;
+    bus.execute(Trade(2)).await.unwrap();
+    bus.execute(Trade(3)).await.unwrap();
+    bus.idle().await;
+    bus.execute(Trade(4)).await.unwrap();
+    sell(&bus, [5]).await;
+    bus.idle().await;
+    assert_eq!(log.all(), ["[1, 1] true", "[2, 2, 3, 3] false", "[4, 4, 5] false"]);
+}
+
+#[command]
 struct Go;
 #[handler(manual)]
 async fn go(_: Go) -> bus::Result<()> {
@@ -629,41 +546,4 @@ async fn a_session_has_batches_of_its_own() {
     bus.idle().await;
     assert_eq!(log.all(), ["[0, 1]", "[2, 3]", "[4]"]);
     session.close().await;
-}
-
-#[event(ordered)]
-struct Job(u32);
-#[handler(manual, priority = 1, concurrency = 1)]
-async fn first(_: &Job) {
-    sleep(ms(10)).await;
-}
-#[handler(manual)]
-async fn then(event: &Job, log: &Res<Log>) {
-    log.say(format!("{}", event.0));
-}
-#[handler(manual, batch = 10)]
-async fn jobs(_: &[Arc<Job>]) {}
-
-/// The others of its block go on to handlers that it will never reach.
-#[tokio::test(start_paused = true)]
-async fn nobody_waits_for_one_that_was_dropped_out_of_a_block() {
-    let (bus, log) = bus(|builder| {
-        builder
-            .handler::<first>()
-            .handler::<then>()
-            .handler::<jobs>()
-            .event_queue_size(4)
-            .backpressure_strategy(BackpressureStrategy::DropOldest)
-    });
-    for number in 0..6 {
-        bus.publish(Job(number)).await.unwrap();
-        if number == 2 {
-            // One is at work, and two wait: those who come drop the first of these.
-            tokio::task::yield_now().await;
-        }
-    }
-    let idle = tokio::time::timeout(Duration::from_secs(3600), bus.idle()).await;
-    assert!(idle.is_ok(), "somebody waits for ever: {:?}", bus.stats());
-    assert_eq!(log.all(), ["0", "2", "3", "4", "5"]);
-    assert_eq!((bus.stats().lanes, bus.stats().dropped), (0, 1));
 }

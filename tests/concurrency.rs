@@ -1,8 +1,8 @@
 //! `concurrency`: how many runs of one handler there are at once.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use bus::{
@@ -246,4 +246,84 @@ async fn the_bus_limits_the_runs_of_all_handlers_together() {
     }
     bus.idle().await;
     assert_eq!((runs.most(), bus.stats().processed), (3, 300));
+}
+
+/// What the handlers below say, and what they wait for.
+struct Signals {
+    is_on_its_way: AtomicBool,
+    is_queued_again: AtomicBool,
+    is_in_hand: AtomicBool,
+    gate: Semaphore,
+    end: Semaphore,
+    go: Barrier,
+}
+#[event]
+struct Paused(u32);
+#[event]
+struct Blocks;
+#[handler(manual, priority = 1)]
+async fn pauses(event: &Paused, signals: &Res<Signals>) {
+    if event.0 == 1 {
+        tokio::task::yield_now().await;
+        signals.is_on_its_way.store(true, Ordering::SeqCst);
+        drop(signals.gate.acquire().await);
+    }
+}
+#[handler(manual, concurrency = 1)]
+async fn narrow(_: &Paused, signals: &Res<Signals>) {
+    drop(signals.end.acquire().await);
+}
+/// Begins when all runs of `narrow` that begin with it are pending.
+#[handler(manual)]
+fn tells(event: &Paused, signals: &Res<Signals>) {
+    if event.0 == 1 {
+        signals.is_queued_again.store(true, Ordering::SeqCst);
+    }
+}
+#[handler(manual, batch = 2, priority = -1)]
+async fn gathers(_: &[Arc<Paused>]) {}
+/// In the dispatcher's hand for so long.
+#[handler(manual)]
+fn blocks(_: &Blocks, signals: &Res<Signals>) {
+    signals.is_in_hand.store(true, Ordering::SeqCst);
+    signals.go.wait();
+}
+
+/// It has left the dispatcher's hand, in which another one is by now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn an_event_that_is_queued_again_later_takes_the_place_of_no_other() {
+    for in_batches in [false, true] {
+        let signals = Signals {
+            is_on_its_way: AtomicBool::new(false),
+            is_queued_again: AtomicBool::new(false),
+            is_in_hand: AtomicBool::new(false),
+            gate: Semaphore::new(0),
+            end: Semaphore::new(0),
+            go: Barrier::new(2),
+        };
+        let builder = builder().provide(signals).handler::<pauses>().handler::<narrow>();
+        let builder = builder.handler::<tells>().handler::<blocks>().event_queue_size(2);
+        let builder = builder.backpressure_strategy(BackpressureStrategy::RejectNew);
+        let builder = if in_batches { builder.handler::<gathers>() } else { builder };
+        let bus = builder.build().unwrap();
+        let signals = bus.resource::<Signals>().unwrap();
+        let until = async |said: &AtomicBool| {
+            while !said.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+        };
+        bus.publish(Paused(0)).await.unwrap();
+        bus.publish(Paused(1)).await.unwrap();
+        until(&signals.is_on_its_way).await;
+        bus.publish(Blocks).await.unwrap();
+        until(&signals.is_in_hand).await;
+        signals.gate.add_permits(1);
+        until(&signals.is_queued_again).await;
+        let refused = bus.try_publish(Indexed);
+        signals.go.wait();
+        signals.end.add_permits(1);
+        bus.idle().await;
+        let refused = refused.expect_err("one is in the hand, and one waits for a slot");
+        assert!(matches!(refused.kind(), PublishErrorKind::Full { capacity: 2 }), "{refused}");
+    }
 }

@@ -10,7 +10,7 @@ use bus::prelude::*;
 use bus::{
     BatchOutcome, Builder, Call, Cause, DEAD_LETTER_OF, DeadLetterEntry, DeadLetteredEvent,
     DropReason, ErrorClass, EventHandlerFailedEvent, EventsDroppedEvent, Handled, HandlerOptions,
-    Jitter, Next, Principal, RetryConfig, RetryError, SessionId, middleware,
+    Jitter, Next, Param, ParamError, Principal, RetryConfig, RetryError, SessionId, middleware,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -777,6 +777,42 @@ async fn a_handler_may_retry_what_it_is_told_of() {
 async fn retries(letter: &DeadLetteredEvent, bus: Bus, world: &Res<World>) {
     world.say("retries");
     bus.dead_letters().retry(letter.id).await.unwrap_err();
+}
+
+/// What its parameter is made of can be missing.
+struct Tenant;
+impl<'cx> Param<'cx> for Tenant {
+    fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
+        cx.header("tenant").map(|_| Self).ok_or_else(|| ParamError::new("no header `tenant`"))
+    }
+}
+#[command(retry, circuit_breaker(failure_threshold = 1))]
+struct Bill;
+#[handler(manual)]
+async fn bill(_: &Bill, _: Tenant) -> bus::Result<()> {
+    Ok(())
+}
+#[event]
+struct Billed;
+#[handler(manual, retry, circuit_breaker(failure_threshold = 1))]
+async fn file(_: &Billed, _: Tenant) -> bus::Result<()> {
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_cannot_be_called_is_told_apart() {
+    let (bus, _) = bus(|builder| builder.handler::<bill>().handler::<file>());
+    bus.execute(Bill).await.unwrap_err();
+    bus.publish(Billed).and_wait().await.unwrap();
+    let letters = bus.dead_letters().list();
+    assert_eq!(letters.len(), 2);
+    for letter in letters {
+        assert_eq!((letter.cause, letter.history.len()), (Cause::NotCalled, 1), "{letter}");
+        assert!(letter.error.contains("no header `tenant`"), "{letter}");
+    }
+    let states = bus.circuit_breakers().into_iter().map(|breaker| breaker.snapshot());
+    assert!(states.map(|snapshot| snapshot.calls).eq([0, 0]), "it says nothing of what is called");
+    bus.execute(Bill).header("tenant", "acme").await.unwrap();
 }
 
 /// Declared nowhere: on the builder alone.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bus::{
-    AnyEvent, Bus, Call, EventFilter, FilterView, Handled, HandlerOptions, Layer, Middleware, Next,
-    Rate, async_trait, category, command, event, filters,
+    AnyEvent, Bus, Call, CircuitBreakerConfig, EventFilter, FilterView, Handled, HandlerOptions,
+    Layer, Middleware, Next, Rate, async_trait, category, command, event, filters,
 };
 use proptest::prelude::*;
 
@@ -187,6 +187,39 @@ proptest! {
         let runtime = runtime.enable_time().start_paused(true).build().unwrap();
         runtime.block_on(check(&listeners, &around, bus_filter, sent_in, number));
     }
+}
+
+#[event(key = "0")]
+struct Moved(u32);
+#[command]
+struct Move;
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_up_a_handler_is_said_too() {
+    let bus = Bus::builder().without_registered().build().unwrap();
+    let breaker = CircuitBreakerConfig { failure_threshold: 1, ..CircuitBreakerConfig::default() };
+    let named = |name| HandlerOptions::new().name(name).circuit_breaker(breaker).dead_letters(true);
+    let fails = async |_: Arc<Moved>, _: bus::OwnedContext| Err::<(), _>(bus::Error::msg("no"));
+    bus.register_event_handler_with(named("draws"), fails).unwrap();
+    let fails = async |_: Arc<Move>, _: bus::OwnedContext| Err::<(), _>(bus::Error::msg("no"));
+    bus.register_command_handler_with(named("moves"), fails).unwrap();
+    let held_up = |explained: bus::Explanation| {
+        assert!(explained.handlers[0].turn == Some(1) && explained.is_handled(), "{explained}");
+        explained.handlers[0].held_up.clone()
+    };
+    assert_eq!((held_up(bus.explain(&Move)), held_up(bus.explain(&Moved(1)))), (None, None));
+    bus.execute(Move).await.unwrap_err();
+    bus.publish(Moved(1)).and_wait().await.unwrap();
+    let open = |name| Some(format!("circuit breaker `{name}` is open"));
+    assert_eq!(held_up(bus.explain(&Move)), open("moves"));
+    assert_eq!(held_up(bus.explain(&Moved(2))), open("draws"));
+    let letter = bus.dead_letters().list().into_iter().find(|letter| !letter.is_command()).unwrap();
+    let behind = format!("dead letter {} comes before it", letter.id);
+    assert!(bus.explain(&Moved(1)).to_string().contains(&format!("held up: {behind}")));
+    assert_eq!(held_up(bus.explain(&Moved(1))), Some(behind));
+    // Its time is over: the next call is a probe.
+    tokio::time::sleep(breaker.recovery_timeout).await;
+    assert_eq!((held_up(bus.explain(&Move)), held_up(bus.explain(&Moved(2)))), (None, None));
 }
 
 #[tokio::test]

@@ -81,11 +81,18 @@ async fn what_is_not_received_in_time_is_counted() {
     bus.publish(Moved(10)).await.unwrap();
     bus.idle().await;
     assert_eq!((moves.recv().await.unwrap().0, moves.missed()), (10, 7));
+    for n in 20..23 {
+        bus.publish(Moved(n)).await.unwrap();
+    }
+    bus.idle().await;
+    let mut moves = moves.keep(2);
+    assert_eq!((moves.len(), moves.missed()), (2, 8), "it lets go at once");
+    assert_eq!(moves.recv().await.unwrap().0, 21, "of the oldest");
     let mut moves = moves.keep(0);
     bus.publish(Moved(11)).await.unwrap();
     bus.idle().await;
     assert_eq!(moves.try_recv().unwrap().0, 11, "it keeps one at least");
-    assert!(format!("{moves:?}").contains("missed: 7"), "{moves:?}");
+    assert!(format!("{moves:?}").contains("missed: 9"), "{moves:?}");
 }
 
 #[tokio::test]
@@ -291,6 +298,29 @@ async fn a_destructor_that_panics_in_a_buffer_loses_no_event() {
     let idle = tokio::time::timeout(Duration::from_secs(1), bus.idle()).await;
     assert!(idle.is_ok(), "an event is on its way for ever: {:?}", bus.stats());
     assert_eq!(heard.recv().await.unwrap().0, 2);
+}
+
+/// Nobody has shut the bus down, and it is there still.
+#[test]
+fn there_is_nothing_to_be_heard_when_the_runtime_has_ended() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (bus, first) = (bus(), runtime());
+    let (mut moves, waits) = (bus.subscribe::<Moved>(), bus.wait_for::<Moved>(|moved| moved.0 > 5));
+    first.block_on(async {
+        bus.publish(Moved(1)).await.unwrap();
+        bus.idle().await;
+    });
+    drop(first);
+    runtime().block_on(async {
+        assert_eq!(moves.recv().await.unwrap().0, 1);
+        let mut next = std::pin::pin!(moves.recv());
+        let next = std::future::poll_fn(|task| Poll::Ready(next.as_mut().poll(task))).await;
+        assert!(matches!(next, Poll::Ready(None)), "it waits for ever");
+        let mut waits = std::pin::pin!(waits);
+        let waits = std::future::poll_fn(|task| Poll::Ready(waits.as_mut().poll(task))).await;
+        assert!(matches!(waits, Poll::Ready(Err(WaitError::Ended { .. }))), "it waits for ever");
+    });
+    assert_eq!(bus.stats().listeners, 0);
 }
 
 #[tokio::test]

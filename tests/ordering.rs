@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::middleware::retry;
 use bus::{
-    BackpressureStrategy, Builder, Bus, Context, Emit, FilterView, Jitter, PublishErrorKind, Res,
+    BackpressureStrategy, Builder, Bus, Context, FilterView, Jitter, PublishErrorKind, Res,
     RetryConfig, WiringProblem, event, handler,
 };
 use tokio::time::sleep;
@@ -73,6 +73,24 @@ async fn events_of_a_key_follow_each_other_and_those_of_others_run_meanwhile() {
     }
     assert_eq!(before.elapsed(), ms(100 + 90 + 80 + 70 + 60), "keys wait for each other");
     assert_eq!(bus.stats().lanes, 0, "an empty lane is not there");
+}
+
+#[handler(manual, concurrency = 2)]
+async fn two_at_once(event: &Paid, log: &Res<Log>) {
+    log.say(format!("{}: begin {}", event.order, event.nr));
+    sleep(ms(100)).await;
+    log.say(format!("{}: end {}", event.order, event.nr));
+}
+
+/// Both slots become free at once, and two of one key are the next who wait for one.
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_a_slot_wait_for_their_turn_too() {
+    let (bus, log) = bus(|builder| builder.handler::<two_at_once>());
+    for (order, nr) in [(0, 0), (1, 0), (2, 0), (2, 1)] {
+        bus.publish(Paid { order, nr }).await.unwrap();
+    }
+    bus.idle().await;
+    assert_eq!(log.of("2:"), begun_and_ended(2, 2));
 }
 
 #[event(ordered)]
@@ -282,95 +300,6 @@ async fn a_shutdown_keeps_the_order_and_a_cut_off_lane_is_empty() {
     assert_eq!(bus.stats().lanes, 0);
 }
 
-#[event]
-struct Nested;
-
-/// Waits for an event of its own lane.
-#[handler(manual)]
-async fn waits(event: &Paid, cx: &Context, log: &Res<Log>) {
-    if event.nr == 0 {
-        let refused = cx.publish(Paid { order: event.order, nr: 1 }).and_wait().await.unwrap_err();
-        log.say(refused.to_string());
-        assert_eq!(refused.event.nr, 1, "it is given back");
-        // In another lane it can.
-        let other = cx.publish(Paid { order: event.order + 1, nr: 1 }).and_wait().await.unwrap();
-        log.say(format!("{:?}", other.failures));
-        let nested = cx.publish(Nested).and_wait().await.unwrap();
-        nested.failures.iter().for_each(|failure| log.say(failure.to_string()));
-    } else {
-        log.say(format!("{} {}", event.order, event.nr));
-    }
-}
-
-#[handler(manual)]
-async fn answer(_: &Nested, emit: Emit<Paid>) {
-    emit.send(Paid { order: 7, nr: 2 });
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_waits_for_its_own_lane_is_told_the_chain() {
-    let (bus, log) = bus(|builder| builder.handler::<waits>().handler::<answer>());
-    let before = tokio::time::Instant::now();
-    let settled = bus.publish(Paid { order: 7, nr: 0 }).and_wait().await.unwrap();
-    assert!(settled.is_ok(), "{:?}", settled.failures);
-    assert_eq!(before.elapsed(), Duration::ZERO, "it has waited for a timeout");
-    let turn = "its turn would come when the handler that waits for it has ended";
-    let expected = [
-        format!("event ordering::Paid was not published: {turn}: ordering::Paid -> ordering::Paid"),
-        "8 1".to_owned(),
-        "[]".to_owned(),
-        format!(
-            "event ordering::Paid: is not waited for: {turn}: \
-             ordering::Paid -> ordering::Nested -> ordering::Paid"
-        ),
-        "7 2".to_owned(),
-    ];
-    assert_eq!(log.all(), expected);
-}
-
-/// Waits for one that sends one of its own lane, in the middle of somebody else's waiting.
-#[handler(manual)]
-async fn waits_within(event: &Paid, cx: &Context, log: &Res<Log>) -> bus::Result<()> {
-    if event.nr == 0 {
-        let nested = cx.publish(Nested).and_wait().await.unwrap();
-        log.say(format!("{} left out", nested.failures.len()));
-        return Ok(());
-    }
-    sleep(ms(100)).await;
-    log.say(format!("{} {}", event.order, event.nr));
-    Err(bus::Error::msg("it is heard of"))
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_waits_from_outside_waits_for_what_was_left_out() {
-    let (bus, log) = bus(|builder| builder.handler::<waits_within>().handler::<answer>());
-    let settled = bus.publish(Paid { order: 7, nr: 0 }).and_wait().await.unwrap();
-    assert_eq!(log.all(), ["1 left out", "7 2"]);
-    let errors: Vec<_> = settled.failures.iter().map(|failure| &*failure.error).collect();
-    assert_eq!(errors, ["it is heard of"], "it is told of what it could wait for, and of no more");
-}
-
-/// Not in its handler's poll: a task of its own may wait for whatever it likes.
-#[handler(manual)]
-async fn waits_elsewhere(event: &Paid, cx: &Context, log: &Res<Log>) {
-    let (cx, log) = (cx.to_owned(), log.clone());
-    let next = Paid { order: event.order, nr: event.nr + 1 };
-    if event.nr < 2 {
-        tokio::spawn(async move {
-            let settled = cx.publish(next).and_wait().await.unwrap();
-            log.say(format!("{:?}", settled.failures));
-        });
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_task_of_its_own_may_wait_for_the_lane() {
-    let (bus, log) = bus(|builder| builder.handler::<waits_elsewhere>());
-    bus.publish(Paid { order: 7, nr: 0 }).await.unwrap();
-    sleep(ms(1)).await;
-    assert_eq!(log.all(), ["[]", "[]"]);
-}
-
 #[derive(Clone, Copy)]
 struct Moody(bool);
 impl Hash for Moody {
@@ -460,6 +389,9 @@ fn keyless(_: &refused::Keyless) {}
 
 #[test]
 fn types_of_a_stream_whose_keys_never_meet_are_refused() {
+    let two = Bus::builder().without_registered().handler::<large>().handler::<small>();
+    let refused = two.build().unwrap_err();
+    assert_eq!(refused.problems().len(), 1, "keys of two types: {refused}");
     let builder = Bus::builder().without_registered();
     let refused = builder.handler::<large>().handler::<small>().handler::<keyless>().build();
     let refused = refused.unwrap_err();

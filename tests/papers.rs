@@ -8,19 +8,25 @@ use std::path::Path;
 fn the_table_of_faults_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let table = fs::read_to_string(root.join("tests/README.md")).expect("it is in the repository");
-    let mut sources = String::new();
-    for folder in ["tests", "bus/src/event/queue", "bus/src/resilience"] {
-        for file in fs::read_dir(root.join(folder)).expect("it is in the repository") {
-            let path = file.expect("readable").path();
-            if path.extension().is_some_and(|extension| extension == "rs") {
-                sources += &fs::read_to_string(path).expect("readable");
-            }
-        }
-    }
+    let sources = sources_in(&root.join("tests")) + &sources_in(&root.join("bus/src"));
     let named = table.split('`').skip(1).step_by(2);
     let tests: Vec<_> = named.filter(|name| !name.contains(['.', '/', ' '])).collect();
     assert!(tests.len() > 20, "the table names few tests: {tests:?}");
     for test in tests {
         assert!(sources.contains(&format!("fn {test}(")), "there is no test `{test}`");
     }
+}
+
+/// The text of all sources in a folder and those within.
+fn sources_in(folder: &Path) -> String {
+    let mut sources = String::new();
+    for file in fs::read_dir(folder).expect("it is in the repository") {
+        let path = file.expect("readable").path();
+        if path.is_dir() {
+            sources += &sources_in(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources += &fs::read_to_string(path).expect("readable");
+        }
+    }
+    sources
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bus::{
     BackpressureStrategy, Builder, Bus, Clock, Context, DropReason, EventsDroppedEvent, FilterView,
-    OwnedContext, PublishErrorKind, Res, Scheduled, SessionId, Sleep, event, handler,
+    PublishErrorKind, Res, Scheduled, Sleep, event, handler,
 };
 use tokio::time::{Instant, sleep};
 
@@ -292,25 +292,6 @@ fn dropped(event: &EventsDroppedEvent, log: &Res<Log>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_due_at_the_shutdown_is_in_the_report() {
-    let (bus, log) = bus(|builder| builder.handler::<dropped>().handler::<tick>());
-    for _ in 0..3 {
-        bus.publish(Rang("never")).after(ms(100)).await.unwrap();
-    }
-    bus.publish(Tick { takes: 0 }).every(ms(50)).await.unwrap();
-    let report = bus.shutdown().await;
-    assert_eq!((report.not_due, report.dropped), (3, 0));
-    assert!(!report.is_clean());
-    assert!(report.to_string().contains("3 events not due yet"), "{report}");
-    let refused = bus.publish(Rang("late")).after(ms(1)).await.unwrap_err();
-    assert!(matches!(refused.kind(), PublishErrorKind::ShuttingDown), "{refused}");
-    assert_eq!(refused.event.0, "late");
-    sleep(ms(1000)).await;
-    assert!(log.names().contains(&"schedule::Rang NotDue 3".to_owned()), "{:?}", log.names());
-    assert!(!log.names().contains(&"never".to_owned()));
-}
-
-#[tokio::test(start_paused = true)]
 async fn many_that_are_due_at_once_find_room_one_after_the_other() {
     let strategies = [
         BackpressureStrategy::Block { timeout: ms(10) },
@@ -376,67 +357,6 @@ async fn what_schedules_itself_is_no_chain_and_one_conversation() {
     assert_eq!(bus.stats().failed, 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn in_a_session_until_that_has_ended() {
-    let (bus, log) = bus(|builder| builder);
-    let of_session = log.clone();
-    let heard = move |_: Arc<Rang>, cx: OwnedContext| {
-        let log = of_session.clone();
-        async move { log.say(format!("in {}", cx.session_id())) }
-    };
-    let session = bus.session("short").on_event(heard).open().await.unwrap();
-    session.publish(Rang("soon")).after(ms(10)).await.unwrap();
-    let late = session.publish(Rang("late")).after(ms(100)).await.unwrap();
-    session.publish(Rang("tick")).every(ms(40)).await.unwrap();
-    sleep(ms(50)).await;
-    assert_eq!(log.names(), ["in short", "soon", "in short", "tick"]);
-    assert!(session.close().await.is_clean(), "the session waits for what is not due");
-    assert!(late.is_pending());
-    sleep(ms(200)).await;
-    assert_eq!(log.names()[4..], ["late"]);
-    assert_eq!(bus.stats().scheduled, 0, "what recurs in a session ends with it");
-    let closed = bus.publish(Rang("no")).session(SessionId::from("short")).after(ms(1)).await;
-    assert!(matches!(closed.unwrap_err().kind(), PublishErrorKind::SessionClosed { .. }));
-}
-
-/// Of a resource of its own, too, while an event is still to come.
-#[tokio::test(start_paused = true)]
-async fn a_session_that_has_ended_leaves_no_timer_that_holds_it() {
-    let (bus, log) = bus(|builder| builder);
-    let held = Arc::new(());
-    struct Holds(#[expect(dead_code, reason = "is dropped")] Arc<()>);
-    let hour = Duration::from_secs(3600);
-    let session = bus.session("short").provide(Holds(Arc::clone(&held))).open().await.unwrap();
-    let once = session.publish(Rang("once")).header("a", "b").after(hour).await.unwrap();
-    let again = session.publish(Rang("again")).every(hour).await.unwrap();
-    let cancelled = session.publish(Rang("cancelled")).every(hour).await.unwrap();
-    let other = bus.session("other").open().await.unwrap();
-    let of_other = other.publish(Rang("other")).every(hour).await.unwrap();
-    assert!(cancelled.cancel());
-    session.close().await;
-    drop(session);
-    assert!(once.is_pending() && !again.is_pending() && !again.cancel() && of_other.is_pending());
-    assert_eq!(bus.stats().scheduled, 2);
-    tokio::task::yield_now().await;
-    assert_eq!(Arc::strong_count(&held), 1, "the session is kept by what is to come");
-    sleep(hour + ms(1)).await;
-    assert_eq!(log.names(), ["once", "other"]);
-    other.close().await;
-}
-
-/// The last time of it is being handled when its session ends.
-#[tokio::test(start_paused = true)]
-async fn what_recurs_in_a_session_ends_with_it_at_work_too() {
-    let (bus, log) = bus(|builder| builder.handler::<tick>());
-    let session = bus.session("short").open().await.unwrap();
-    let ticking = session.publish(Tick { takes: 100 }).every(ms(50)).await.unwrap();
-    sleep(ms(60)).await;
-    session.close().await;
-    assert!(!ticking.is_pending());
-    sleep(ms(500)).await;
-    assert_eq!((log.times(), bus.stats().scheduled), (vec![50], 0));
-}
-
 /// Not yet in the queue, and not waiting any more.
 #[tokio::test(start_paused = true)]
 async fn one_that_is_due_can_be_cancelled_and_is_waited_for() {
@@ -488,51 +408,6 @@ async fn a_destructor_that_panics_stops_no_others() {
     bus.idle().await;
 }
 
-#[event]
-struct Burst;
-/// Fills the queue, and the one slot.
-#[handler(manual)]
-async fn burst(_: &Burst, cx: &Context) {
-    for _ in 0..20 {
-        cx.publish(Rang("burst")).await.unwrap();
-    }
-    sleep(ms(150)).await;
-}
-
-#[test]
-fn what_is_lost_with_its_runtime_is_counted() {
-    let with = |builder: Builder| builder.handler::<burst>().concurrency(1).event_queue_size(2);
-    let paused = || {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_time().start_paused(true).build().unwrap()
-    };
-    let runtime = paused();
-    let bus = runtime.block_on(async {
-        let (bus, _) = bus(with);
-        bus.publish(Burst).await.unwrap();
-        bus.publish(Rang("waits for room")).after(ms(100)).await.unwrap();
-        bus.publish(Rang("waits for its time")).after(ms(5000)).await.unwrap();
-        bus.publish(Rang("recurs")).every(ms(5000)).await.unwrap();
-        sleep(ms(120)).await;
-        assert_eq!((bus.stats().scheduled, bus.stats().queued), (2, 20));
-        bus
-    });
-    drop(runtime);
-    assert_eq!((bus.stats().scheduled, bus.stats().dropped), (0, 22));
-    let report = paused().block_on(bus.shutdown());
-    assert_eq!(report.not_due, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_due_before_the_shutdown_is_drained() {
-    let (bus, log) = bus(|builder| builder.handler::<burst>().concurrency(1).event_queue_size(2));
-    bus.publish(Burst).await.unwrap();
-    bus.publish(Rang("due")).after(ms(100)).await.unwrap();
-    sleep(ms(120)).await;
-    let report = bus.shutdown().await;
-    assert!(report.is_clean() && log.names().contains(&"due".to_owned()), "{report}");
-}
-
 #[tokio::test(start_paused = true)]
 async fn nothing_is_there_while_nothing_is_due() {
     let (bus, _) = bus(|builder| builder);
@@ -552,56 +427,6 @@ async fn nothing_is_there_while_nothing_is_due() {
     bus.publish(Rang("again")).after(ms(100)).await.unwrap();
     sleep(ms(200)).await;
     assert_eq!((bus.stats().processed, tasks()), (3, before));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_bus_that_is_dropped_lets_go_of_what_is_scheduled() {
-    let (bus, _) = bus(|builder| builder);
-    let held = Arc::new(());
-    #[event]
-    struct Holds(#[expect(dead_code, reason = "is dropped")] Arc<()>);
-    let scheduled = bus.publish(Holds(Arc::clone(&held))).after(ms(1000)).await.unwrap();
-    drop(bus);
-    sleep(ms(10)).await;
-    assert_eq!(Arc::strong_count(&held), 1);
-    assert!(!scheduled.is_pending() && !scheduled.cancel());
-}
-
-#[test]
-fn what_is_scheduled_without_a_runtime_waits_for_one() {
-    let held = Bus::builder().without_registered();
-    let start = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let log = start.block_on(async { Log { start: Instant::now(), lines: Arc::default() } });
-    let bus = held.provide(log.clone()).handler::<rang>().build().unwrap();
-    let scheduled = futures_ready(bus.publish(Rang("waits")).after(ms(5)));
-    assert!(scheduled.is_pending());
-    start.block_on(async {
-        bus.publish(Rang("first")).await.unwrap();
-        sleep(ms(30)).await;
-    });
-    assert_eq!(log.names(), ["first", "waits"]);
-}
-
-#[test]
-fn on_a_runtime_that_has_ended_nothing_is_scheduled() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let bus = Bus::builder().without_registered().runtime(runtime.handle().clone()).build();
-    let bus = bus.unwrap();
-    drop(runtime);
-    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
-    let late = std::pin::pin!(bus.publish(Rang("late")).after(ms(1)));
-    let std::task::Poll::Ready(refused) = late.poll(&mut task) else { panic!("it waits") };
-    let refused = refused.unwrap_err();
-    assert!(matches!(refused.kind(), PublishErrorKind::ShuttingDown), "{refused}");
-}
-
-/// The outcome of a future that is ready at once.
-fn futures_ready<T, E: std::fmt::Debug>(future: impl Future<Output = Result<T, E>>) -> T {
-    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut task) {
-        std::task::Poll::Ready(done) => done.unwrap(),
-        std::task::Poll::Pending => panic!("it waits"),
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,3 +23,9 @@ pub mod later {}
 
 #[doc = include_str!("../guide/listening.md")]
 pub mod listening {}
+
+#[doc = include_str!("../guide/resilience.md")]
+pub mod resilience {}
+
+#[doc = include_str!("../guide/dead-letters.md")]
+pub mod dead_letters {}

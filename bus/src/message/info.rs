@@ -196,13 +196,11 @@ impl MessageInfo {
     }
 
     /// `retry(..)` of the attribute.
-    #[allow(dead_code, reason = "for the plan of a handler, which does not retry yet")]
     pub(crate) fn retry(&self) -> Option<&RetryMeta> {
         self.meta.retry.as_ref()
     }
 
     /// `circuit_breaker(..)` of the attribute.
-    #[allow(dead_code, reason = "for the plan of a handler, which has no breaker yet")]
     pub(crate) fn circuit_breaker(&self) -> Option<&BreakerMeta> {
         self.meta.circuit_breaker.as_ref()
     }

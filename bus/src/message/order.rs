@@ -186,3 +186,22 @@ impl fmt::Debug for LaneKey {
         write!(f, "LaneKey({}: {})", self.field, self.type_name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{HeldLanes, LaneId};
+
+    #[test]
+    fn a_lane_is_held_once_however_many_events_are_in_it() {
+        for (lanes, held) in [
+            (&[][..], &[][..]),
+            (&[7], &[7]),
+            (&[7, 7, 7], &[7]),
+            (&[3, 7, 3, 1, 7, 3], &[1, 3, 7]),
+        ] {
+            let all = HeldLanes::all(lanes.iter().copied().map(LaneId));
+            let held: Vec<_> = held.iter().copied().map(LaneId).collect();
+            assert_eq!(all.as_slice(), held, "{lanes:?}");
+        }
+    }
+}

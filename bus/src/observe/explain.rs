@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::describe::HandlerDescription;
 use crate::core::Core;
 use crate::event::filter::FilterView;
+use crate::message::order::LaneId;
 use crate::message::{Message, MessageId, MessageInfo};
 use crate::registry::HandlerId;
 use crate::registry::plan::Plan;
+use crate::resilience::CircuitState;
 use crate::session::{Scope, SessionId};
 
 /// Who would get a message now: [`Bus::explain`](crate::Bus::explain). Nothing is sent, and nothing is
@@ -43,6 +46,9 @@ pub struct ExplainedHandler {
     pub turn: Option<usize>,
     /// Why it would not be called.
     pub why_not: Option<String>,
+    /// What keeps calls from it now, though it is its turn: a circuit breaker that is open, which rejects
+    /// commands and lets events wait; or a dead letter of the same sequence, which events are parked behind.
+    pub held_up: Option<String>,
 }
 
 impl Explanation {
@@ -71,7 +77,7 @@ impl Explanation {
         let called = if M::INFO.is_command() {
             explained.of_command(core, scope, M::INFO)
         } else {
-            explained.of_event(core, scope, &view, kept_out.as_deref())
+            explained.of_event(core, scope, &view, (M::INFO.lane(message), kept_out.as_deref()))
         };
         explained.others(core, scope, M::INFO, &called);
         // Stable: what is called comes first, in its order.
@@ -79,13 +85,16 @@ impl Explanation {
         explained
     }
 
-    fn add(&mut self, plan: &Plan, answer: Result<usize, String>) {
-        let (turn, why_not) = match answer {
-            Ok(turn) => (Some(turn), None),
-            Err(why_not) => (None, Some(why_not)),
-        };
-        let handler = HandlerDescription::of(plan);
-        self.handlers.push(ExplainedHandler { handler, turn, why_not });
+    /// One that would be called.
+    fn add(&mut self, plan: &Plan, turn: usize, held_up: Option<String>) {
+        let (handler, turn) = (HandlerDescription::of(plan), Some(turn));
+        self.handlers.push(ExplainedHandler { handler, turn, why_not: None, held_up });
+    }
+
+    /// One that would not.
+    fn leave_out(&mut self, plan: &Plan, why_not: String) {
+        let (handler, why_not) = (HandlerDescription::of(plan), Some(why_not));
+        self.handlers.push(ExplainedHandler { handler, turn: None, why_not, held_up: None });
     }
 
     fn of_command(
@@ -95,11 +104,11 @@ impl Explanation {
         info: &MessageInfo,
     ) -> Vec<HandlerId> {
         let Some(answers) = core.command(info.type_id(), scope) else { return Vec::new() };
-        self.add(&answers, Ok(1));
+        self.add(&answers, 1, behind_circuit(&answers));
         let mut told = vec![answers.id];
         for plan in registered(core, scope) {
             if plan.message.type_id() == info.type_id() && plan.id != answers.id {
-                self.add(&plan, Err(format!("{} answers in its place", answers.handler)));
+                self.leave_out(&plan, format!("{} answers in its place", answers.handler));
                 told.push(plan.id);
             }
         }
@@ -111,20 +120,23 @@ impl Explanation {
         core: &Core,
         scope: Option<&Arc<Scope>>,
         view: &FilterView<'_>,
-        kept_out: Option<&str>,
+        (lane, kept_out): (Option<LaneId>, Option<&str>),
     ) -> Vec<HandlerId> {
         let Some(route) = core.route(view.info(), scope) else { return Vec::new() };
         for (turn, group) in route.groups().enumerate() {
             for plan in group {
                 let own = plan.filter.as_ref().map(|filter| filter.peek(view));
-                let answer = match (kept_out, own) {
-                    (Some(why), _) => Err(why.to_owned()),
+                match (kept_out, own) {
+                    (Some(why), _) => self.leave_out(plan, why.to_owned()),
                     (None, Some((filter, false))) => {
-                        Err(format!("its filter {filter} keeps the event out"))
+                        self.leave_out(plan, format!("its filter {filter} keeps the event out"));
                     }
-                    (None, _) => Ok(turn + 1),
-                };
-                self.add(plan, answer);
+                    (None, _) => {
+                        let head = lane.and_then(|lane| core.dead_letters.is_behind(plan.id, lane));
+                        let head = head.map(|head| format!("dead letter {head} comes before it"));
+                        self.add(plan, turn + 1, head.or_else(|| behind_circuit(plan)));
+                    }
+                }
             }
         }
         route.plans.iter().map(|plan| plan.id).collect()
@@ -144,7 +156,10 @@ impl Explanation {
             }
             let plans = other.wired.table().into_iter().flat_map(|table| table.all());
             for plan in plans.filter(|plan| plan.handles(info)) {
-                self.add(&plan, Err(format!("it hears only what is sent in session {}", other.id)));
+                self.leave_out(
+                    &plan,
+                    format!("it hears only what is sent in session {}", other.id),
+                );
             }
         }
         let of_bus = core.wired.table();
@@ -152,10 +167,17 @@ impl Explanation {
             let is_any = plan.message.hears().is_some() && !info.is_command();
             if is_any && !told.contains(&plan.id) {
                 let category = format!("{:?}", info.category()).to_lowercase();
-                self.add(&plan, Err(format!("it hears other events than {category} ones")));
+                self.leave_out(&plan, format!("it hears other events than {category} ones"));
             }
         }
     }
+}
+
+fn behind_circuit(plan: &Plan) -> Option<String> {
+    let breaker = plan.policy.as_ref()?.breaker.as_ref()?.snapshot();
+    let is_open =
+        breaker.state == CircuitState::Open && breaker.retry_after != Some(Duration::ZERO);
+    is_open.then(|| format!("circuit breaker `{}` is open", breaker.name))
 }
 
 /// What the registry lists of the sessions around, innermost first, and of the bus: those too that
@@ -193,11 +215,14 @@ impl fmt::Display for Explanation {
         if self.handlers.is_empty() {
             writeln!(f, "  nobody handles it")?;
         }
-        for ExplainedHandler { handler, turn, why_not } in &self.handlers {
+        for ExplainedHandler { handler, turn, why_not, held_up } in &self.handlers {
             let turn = turn.map_or_else(|| "-".to_owned(), |turn| turn.to_string());
             write!(f, "  {turn:>3}.{handler}")?;
             if let Some(why_not) = why_not {
                 writeln!(f, "        not called: {why_not}")?;
+            }
+            if let Some(held_up) = held_up {
+                writeln!(f, "        held up: {held_up}")?;
             }
         }
         Ok(())

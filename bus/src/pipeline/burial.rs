@@ -144,6 +144,7 @@ fn cause(fault: Fault) -> Cause {
     match fault {
         Fault::Class(class) => Cause::Failed(class),
         Fault::Panicked => Cause::Panicked,
+        Fault::NotCalled => Cause::NotCalled,
         Fault::TimedOut | Fault::OutOfTime => Cause::TimedOut,
         Fault::Other => Cause::Rejected,
     }

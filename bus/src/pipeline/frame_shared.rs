@@ -111,13 +111,21 @@ impl<'a, O> Frame<'a, O> {
 /// A context that no handler's future borrows: that of the middleware around a call.
 pub(crate) struct Held<'a> {
     context: Arc<Context>,
+    /// The number of the first run inside of it.
+    first: u32,
     core: PhantomData<&'a Core>,
 }
 
 impl<'a> Held<'a> {
     pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
-        let seed = Seed { attempt: 0, ..seed };
-        Self { context: Arc::new(Context::new(CoreRef(core.arc()), seed)), core: PhantomData }
+        let (first, seed) = (seed.attempt, Seed { attempt: 0, ..seed });
+        let context = Arc::new(Context::new(CoreRef(core.arc()), seed));
+        Self { context, first, core: PhantomData }
+    }
+
+    /// The number of the run after so many others.
+    pub(crate) fn run_after(&self, others: u32) -> u32 {
+        self.first.saturating_add(others)
     }
 
     pub(crate) fn context(&self) -> &Context {

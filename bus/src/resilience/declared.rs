@@ -28,7 +28,6 @@ pub struct BreakerMeta {
 }
 
 impl RetryMeta {
-    #[allow(dead_code, reason = "for the plan of a handler, which does not retry yet")]
     pub(crate) fn config(&self) -> RetryConfig {
         let default = RetryConfig::default();
         RetryConfig {
@@ -42,7 +41,6 @@ impl RetryMeta {
 }
 
 impl BreakerMeta {
-    #[allow(dead_code, reason = "for the plan of a handler, which has no breaker yet")]
     pub(crate) fn config(&self) -> CircuitBreakerConfig {
         let default = CircuitBreakerConfig::default();
         CircuitBreakerConfig {

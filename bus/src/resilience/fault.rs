@@ -10,9 +10,11 @@ use crate::pipeline::failure::{Failure, Late};
 /// What was wrong with an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The handler has returned an error, or could not be called.
+    /// The handler has returned an error.
     Class(ErrorClass),
     Panicked,
+    /// One of its parameters could not be made.
+    NotCalled,
     /// The attempt was not done in time.
     TimedOut,
     /// All attempts together were not.
@@ -49,8 +51,7 @@ impl Fault {
             Failure::Panicked(_) => Self::Panicked,
             Failure::TimedOut(Late::Attempt(_)) => Self::TimedOut,
             Failure::TimedOut(Late::Total(_)) => Self::OutOfTime,
-            // A resource that is missing will be missing.
-            Failure::Refused(_) => Self::Class(ErrorClass::Permanent),
+            Failure::Refused(_) => Self::NotCalled,
             Failure::TimedOut(Late::Caller)
             | Failure::Filter { .. }
             | Failure::Rejected { .. }
@@ -65,7 +66,7 @@ impl Fault {
     pub(crate) fn is_buried(self) -> bool {
         match self {
             Self::Class(class) => class != ErrorClass::Discard,
-            Self::Panicked | Self::TimedOut | Self::OutOfTime => true,
+            Self::Panicked | Self::NotCalled | Self::TimedOut | Self::OutOfTime => true,
             Self::Other => false,
         }
     }

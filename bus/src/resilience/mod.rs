@@ -1,10 +1,8 @@
 //! What keeps a call within bounds. One idea a file.
 
 mod backoff;
-#[allow(dead_code, unused_imports)] // What the dispatch calls: until it does.
 pub(crate) mod breaker;
 pub(crate) mod breakers;
-#[allow(dead_code)] // As above: the builder's check.
 pub(crate) mod budget;
 pub(crate) mod bulkhead;
 pub(crate) mod check;

@@ -4,6 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use super::{Delivery, Line, batch};
@@ -20,13 +21,12 @@ use crate::session::Scope;
 /// At least one event.
 pub(in crate::event) type Block = Vec<Envelope>;
 
-/// Do both have the same handlers?
+/// Do both have the same handlers? They lie in one queue: either both are the bus's own, or none is.
 pub(in crate::event) fn is_same(a: &Envelope, b: &Envelope) -> bool {
     let scope = |envelope: &Envelope| envelope.scope().map(Arc::as_ptr);
     let is_rerun = a.rerun.is_some() || b.rerun.is_some();
     !is_rerun
         && a.info.type_id() == b.info.type_id()
-        && a.lifecycle == b.lifecycle
         && scope(a).map(<*const Scope>::addr) == scope(b).map(<*const Scope>::addr)
 }
 
@@ -58,18 +58,20 @@ async fn run_handlers(core: &Core, block: &Block, shares: &[Option<Box<Share>>])
     let items = all.map(|(envelope, share)| item(core, envelope, share.as_deref(), &route, &aside));
     let items: Vec<_> = items.collect();
     let mut groups = pin!(async {
-        let mut gone = vec![false; items.len()];
+        let (begun, mut gone) = (AtomicUsize::new(0), vec![false; items.len()]);
         let mut note_gone = || {
+            let not_begun = &route.plans[begun.load(Ordering::Relaxed)..];
             for (item, gone) in items.iter().zip(&mut gone) {
                 if item.line.parking.is_given_up() && !*gone {
                     *gone = true;
                     // The others of the block, and all behind it, do not wait for it.
-                    item.line.turns.leave();
+                    item.line.turns.leave(not_begun);
                     item.delivery.not_handled(&item.line.parking);
                 }
             }
         };
         let groups = route.groups().map(|group| {
+            begun.fetch_add(group.len(), Ordering::Relaxed);
             let all = group.iter().flat_map(|plan| parts(plan, &items));
             all.map(Part::run)
         });
@@ -115,8 +117,8 @@ fn parts<'a>(plan: &'a Plan, items: &'a [Item<'a>]) -> impl Iterator<Item = Part
     let batches = plan.batch.into_iter().flat_map(move |batching| {
         items.chunks(batching.size.get()).map(move |items| Part::Batch(plan, batching, items))
     });
-    let alone = items.iter().filter(|item| !item.line.parking.is_given_up());
-    let alone = alone.filter(|_| plan.batch.is_none()).map(move |item| Part::One(plan, item));
+    let alone = items.iter().filter(|_| plan.batch.is_none());
+    let alone = alone.map(move |item| Part::One(plan, item));
     batches.chain(alone)
 }
 

@@ -40,7 +40,8 @@ impl<'a> Delivery<'a> {
     pub(super) async fn handle(self, plan: &'a Plan, line: &'a Line<'a>) {
         let Some(deliver) = plan.deliver else { return };
         let mut turn = line.turns.of(plan);
-        if !self.passes(plan) {
+        // What was dropped reaches no further handler.
+        if line.parking.is_given_up() || !self.passes(plan) {
             return;
         }
         let acquired = Slot::acquire(self, plan, &line.parking, &mut turn).await;

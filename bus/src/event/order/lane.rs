@@ -293,4 +293,16 @@ mod tests {
         assert_eq!(line.leave(0), 1);
         assert!(line.is_ready(2));
     }
+    #[test]
+    fn who_is_next_in_any_line_is_woken_when_all_places_are_left() {
+        let (mut lane, woken) = (Lane::default(), Arc::new(Woken::default()));
+        let handlers = [HandlerId::next(), HandlerId::next()];
+        for (event, handler) in [0, 1].into_iter().flat_map(|event| handlers.map(|h| (event, h))) {
+            lane.enter(event, TypeId::of::<u8>(), handler);
+        }
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(handlers.iter().all(|handler| lane.poll(1, *handler, &waker).0.is_pending()));
+        lane.leave_all(0).wake();
+        assert_eq!(woken.0.load(Ordering::SeqCst), 2);
+    }
 }

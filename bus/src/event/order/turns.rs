@@ -61,6 +61,12 @@ impl<'a> Turns<'a> {
         Turn { turns: self, handler: plan.id, has_place }
     }
 
+    /// These handlers do not begin any more: they leave their places. Those that have begun keep theirs
+    /// until they have ended.
+    pub(crate) fn leave(&self, not_begun: &[Arc<Plan>]) {
+        not_begun.iter().for_each(|plan| drop(self.of(plan)));
+    }
+
     fn enter_all(&self, plans: &[Arc<Plan>]) {
         self.enter(plans.iter().map(|plan| plan.id));
         self.entered.store(true, Ordering::Relaxed);
@@ -75,20 +81,13 @@ impl<'a> Turns<'a> {
     }
 }
 
-impl Turns<'_> {
-    /// No handler begins any more: those that have not leave their places.
-    pub(crate) fn leave(&self) {
-        if self.places.swap(0, Ordering::Relaxed) > 0
+impl Drop for Turns<'_> {
+    fn drop(&mut self) {
+        if self.places.load(Ordering::Relaxed) > 0
             && let Some((lane, event)) = self.lane
         {
             self.lanes.leave_all(lane, event);
         }
-    }
-}
-
-impl Drop for Turns<'_> {
-    fn drop(&mut self) {
-        self.leave();
     }
 }
 

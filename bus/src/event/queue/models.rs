@@ -83,6 +83,7 @@ fn event(number: u32) -> Envelope {
         expires: None,
         heard: false,
         lifecycle: false,
+        rerun: None,
     }
 }
 

@@ -170,7 +170,7 @@ fn recur(core: &Arc<Core>, number: u64) -> Arc<Completion> {
     whole
 }
 
-/// The driver was dropped with its runtime.
+/// The driver was dropped with its runtime, or the clock, a user's code, has panicked in it.
 struct Gone(Option<Arc<Core>>);
 
 impl Drop for Gone {

@@ -278,3 +278,55 @@ impl Entry {
         self.again.is_some()
     }
 }
+
+#[cfg(all(test, not(bus_loom)))]
+mod tests {
+    use super::{Entry, Next, Timers, What};
+    use crate::clock::{Clock, TokioClock};
+    use crate::event::schedule::Recurrence;
+    use crate::message::{Message, MessageId};
+    use std::sync::{Arc, Weak};
+    use std::time::{Duration, Instant};
+
+    #[bus_macros::event(crate = crate)]
+    struct Rang;
+
+    /// One that recurs, in a session.
+    fn recurring(period: Duration) -> Entry {
+        let (origin, head, session) = (None, None, Some(Weak::new()));
+        let (id, info, event) = (MessageId::next(1), Rang::INFO, Arc::new(Rang));
+        let what = What { id, info, event, origin, head, session };
+        Entry { what, again: Some(Box::new(Recurrence::Every(period))) }
+    }
+
+    fn of_sessions(timers: &Timers) -> usize {
+        super::lock(&timers.state).of_sessions.len()
+    }
+
+    #[test]
+    fn what_comes_after_the_close_is_given_back() {
+        let (timers, now) = (Timers::default(), Instant::now());
+        assert!(timers.add(now, recurring(Duration::MAX)).is_ok());
+        assert_eq!(timers.close().len(), 1);
+        assert!(timers.add(now, recurring(Duration::MAX)).is_err(), "nobody drives it");
+        assert_eq!(timers.len(), 0);
+    }
+
+    /// A session that lasts may see many come and go.
+    #[test]
+    fn one_that_comes_no_more_is_forgotten_by_its_session() {
+        let (timers, clock) = (Timers::default(), TokioClock);
+        let add = |period| timers.add(clock.now(), recurring(period)).ok().unwrap();
+        let cancelled = add(Duration::from_secs(1));
+        assert!(of_sessions(&timers) == 1 && timers.remove(cancelled).is_some());
+        assert_eq!(of_sessions(&timers), 0, "it was cancelled");
+        let last = add(Duration::MAX);
+        assert!(matches!(timers.next(clock.now(), 1), Next::Due(_)));
+        assert!(of_sessions(&timers) == 1 && !timers.again(last, &clock));
+        assert_eq!(of_sessions(&timers), 0, "the clock does not reach its next time");
+        let again = add(Duration::from_secs(1));
+        assert!(matches!(timers.next(clock.now(), 1), Next::Due(_)));
+        assert!(timers.again(again, &clock));
+        assert_eq!(of_sessions(&timers), 1, "it comes again");
+    }
+}

@@ -102,7 +102,12 @@ impl<'a, O: Outcome> Attempts<'a, O> {
 fn verdict(fault: Option<Fault>) -> Option<Verdict> {
     match fault {
         Some(fault) if fault.is_transient() => Some(Verdict::Failed),
-        Some(Fault::Class(ErrorClass::Deferred(_)) | Fault::Panicked | Fault::Other) => None,
+        Some(
+            Fault::Class(ErrorClass::Deferred(_))
+            | Fault::Panicked
+            | Fault::NotCalled
+            | Fault::Other,
+        ) => None,
         None | Some(_) => Some(Verdict::Ok),
     }
 }

@@ -26,7 +26,7 @@ pub use change::{CircuitChange, CircuitReason, CircuitState};
 pub(crate) use config::BadSetting;
 pub use config::{CircuitBreakerConfig, CircuitConfigError};
 pub use snapshot::CircuitSnapshot;
-pub(crate) use ticket::{Open, Permit, Ticket, Verdict};
+pub(crate) use ticket::{Ticket, Verdict};
 
 use self::control::State;
 use self::word::{Current, Mode};

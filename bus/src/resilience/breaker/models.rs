@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use loom::future::block_on;
 use loom::thread;
 
-use super::{CircuitBreaker, CircuitBreakerConfig, CircuitState, Permit, Ticket, Verdict};
+use super::ticket::Permit;
+use super::{CircuitBreaker, CircuitBreakerConfig, CircuitState, Ticket, Verdict};
 use crate::clock::{Clock, Sleep};
 
 /// Stands still, but when it is told.

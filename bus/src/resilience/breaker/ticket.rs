@@ -42,6 +42,7 @@ impl Ticket {
     }
 
     /// Is this one of the few calls that try whether it goes well again?
+    #[cfg(test)]
     pub(crate) fn is_probe(&self) -> bool {
         self.word.mode() == super::word::Mode::HalfOpen
     }

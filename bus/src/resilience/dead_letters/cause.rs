@@ -17,7 +17,7 @@ pub enum Cause {
     TimedOut,
     /// Something around its handler has turned it away: a middleware, an open circuit breaker.
     Rejected,
-    /// Its handler could not be called: a parameter could not be made, a filter panicked.
+    /// Its handler could not be called: a parameter could not be made.
     NotCalled,
     /// Its handler was not called, since it has to follow an event that became a dead letter.
     Parked {

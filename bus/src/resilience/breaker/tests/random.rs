@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::super::{CircuitBreaker, CircuitBreakerConfig, CircuitState, Open, Ticket, Verdict};
+use super::super::ticket::Open;
+use super::super::{CircuitBreaker, CircuitBreakerConfig, CircuitState, Ticket, Verdict};
 use crate::clock::{Clock, Sleep};
 
 /// Milliseconds of a bucket; time goes in such steps, so that the window is exact.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::{CircuitBreaker, CircuitBreakerConfig, CircuitState, Open, Ticket, Verdict};
+use super::super::ticket::Open;
+use super::super::{CircuitBreaker, CircuitBreakerConfig, CircuitState, Ticket, Verdict};
 use super::{config, now};
 use CircuitState::{Closed, HalfOpen, Open as Opened};
 use Step::{

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use super::super::{CircuitBreaker, CircuitState, Permit, Ticket, Verdict};
+use super::super::ticket::Permit;
+use super::super::{CircuitBreaker, CircuitState, Ticket, Verdict};
 use super::{breaker, end, now};
 
 async fn sleep(time: Duration) -> bool {
