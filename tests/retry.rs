@@ -302,6 +302,7 @@ async fn the_budget_is_shared() {
     let attempts: Vec<_> = calls.times().into_iter().map(|(attempt, _)| attempt).collect();
     assert_eq!(attempts, [1, 2, 3, 1], "two retries of both handlers together");
     assert_eq!(budget.remaining(Instant::now().into_std()), 0);
+    assert_eq!(bus.stats().retries_refused, 2, "one of each command");
 }
 
 /// What is said of the commands of a bus.

@@ -111,6 +111,9 @@ impl Bus {
     /// Stops the intake, lets the handlers finish (they may still publish and execute), cancels
     /// what takes too long, and reports what was left. Call it again to wait again.
     ///
+    /// Events that wait for an open circuit breaker are waited for like others, for the whole drain, and
+    /// then reported as dropped. Inside of a handler this waits for that handler too, until it is cut off.
+    ///
     /// # Cancel safety
     /// Dropping the future leaves the intake stopped; what is queued is still handled.
     pub async fn shutdown(&self) -> ShutdownReport {

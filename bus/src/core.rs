@@ -107,6 +107,8 @@ pub(crate) struct Counters {
     /// Of those that ended well, such as their handlers had no interest in.
     pub(crate) discarded: Sharded,
     pub(crate) unhandled: Sharded,
+    /// Retries that were not made, since the budget was used up.
+    pub(crate) over_budget: Sharded,
 }
 
 /// What has begun and what has ended. Events begin in the queue, which counts them.

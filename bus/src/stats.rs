@@ -21,11 +21,14 @@ pub struct Stats {
     pub unhandled: u64,
     /// Handler runs of events that ended well.
     pub processed: u64,
-    /// Handler runs of events that failed.
+    /// Handler runs of events that failed, and events that a handler was not called with for good: parked
+    /// behind a dead letter, or not let in.
     pub failed: u64,
     /// Of those that ended well, such as had failed with an error that says
     /// [`Discard`](crate::ErrorClass::Discard).
     pub discarded: u64,
+    /// Retries that were not made, as their [budget](crate::RetryBudget) was used up.
+    pub retries_refused: u64,
     /// Messages that a handler has given up on, and that are kept now.
     pub dead_letters: usize,
     /// Events queued now.
@@ -69,6 +72,7 @@ impl Stats {
             processed: core.counters.processed.sum(),
             failed: core.counters.failed.sum(),
             discarded: core.counters.discarded.sum(),
+            retries_refused: core.counters.over_budget.sum(),
             dead_letters: core.dead_letters.len(),
             queued: queue.queued,
             debt: queue.debt,

@@ -78,7 +78,7 @@ pub struct DeadLetteredEvent {
     pub message: &'static str,
     /// The handler.
     pub handler: HandlerInfo,
-    /// What went wrong, as text; of one that is parked, behind which.
+    /// What went wrong, as text.
     pub error: String,
     /// Why it is a dead letter.
     pub cause: Cause,

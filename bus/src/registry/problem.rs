@@ -6,7 +6,7 @@ use super::plan::HandlerInfo;
 use crate::message::MessageInfo;
 
 /// Why a bus could not be built: every problem there is, in the same order on every build.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub struct BuildError {
     problems: Vec<WiringProblem>,
@@ -22,6 +22,13 @@ impl BuildError {
     #[must_use]
     pub fn problems(&self) -> &[WiringProblem] {
         &self.problems
+    }
+}
+
+/// As it is displayed: a `main` that returns it prints this.
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

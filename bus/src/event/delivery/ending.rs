@@ -141,10 +141,12 @@ impl Delivery<'_> {
         let Self { core, envelope, lane, .. } = self;
         let keeps = plan.policy.as_ref().is_some_and(|policy| policy.dead_letters);
         let Some(lane) = lane.filter(|_| keeps && envelope.rerun.is_none()) else { return false };
-        let Some(behind) = core.dead_letters.is_behind(plan.id, lane) else { return false };
+        if core.dead_letters.is_behind(plan.id, lane).is_none() {
+            return false;
+        }
         let held = Held::new(core, self.seed(plan));
         let (event, again) = (Arc::clone(&envelope.event), Arc::new(EventAgain));
-        let error = format!("was not called, as dead letter {behind} comes before it");
+        let error = "was not called, as a dead letter comes before it".to_owned();
         let buried = burial::buried(core, plan, held.context(), event, again);
         let buried =
             Buried { lane: Some(lane), error: error.clone(), error_chain: error.clone(), ..buried };

@@ -44,6 +44,8 @@ pub(crate) struct Trouble<O> {
     deferrals: u32,
     /// Rounds of attempts after the first.
     rounds: usize,
+    /// There would have been another attempt, had the budget allowed it.
+    pub(super) is_broke: bool,
     /// What the last attempt has come to.
     pub(super) last: Last<O>,
     pub(crate) record: Option<Record>,
@@ -130,6 +132,7 @@ impl<O> Trouble<O> {
             delays: None,
             deferrals: 0,
             rounds: 0,
+            is_broke: false,
             last: Last(None),
             record: None,
         }
@@ -217,9 +220,11 @@ impl<O> Trouble<O> {
             if let Some(delay) = delays.next()
                 && fits(delay)
                 && policy.breaker.as_ref().is_none_or(|b| is_event || b.admits_at(now + delay))
-                && policy.budget.as_ref().is_none_or(|budget| budget.withdraw(now))
             {
-                return Step::Again(delay);
+                if policy.budget.as_ref().is_none_or(|budget| budget.withdraw(now)) {
+                    return Step::Again(delay);
+                }
+                self.is_broke = true;
             }
         }
         let Some(after) = policy.later.get(self.rounds).filter(|_| is_event) else {

@@ -79,6 +79,11 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         let Some(policy) = &plan.policy else { return Some(answer) };
         let trouble = trouble_of(this.trouble, context);
         let step = trouble.next(policy, context, fault, now);
+        if std::mem::take(&mut trouble.is_broke) {
+            core.counters.over_budget.add(1);
+            let (handler, id) = (&plan.handler, context.id());
+            tracing::warn!(%handler, %id, "is not called again: the retry budget is used up");
+        }
         let error = trouble.note(core, context, &answer, fault);
         let after = match step {
             Step::Over => {

@@ -164,9 +164,10 @@ impl fmt::Display for DeadLetterEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let DeadLetterData { id, message, message_id, handler, cause, attempts, error, .. } =
             &**self;
+        let attempts_word = if *attempts == 1 { "attempt" } else { "attempts" };
         write!(
             f,
-            "{id}: {message} {message_id} by handler {handler}: {cause}, {attempts} attempts"
+            "{id}: {message} {message_id} by handler {handler}: {cause}, {attempts} {attempts_word}"
         )?;
         if error.is_empty() { Ok(()) } else { write!(f, ": {error}") }
     }
