@@ -454,8 +454,15 @@ async fn a_resilient_bus_gives_each_handler_its_own() {
     }
     bus.publish(Paid(1)).await.unwrap();
     bus.execute(Ask).await.unwrap_err();
-    let states: Vec<_> = bus.circuit_breakers().iter().map(|b| b.state()).collect();
-    assert_eq!(states.iter().filter(|state| **state == CircuitState::Open).count(), 2);
+    // That of `book` may be open by now too: when it tries again is left to chance.
+    for (name, state) in [
+        ("bank", CircuitState::Open),
+        ("late", CircuitState::Closed),
+        ("pay", CircuitState::Open),
+        ("thank", CircuitState::Closed),
+    ] {
+        assert_eq!(bus.circuit_breaker(name).unwrap().state(), state, "{name}");
+    }
 }
 
 #[command(retry(max_retries = 2, initial_delay = "100ms", jitter = none), attempt_timeout = "1s",
