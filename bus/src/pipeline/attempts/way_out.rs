@@ -82,7 +82,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         if std::mem::take(&mut trouble.is_broke) {
             core.counters.over_budget.add(1);
             let (handler, id) = (&plan.handler, context.id());
-            tracing::warn!(%handler, %id, "is not called again: the retry budget is used up");
+            tracing::warn!(%handler, %id, "a retry is not made: the retry budget is used up");
         }
         let error = trouble.note(core, context, &answer, fault);
         let after = match step {
