@@ -26,6 +26,7 @@ use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::keep::Keep;
 use crate::message::{Command, Event};
+use crate::observe::spans;
 use crate::pipeline::admission::Accepted;
 use crate::pipeline::attempts::Attempts;
 use crate::pipeline::conclusion::{self, After};
@@ -175,7 +176,26 @@ where
 {
     type Output = Reply<O, E>;
 
-    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let span = {
+            let this = self.as_mut().project();
+            let is_new = matches!(*this.stage, Stage::New);
+            spans::of_execute(this.core, this.request, is_new)
+        };
+        let polled = self.as_mut().step(task);
+        spans::executed(span, self.project().request, &polled);
+        polled
+    }
+}
+
+impl<C, O, E> Execute<'_, C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    #[inline]
+    fn step(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Reply<O, E>> {
         let mut this = self.project();
         let core = *this.core;
         loop {

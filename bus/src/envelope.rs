@@ -7,6 +7,7 @@ use crate::core::Core;
 use crate::event::completion::Share;
 use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
+use crate::observe::spans::Links;
 use crate::pipeline::burial::Rerun;
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
@@ -32,6 +33,8 @@ pub(crate) struct Envelope {
     pub(crate) lifecycle: bool,
     /// A dead letter, for the one handler that has given up on it.
     pub(crate) rerun: Option<Box<Rerun>>,
+    /// The span that the spans of its handlers follow from.
+    pub(crate) links: Option<Links>,
 }
 
 impl Envelope {
@@ -64,6 +67,7 @@ impl Envelope {
             heard: false,
             lifecycle: false,
             rerun: None,
+            links: None,
         }
     }
 

@@ -62,8 +62,8 @@ pub use crate::observe::{
     MessageDescription, RecentFailure,
 };
 pub use crate::pipeline::{
-    Call, CommandReport, Detailed, Ended, Execute, Handled, HandlerError, Headers, Hook, HookCall,
-    IntoLayer, Layer, Middleware, Next, Principal,
+    BadTraceParent, Call, CommandReport, Detailed, Ended, Execute, Handled, HandlerError, Headers,
+    Hook, HookCall, IntoLayer, Layer, Middleware, Next, Principal, TraceParent,
 };
 pub use crate::registry::{
     BuildError, HandlerId, HandlerInfo, HandlerOptions, RegisterError, RegisteredHandler,

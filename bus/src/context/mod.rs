@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use class::ClassCell;
 pub use owned::OwnedContext;
 pub(crate) use seed::{Scratch, Seed};
+use tracing::Span;
 
 use crate::core::Core;
 use crate::handler::param::ParamError;
@@ -24,6 +25,7 @@ use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::frame::CoreRef;
 use crate::pipeline::options::{Head, Headers, Principal};
 use crate::pipeline::origin::Inherited;
+use crate::pipeline::traceparent::{Trace, TraceParent};
 use crate::registry::HandlerId;
 use crate::session::{Scope, SessionId};
 use crate::sync::lock;
@@ -93,6 +95,41 @@ impl Context {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().get(name)
+    }
+
+    /// What an outgoing request carries on as its header `traceparent`: the trace of this message, with the
+    /// message as the span that makes the request. `None` where neither this message nor one that it follows
+    /// from was sent with a header `traceparent` that could be read.
+    ///
+    /// ```standalone_crate
+    /// # use bus::{Bus, Context, command, handler};
+    /// #[command(output = String)]
+    /// struct Ask;
+    ///
+    /// #[handler]
+    /// async fn ask(_: Ask, cx: &Context) -> bus::Result<String> {
+    ///     Ok(cx.traceparent().map(|parent| parent.to_string()).unwrap_or_default())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = Bus::from_registered()?;
+    /// let came = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    /// let goes = bus.execute(Ask).header("traceparent", came).await?;
+    /// assert_eq!(goes[..36], came[..36]); // the same trace
+    /// assert_ne!(goes[36..52], came[36..52]); // another span
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn traceparent(&self) -> Option<TraceParent> {
+        self.look_at_trace(|trace| trace.at(self.id()))
+    }
+
+    /// What goes with [`traceparent`](Self::traceparent) as the header `tracestate`, as it came.
+    #[must_use]
+    pub fn tracestate(&self) -> Option<String> {
+        self.look_at_trace(|trace| trace.state().map(str::to_owned)).flatten()
     }
 
     /// Which call of the handler this is, from 1; 0 around all of them, in an outer middleware.
@@ -216,7 +253,7 @@ impl Context {
         // Made now, so that both sides share it.
         self.scratch();
         let deadline = self.deadline.get().copied().flatten();
-        let mut seed = self.seed.clone();
+        let mut seed = Seed { follows: None, ..self.seed.clone() };
         if let Some(headers) = self.headers.get() {
             Arc::make_mut(seed.head.get_or_insert_default()).headers = Headers::clone(headers);
         }
@@ -315,6 +352,18 @@ impl Context {
     /// The deadline that the caller set, without fixing one's own.
     pub(crate) fn callers_deadline(&self) -> Option<Instant> {
         self.seed.deadline
+    }
+
+    fn look_at_trace<R>(&self, look: impl FnOnce(&Trace) -> R) -> Option<R> {
+        match Trace::of(self.headers()) {
+            Some(own) => Some(look(&own)),
+            None => self.seed.origin.as_ref()?.trace.as_deref().map(look),
+        }
+    }
+
+    /// What the span of this call follows from.
+    pub(crate) fn follows(&self) -> &[Span] {
+        self.seed.follows.as_ref().map_or(&[], |links| links)
     }
 
     /// What the message was sent with.

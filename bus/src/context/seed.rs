@@ -8,9 +8,11 @@ use crate::event::completion::Completion;
 use crate::event::effects::Outbox;
 use crate::message::order::HeldLanes;
 use crate::message::{MessageId, MessageInfo};
+use crate::observe::spans::Links;
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::options::{Head, Principal};
 use crate::pipeline::origin::Origin;
+use crate::pipeline::traceparent::Trace;
 use crate::registry::HandlerId;
 use crate::session::Scope;
 use crate::sync::{Mutex, lock};
@@ -36,6 +38,8 @@ pub(crate) struct Seed {
     pub(crate) place: Option<HandlerId>,
     /// The lanes that events are handled in.
     pub(crate) lanes: HeldLanes,
+    /// What the spans of its calls follow from.
+    pub(crate) follows: Option<Links>,
     /// Shared with the children and with owned copies; made when first needed.
     pub(crate) shared: OnceLock<Arc<Scratch>>,
 }
@@ -58,6 +62,12 @@ impl Seed {
     pub(super) fn principal(&self) -> Option<&Principal> {
         let own = self.head.as_ref().and_then(|head| head.principal.as_ref());
         own.or_else(|| self.origin.as_ref().and_then(|origin| origin.principal.as_ref()))
+    }
+
+    /// The trace that its own headers name, else the one that was inherited.
+    pub(super) fn trace(&self) -> Option<Arc<Trace>> {
+        let own = self.head.as_ref().and_then(|head| Trace::of(&head.headers));
+        own.map(Arc::new).or_else(|| self.origin.as_ref()?.trace.clone())
     }
 
     pub(super) fn scratch(&self) -> &Arc<Scratch> {
@@ -123,6 +133,7 @@ impl Seed {
                 lifecycle: self.lifecycle,
                 session: self.session.clone(),
                 principal: self.principal().cloned(),
+                trace: self.trace(),
                 parent: self.origin.clone(),
                 completion,
             }),

@@ -12,6 +12,7 @@ use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::message::kind::Erased;
+use crate::observe::spans;
 use crate::pipeline::origin::{Chain, Origin};
 use crate::session::Member;
 use crate::sync::{Mutex, lock};
@@ -40,6 +41,7 @@ impl Outbox {
         // What is emitted belongs to the session of the call; headers are a message's own.
         let session = origin.session.as_ref().map(Member::follow);
         let mut envelope = Envelope::child(origin, info, event, None, session);
+        envelope.links = spans::cause();
         let (core, succeeded) = match &mut *lock(&self.0) {
             State::Kept(events) => return events.push(envelope),
             State::Sent(core) => (core.upgrade(), true),
@@ -117,15 +119,17 @@ fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
 /// Do the filters let an emitted event in? Nobody waits for the answer, so a filter's panic is a
 /// loss.
 pub(crate) fn enters(core: &Core, event: &mut Envelope) -> bool {
+    spans::emitted(event);
     match filter::ask(core, event) {
         Ok(()) => return true,
-        Err(KeptOut::Filtered { .. }) => {
+        Err(KeptOut::Filtered { by }) => {
+            spans::filtered(event.links.as_ref(), &by);
             core.losses.note(core, event.info, 1, DropReason::Filtered);
         }
         Err(KeptOut::Panicked { filter, message }) => {
             tracing::error!(
                 filter = &*filter,
-                message,
+                panic = message,
                 event = event.info.name(),
                 "a filter panicked"
             );

@@ -112,7 +112,7 @@ impl Losses {
                 }
                 DropReason::DeadLetterEvicted => {
                     tracing::warn!(
-                        message = event,
+                        message_name = event,
                         count,
                         "dead letters were evicted: there were too many"
                     );

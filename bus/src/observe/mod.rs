@@ -10,6 +10,7 @@ pub(crate) mod flow;
 mod graph;
 pub(crate) mod handler_stats;
 mod of_bus;
+pub(crate) mod spans;
 mod text;
 pub(crate) mod warnings;
 

@@ -7,7 +7,6 @@ use crate::context::Seed;
 use crate::core::{AtWork, Core};
 use crate::error::{CommandError, CommandErrorKind};
 use crate::handler::slot::Slot;
-use crate::message::MessageId;
 use crate::message::carrier::Moved;
 use crate::message::keep::can_keep;
 use crate::message::order::HeldLanes;
@@ -48,7 +47,7 @@ where
     E: Send + 'static,
 {
     // A dead letter has one.
-    let id = *call.sent.id.get_or_insert_with(|| MessageId::next(core.number));
+    let id = call.sent.name(core);
     let member = match call.enter_session(core) {
         Ok(member) => member,
         Err(session_id) => {
@@ -85,6 +84,7 @@ where
         cancel: call.inherited.cancel.take(),
         place: plan.policy.as_ref().and_then(|p| p.bulkhead.as_ref()).map(|_| plan.id),
         lanes: HeldLanes::None,
+        follows: None,
         shared: OnceLock::new(),
     };
     let session = member.and_then(|member| in_session(member, &plan, &seed));

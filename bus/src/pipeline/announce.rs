@@ -205,5 +205,6 @@ fn send<E: Event>(
         heard: false,
         lifecycle: true,
         rerun: None,
+        links: None,
     });
 }

@@ -3,6 +3,7 @@
 use crate::context::{Context, OwnedContext};
 use crate::handler::running::running;
 use crate::handler::slot::{Begun, Called};
+use crate::observe::spans;
 use crate::pipeline::frame::{self, Lender};
 
 /// Starts the function on the pool. Where there is no runtime, it runs where the caller is.
@@ -19,7 +20,9 @@ pub(crate) fn begin<I: Send + 'static, O: Send + 'static>(
         return Begun::Done(call(input, context));
     };
     let context = OwnedContext::of(context);
+    let span = spans::current();
     let work = move || {
+        let _entered = span.entered();
         let answer = frame::within(&context, || call(input, &context));
         (answer, context.class())
     };

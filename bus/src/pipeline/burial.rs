@@ -221,6 +221,7 @@ impl Again for EventAgain {
                 heard: true,
                 lifecycle: false,
                 rerun: Some(Box::new(Rerun { letter, ended: Mutex::new(Some(sender)) })),
+                links: None,
             };
             dispatcher::start(&core);
             if core.queue.push_nested(vec![envelope]).is_err() {

@@ -52,17 +52,30 @@ where
     match reply {
         Ok(output) => {
             announce::result(core, context, sent, None);
+            let (command, attempts, handler) = (sent.info.name(), sent.attempts, &plan.handler);
+            tracing::debug!(command, id = %context.id(), %handler, attempts, "a command was executed");
             after.succeeded(core);
             Ok(output)
         }
         Err(error) => {
-            let error = error.buried(after.failed::<O, E>(core, sent, plan, context));
+            let buried = after.failed::<O, E>(core, sent, plan, context);
+            let error = error.buried(buried);
             let text = text_of(&error, sent.info);
+            if let Some(dead_letter) = buried {
+                log(context, plan, &text, dead_letter);
+            }
             core.failures.note(context, &plan.handler, sent.attempts, text.clone());
             announce::result(core, context, sent, Some(text));
             Err(error)
         }
     }
+}
+
+/// Its caller is told, and may come to terms with it; what is left behind is for somebody to look at.
+#[cold]
+fn log(context: &Context, plan: &Plan, error: &str, dead_letter: DeadLetterId) {
+    let (command, id, handler) = (context.message().name(), context.id(), &plan.handler);
+    tracing::error!(command, %id, %handler, error, %dead_letter, "a command became a dead letter");
 }
 
 /// What is left of a command when its handler will not be called any more.

@@ -10,6 +10,7 @@ use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
+use tracing::Span;
 
 use super::admission::{Accepted, Admitted};
 use super::announce;
@@ -20,7 +21,7 @@ use super::frame::{Held, Lender};
 use super::middleware::around::Around;
 use super::middleware::source::CommandSource;
 use super::options::{Head, InScope, Principal};
-use super::origin::Inherited;
+use super::origin::{Inherited, Origin};
 use super::report::Detailed;
 use super::run::Run;
 use crate::core::Core;
@@ -60,6 +61,7 @@ pub(crate) struct Request<'a> {
     pub(super) timed: bool,
     /// It is a dead letter.
     pub(crate) rerun: Option<Box<Letter>>,
+    pub(crate) span: Option<Box<Span>>,
 }
 
 /// What is known of a command that was sent, but its type.
@@ -95,6 +97,7 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
             cancel_on: None,
             timed: false,
             rerun: None,
+            span: None,
         };
         Self { core, command: Keep::Once(command), request, stage: Stage::New }
     }
@@ -119,6 +122,7 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
             cancel_on: None,
             timed: false,
             rerun: Some(Box::new(letter)),
+            span: None,
         };
         Self { core, command: Keep::Shares(command), request, stage: Stage::New }
     }
@@ -244,6 +248,10 @@ where
 }
 
 impl Request<'_> {
+    pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
+        self.inherited.origin.as_ref()
+    }
+
     fn head(&mut self) -> &mut Head {
         Arc::make_mut(self.head.get_or_insert_default())
     }
@@ -254,6 +262,12 @@ impl Request<'_> {
 }
 
 impl Sent {
+    /// Its id, made now unless it has one.
+    #[inline]
+    pub(crate) fn name(&mut self, core: &Core) -> MessageId {
+        *self.id.get_or_insert_with(|| MessageId::next(core.number))
+    }
+
     pub(super) fn error<E>(&self, kind: CommandErrorKind<E>) -> CommandError<E> {
         let id = self.id.unwrap_or_else(|| MessageId::next(0));
         CommandError::new(self.info.name(), id, self.attempts, kind)

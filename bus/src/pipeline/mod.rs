@@ -21,6 +21,7 @@ pub(crate) mod options;
 pub(crate) mod origin;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod traceparent;
 
 #[cfg(not(feature = "no-unsafe"))]
 pub(crate) mod frame;
@@ -34,3 +35,4 @@ pub use hook::{Hook, HookCall};
 pub use middleware::{Call, Handled, IntoLayer, Layer, Middleware, Next};
 pub use options::{Headers, Principal};
 pub use report::{CommandReport, Detailed};
+pub use traceparent::{BadTraceParent, TraceParent};

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::cancel::Cancel;
 use super::options::Principal;
+use super::traceparent::Trace;
 use crate::event::completion::Completion;
 use crate::message::{MessageId, MessageInfo};
 use crate::session::Scope;
@@ -25,6 +26,8 @@ pub(crate) struct Origin {
     pub(crate) lifecycle: bool,
     pub(crate) session: Option<Arc<Scope>>,
     pub(crate) principal: Option<Principal>,
+    /// The trace it belongs to, if it is known.
+    pub(crate) trace: Option<Arc<Trace>>,
     pub(crate) parent: Option<Arc<Origin>>,
     /// If somebody waits for all that follows from this. Weak: who merely may send something, later,
     /// is not waited for.
@@ -51,6 +54,7 @@ impl Origin {
             lifecycle: self.lifecycle,
             session: None,
             principal: self.principal.clone(),
+            trace: self.trace.clone(),
             parent: None,
             completion: Weak::new(),
         })

@@ -11,6 +11,7 @@ use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
+use tracing::Span;
 
 use super::ended::{Ended, Outcome};
 use super::failure::{Failure, Late, panic_text};
@@ -20,6 +21,7 @@ use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::error::CancelledBy;
 use crate::handler::slot::{Begun, Called};
+use crate::observe::spans;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::resilience::timer::{Timer, Watched};
@@ -36,6 +38,7 @@ pin_project! {
         timer: Timer,
         session: Option<Box<InSession>>,
         stage: Stage,
+        span: Option<Box<Span>>,
     }
 
     impl<O> PinnedDrop for Run<'_, O> {
@@ -44,6 +47,7 @@ pin_project! {
                 let this = this.project();
                 if *this.stage == Stage::Begun {
                     this.plan.ended(this.frame.context(), &Ended::Dropped);
+                    spans::processed(this.span, || Ended::Dropped);
                 }
                 abandon(this.core, this.frame.context());
             }
@@ -68,7 +72,7 @@ impl<'a, O> Run<'a, O> {
         session: Option<Box<InSession>>,
     ) -> Self {
         let frame = Frame::new(core, seed);
-        Self { core, plan, frame, timer: Timer::Unarmed, session, stage: Stage::New }
+        Self { core, plan, frame, timer: Timer::Unarmed, session, stage: Stage::New, span: None }
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -103,6 +107,8 @@ impl<'a, O> Run<'a, O> {
             return Some(Err(over));
         }
         let plan = &**this.plan;
+        *this.span = spans::process(plan, this.frame.context());
+        let entered = spans::enter(this.span.as_deref());
         if !plan.hooks.is_empty() {
             hook::before(&plan.hooks, this.frame.context(), &plan.handler, message(&input));
         }
@@ -117,6 +123,9 @@ impl<'a, O> Run<'a, O> {
         };
         *this.stage = Stage::Ended;
         plan.ended_with(this.frame.context(), &answer);
+        drop(entered);
+        let info = this.frame.context().message();
+        spans::processed(this.span, || Ended::with(info, answer.as_ref()));
         Some(answer)
     }
 
@@ -156,18 +165,25 @@ impl<'a, O> Run<'a, O> {
         O: Outcome,
     {
         let mut this = self.as_mut().project();
+        let entered = spans::enter(this.span.as_deref());
         let polled = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().poll(task)));
         let answer = match polled {
             Ok(Poll::Ready(Called::Ok(answer))) => Ok(answer),
             Ok(Poll::Ready(Err(failure))) => Err(*failure),
             Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
-            Ok(Poll::Pending) => return self.poll_end(task).map(Err),
+            Ok(Poll::Pending) => {
+                drop(entered);
+                return self.poll_end(task).map(Err);
+            }
         };
         *this.stage = Stage::Ended;
         if answer.is_err() {
             stop(this.core, this.frame.as_mut());
         }
         this.plan.ended_with(this.frame.context(), &answer);
+        drop(entered);
+        let info = this.frame.context().message();
+        spans::processed(this.span, || Ended::with(info, answer.as_ref()));
         Poll::Ready(answer)
     }
 
@@ -197,10 +213,13 @@ impl<'a, O> Run<'a, O> {
     pub(crate) fn end(self: Pin<&mut Self>, why: Failure) -> Failure {
         let mut this = self.project();
         let was = std::mem::replace(this.stage, Stage::Ended);
+        let entered = spans::enter(this.span.as_deref());
         stop(this.core, this.frame.as_mut());
         if was == Stage::Begun {
             this.plan.ended(this.frame.context(), &Ended::without_answer(&why));
         }
+        drop(entered);
+        spans::processed(this.span, || Ended::without_answer(&why));
         why
     }
 }
@@ -227,7 +246,7 @@ impl Watched for Pending<'_> {
     fn is_slow(&self, taken: Duration) {
         let handler = &self.plan.handler;
         tracing::warn!(
-            message = self.context.message().name(),
+            message_name = self.context.message().name(),
             id = %self.context.id(),
             handler = &*handler.name,
             at = format_args!("{}:{}", handler.file, handler.line),

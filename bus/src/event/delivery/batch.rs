@@ -18,6 +18,7 @@ use crate::handler::batch::BatchAnswer;
 use crate::message::MessageId;
 use crate::message::any::OneOf;
 use crate::message::order::HeldLanes;
+use crate::observe::spans;
 use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
@@ -150,6 +151,7 @@ fn seed(plan: &Plan, taken: &[Taken<'_>], whole: Option<&Arc<Completion>>, befor
         session: envelope.scope().cloned(),
         cancel: None,
         place: None,
+        follows: spans::all(taken.iter().filter_map(|t| t.item.delivery.envelope.links.as_ref())),
         lanes: HeldLanes::all(taken.iter().filter_map(|taken| taken.item.line.turns.lane())),
         shared: OnceLock::new(),
     };

@@ -202,6 +202,7 @@ impl<'a> Ended<'a> {
                 && failed.taken.turn.lane().is_some_and(|lane| lanes.contains(&lane))
         };
         again.held = failures.extract_if(.., waits).collect();
+        tell(plan, &left, delay);
         log(plan, &failures, left.len());
         failures.into_iter().for_each(|failed| failed.end(core, plan));
         Some((left, delay?))
@@ -240,6 +241,13 @@ impl GivenUp<'_> {
         let held = Held::new(core, delivery.seed(plan));
         delivery.item_ended_badly(plan, held.context(), &error, attempts, record);
     }
+}
+
+/// Those that are given to the handler again.
+fn tell(plan: &Plan, left: &[Taken<'_>], delay: Option<Duration>) {
+    let (Some(first), Some(delay)) = (left.first(), delay) else { return };
+    let (message_name, handler) = (first.item.delivery.envelope.info.name(), &plan.handler);
+    tracing::info!(message_name, %handler, again = left.len(), "a batch handler failed: again in {delay:?}");
 }
 
 /// Once, however many have failed.

@@ -39,7 +39,11 @@ impl Delivery<'_> {
             Err(failure) => Some(failure.to_string()),
         };
         match failure {
-            None => self.ended_well(),
+            None => {
+                let (event, id, handler) = (context.message().name(), context.id(), &plan.handler);
+                tracing::debug!(event, %id, %handler, attempts, "an event was handled");
+                self.ended_well();
+            }
             Some(error) => {
                 discard(core, context);
                 self.ended_badly(plan, context, &error, attempts, record);
@@ -151,7 +155,11 @@ impl Delivery<'_> {
         let buried =
             Buried { lane: Some(lane), error: error.clone(), error_chain: error.clone(), ..buried };
         match core.dead_letters.park(core, buried) {
-            Ok(_) => self.did_not_handle(plan, &error, 0),
+            Ok(dead_letter) => {
+                let (event, id, handler) = (envelope.info.name(), envelope.id, &plan.handler);
+                tracing::error!(event, %id, %handler, %dead_letter, "an event {error}");
+                self.did_not_handle(plan, &error, 0);
+            }
             Err(NotParked::Free) => return false,
             Err(NotParked::Full { limit }) => {
                 core.losses.note(core, envelope.info, 1, DropReason::TooManyParked);

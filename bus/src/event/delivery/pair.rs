@@ -126,6 +126,7 @@ impl<'a> Delivery<'a> {
             cancel: None,
             place: None,
             lanes: HeldLanes::one(self.lane),
+            follows: envelope.links.clone(),
             shared: OnceLock::new(),
         };
         if let Some(share) = share {

@@ -15,6 +15,7 @@ use crate::event::queue::{BackpressureStrategy, Refused};
 use crate::event::schedule::{self, Entry, Recurrence, Scheduled, What};
 use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
+use crate::observe::spans::{self, Links};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
 use crate::session::Member;
@@ -28,6 +29,8 @@ pub(super) struct Call<'a> {
     pub(super) head: Option<Arc<Head>>,
     /// If the publisher waits for what follows from the event.
     pub(super) completion: Option<Arc<Completion>>,
+    /// Its span.
+    pub(super) links: Option<Links>,
 }
 
 /// What became of an event that may wait.
@@ -43,7 +46,7 @@ impl<'a> Call<'a> {
         info: &'static MessageInfo,
         origin: Option<Arc<Origin>>,
     ) -> Self {
-        Self { core, info, origin, head: None, completion: None }
+        Self { core, info, origin, head: None, completion: None, links: None }
     }
 }
 
@@ -85,6 +88,7 @@ impl Call<'_> {
                     heard: false,
                     lifecycle: false,
                     rerun: None,
+                    links: None,
                 }
             }
         };
@@ -92,6 +96,10 @@ impl Call<'_> {
             // Whoever waits for the parent waits for this through `whole`.
             envelope.withdraw();
             envelope.share = Some(Share::new(whole, envelope.id, self.info));
+        }
+        if self.links.is_some() {
+            spans::named(self.links.as_ref(), envelope.id, self.origin.as_ref());
+            envelope.links = self.links.clone();
         }
         envelope
     }
@@ -188,6 +196,7 @@ impl Call<'_> {
         match why {
             KeptOut::Filtered { by } => {
                 envelope.withdraw();
+                spans::filtered(self.links.as_ref(), &by);
                 self.core.losses.note(self.core, self.info, 1, DropReason::Filtered);
                 Ok(Published { id: envelope.id, outcome: Outcome::Filtered { by } })
             }
@@ -208,6 +217,7 @@ impl Call<'_> {
     }
 
     pub(super) fn turn_away<E>(&self, event: E, why: PublishErrorKind) -> PublishError<E> {
+        spans::not_published(self.links.as_ref(), &why);
         self.core.queue.rejected.add(1);
         self.core.losses.note(self.core, self.info, 1, DropReason::Rejected);
         PublishError::new(self.info.name(), event, why)

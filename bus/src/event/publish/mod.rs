@@ -28,6 +28,7 @@ use super::{dispatcher, filter};
 use crate::core::Core;
 use crate::error::{PublishError, PublishErrorKind};
 use crate::message::{Event, MessageId};
+use crate::observe::spans;
 use crate::pipeline::ambient;
 use crate::pipeline::options::{Head, InScope, Principal};
 use crate::pipeline::origin::Origin;
@@ -263,6 +264,10 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let call = this.call;
+        if this.event.is_some() {
+            call.links = spans::publish(call.info, call.origin.as_ref());
+        }
+        let _entered = spans::within(call.links.as_ref());
         if let Some(event) = this.event.take() {
             dispatcher::start(call.core);
             let (event, session) = call.enter_session(event)?;
@@ -271,7 +276,10 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
                 return Poll::Ready(call.keep_out(envelope, kept_out));
             }
             match call.push_or_wait(envelope) {
-                Pushed::Accepted(published) => return Poll::Ready(Ok(published)),
+                Pushed::Accepted(published) => {
+                    call.links = None;
+                    return Poll::Ready(Ok(published));
+                }
                 Pushed::Refused(event, why) => {
                     return Poll::Ready(Err(call.refuse(event, call.kind(why))));
                 }
@@ -285,7 +293,9 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
         };
         let result = ready!(waiting.as_mut().poll(task));
         *this.waiting = None;
-        Poll::Ready(result.map_err(|(event, why)| call.refuse(event, why)))
+        let result = result.map_err(|(event, why)| call.refuse(event, why));
+        call.links = None;
+        Poll::Ready(result)
     }
 }
 
@@ -299,6 +309,8 @@ pub(crate) fn try_publish<E: Event>(
     dispatcher::start(core);
     let mut call = Call::new(core, E::INFO, origin);
     call.head = head;
+    call.links = spans::publish(call.info, call.origin.as_ref());
+    let _entered = spans::within(call.links.as_ref());
     let (event, session) = call.enter_session(event)?;
     let envelope = call.envelope(event, session);
     if let Err(kept_out) = filter::ask(core, &envelope) {

@@ -84,6 +84,7 @@ fn event(number: u32) -> Envelope {
         heard: false,
         lifecycle: false,
         rerun: None,
+        links: None,
     }
 }
 

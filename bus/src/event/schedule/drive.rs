@@ -150,6 +150,7 @@ fn envelope(core: &Arc<Core>, due: Due) -> Option<Envelope> {
         heard,
         lifecycle,
         rerun: None,
+        links: None,
     };
     effects::enters(core, &mut event).then_some(event)
 }

@@ -118,12 +118,14 @@ fn verdict(fault: Option<Fault>) -> Option<Verdict> {
 }
 
 fn tell(plan: &Plan, context: &Context, step: Step, error: &str) {
-    let (message, id, attempt) = (context.message().name(), context.id(), context.attempt());
+    let (message_name, id, attempt) = (context.message().name(), context.id(), context.attempt());
     let handler = &plan.handler;
     match step {
         Step::Later(_) => {
-            tracing::warn!(message, %id, %handler, attempt, error, "a handler failed: {step}");
+            tracing::warn!(message_name, %id, %handler, attempt, error, "a handler failed: {step}");
         }
-        _ => tracing::info!(message, %id, %handler, attempt, error, "a handler failed: {step}"),
+        _ => {
+            tracing::info!(message_name, %id, %handler, attempt, error, "a handler failed: {step}");
+        }
     }
 }

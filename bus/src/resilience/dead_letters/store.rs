@@ -293,7 +293,7 @@ pub(super) fn arrived(core: &Core, (data, evicted): (Arc<DeadLetterData>, Gone))
 fn evict(core: &Core, gone: Gone) {
     for data in &gone {
         if data.is_lifecycle() {
-            tracing::debug!(message = data.message, id = %data.id, "a dead letter was evicted");
+            tracing::debug!(message_name = data.message, id = %data.id, "a dead letter was evicted");
             continue;
         }
         core.losses.note(core, data.info(), 1, DropReason::DeadLetterEvicted);

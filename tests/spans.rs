@@ -1,0 +1,390 @@
+//! The spans of commands and events, as a subscriber sees them; and the levels of the log.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bus::{
+    Bus, Call, Context, Emit, Error, Handled, Middleware, Next, Resilience, RetryConfig,
+    async_trait, command, event, handler,
+};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Level, Subscriber, info};
+use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
+
+/// All that a subscriber is told.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<World>>);
+
+#[derive(Default)]
+struct World {
+    spans: BTreeMap<u64, Seen1>,
+    lines: Vec<(Level, String, Option<u64>)>,
+    /// Entered and left, by thread.
+    open: Vec<(std::thread::ThreadId, u64)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen1 {
+    name: &'static str,
+    parent: Option<u64>,
+    fields: BTreeMap<&'static str, String>,
+    follows: Vec<u64>,
+    closed: bool,
+    entered: u32,
+}
+
+impl Visit for Seen1 {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.fields.insert(field.name(), format!("{value:?}").trim_matches('"').to_owned());
+    }
+}
+
+impl Seen {
+    fn with<R>(&self, look: impl FnOnce(&mut World) -> R) -> R {
+        look(&mut self.0.lock().unwrap())
+    }
+    fn install(&self) -> DefaultGuard {
+        tracing::subscriber::set_default(Registry::default().with(self.clone()))
+    }
+    /// The spans of this name, in the order in which they were made.
+    fn named(&self, name: &str) -> Vec<(u64, Seen1)> {
+        self.with(|world| {
+            let all = world.spans.iter().filter(|(_, span)| span.name == name);
+            all.map(|(id, span)| (*id, span.clone())).collect()
+        })
+    }
+    fn lines(&self, text: &str) -> Vec<(Level, Option<u64>)> {
+        self.with(|world| {
+            let lines = world.lines.iter().filter(|(_, line, _)| line.contains(text));
+            lines.map(|(level, _, span)| (*level, *span)).collect()
+        })
+    }
+    fn is_entered(&self) -> bool {
+        self.with(|world| !world.open.is_empty())
+    }
+}
+
+impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for Seen {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: LayerContext<'_, S>) {
+        if attributes.metadata().target() != "bus::spans" {
+            return;
+        }
+        let parent = match (attributes.is_root(), attributes.parent()) {
+            (true, _) => None,
+            (_, Some(parent)) => Some(parent.into_u64()),
+            (_, None) => cx.current_span().id().map(Id::into_u64),
+        };
+        let mut span = Seen1 { name: attributes.metadata().name(), parent, ..Seen1::default() };
+        attributes.record(&mut span);
+        self.with(|world| world.spans.insert(id.into_u64(), span));
+    }
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: LayerContext<'_, S>) {
+        self.with(|world| world.spans.get_mut(&id.into_u64()).map(|span| values.record(span)));
+    }
+    fn on_follows_from(&self, id: &Id, follows: &Id, cx: LayerContext<'_, S>) {
+        assert!(cx.span(follows).is_some(), "what is followed is known still");
+        let follows = follows.into_u64();
+        self.with(|world| {
+            world.spans.get_mut(&id.into_u64()).map(|span| span.follows.push(follows))
+        });
+    }
+    fn on_event(&self, event: &tracing::Event<'_>, cx: LayerContext<'_, S>) {
+        let mut text = Seen1::default();
+        event.record(&mut text);
+        let line = text.fields.into_iter().map(|(name, value)| format!("{name}={value} "));
+        let span = cx.event_span(event).map(|span| span.id().into_u64());
+        let line = (*event.metadata().level(), line.collect(), span);
+        self.with(|world| world.lines.push(line));
+    }
+    fn on_enter(&self, id: &Id, _: LayerContext<'_, S>) {
+        let id = id.into_u64();
+        self.with(|world| {
+            world.open.push((std::thread::current().id(), id));
+            world.spans.get_mut(&id).map(|span| span.entered += 1)
+        });
+    }
+    fn on_exit(&self, id: &Id, _: LayerContext<'_, S>) {
+        let left = (std::thread::current().id(), id.into_u64());
+        self.with(|world| {
+            let at = world.open.iter().rposition(|open| *open == left);
+            world.open.remove(at.expect("a span is left on the thread that it was entered on"));
+        });
+    }
+    fn on_close(&self, id: Id, _: LayerContext<'_, S>) {
+        self.with(|world| world.spans.get_mut(&id.into_u64()).map(|span| span.closed = true));
+    }
+}
+
+#[command]
+struct Sign {
+    fails: bool,
+}
+#[event]
+struct Signed;
+
+#[handler]
+async fn sign(command: Sign, emit: Emit<Signed>) -> bus::Result<()> {
+    info!("before");
+    tokio::task::yield_now().await;
+    info!("after");
+    emit.send(Signed);
+    if command.fails { Err(Error::msg("no ink")) } else { Ok(()) }
+}
+#[handler(priority = 1)]
+async fn filed(_: &Signed) {
+    info!("filed");
+    tokio::task::yield_now().await;
+    info!("filed after all");
+}
+#[handler]
+fn noted(_: &Signed) {
+    info!("noted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_an_event_and_its_handlers() {
+    let seen = Seen::default();
+    let _installed = seen.install();
+    let bus = Bus::from_registered().unwrap();
+    let around = tracing::info_span!(target: "bus::spans", "request");
+    {
+        use tracing::Instrument as _;
+        let session = bus.session("desk").open().await.unwrap();
+        session.execute(Sign { fails: false }).instrument(around.clone()).await.unwrap();
+        bus.idle().await;
+        assert!(!seen.is_entered(), "nothing is entered while nothing is polled");
+    }
+    let [(execute, of_execute)] = &seen.named("execute")[..] else { panic!("one command") };
+    assert_eq!(of_execute.parent, around.id().map(|id| id.into_u64()));
+    assert_eq!(of_execute.fields["messaging.system"], "bus");
+    assert_eq!(of_execute.fields["messaging.operation.name"], "execute");
+    assert_eq!(of_execute.fields["messaging.destination.name"], "spans::Sign");
+    assert_eq!(of_execute.fields["otel.name"], "execute spans::Sign");
+    assert_eq!(of_execute.fields["bus.attempts"], "1");
+    assert!(of_execute.closed && !of_execute.fields.contains_key("error.type"));
+
+    let all = seen.named("process");
+    let [(sign, of_sign), (_, of_filed), (_, of_noted)] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((of_sign.parent, of_sign.follows.len()), (Some(*execute), 0));
+    assert_eq!(of_sign.fields["bus.handler"], "sign");
+    assert_eq!(of_sign.fields["bus.session"], "desk");
+    assert_eq!(of_sign.fields["bus.attempt"], "1");
+    assert!(of_sign.fields["bus.handler.at"].contains("spans.rs:"));
+    let id = |span: &Seen1| span.fields["messaging.message.id"].clone();
+    assert_eq!(id(of_sign), id(of_execute));
+
+    let [(publish, of_publish)] = &seen.named("publish")[..] else { panic!("one event") };
+    assert_eq!(of_publish.parent, Some(*sign), "what is emitted is published by its handler");
+    let conversation = |span: &Seen1| span.fields["messaging.message.conversation_id"].clone();
+    for span in [of_filed, of_noted] {
+        assert_eq!((span.parent, &span.follows[..]), (None, &[*publish][..]));
+        assert_eq!(id(span), id(of_publish));
+        assert_eq!(conversation(span), id(of_execute));
+        assert!(span.closed);
+    }
+    assert!(of_publish.closed, "when the last handler has ended");
+
+    for (line, handler) in [
+        ("before", of_sign),
+        ("after", of_sign),
+        ("filed", of_filed),
+        ("filed after all", of_filed),
+        ("noted", of_noted),
+    ] {
+        let line = seen.lines(&format!("message={line} "));
+        let within = line[0].1.and_then(|id| seen.with(|world| world.spans.get(&id).cloned()));
+        assert_eq!(within.unwrap().fields["bus.handler"], handler.fields["bus.handler"]);
+    }
+}
+
+#[command]
+struct Outer;
+#[handler]
+async fn outer(_: Outer, cx: &Context) -> bus::Result<()> {
+    cx.execute(Sign { fails: true }).await.map_err(|error| Error::msg(error.to_string()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_says_why_and_is_a_child_of_who_called() {
+    let seen = Seen::default();
+    let _installed = seen.install();
+    let bus = Bus::from_registered().unwrap();
+    bus.execute(Outer).await.unwrap_err();
+    let (executes, processes) = (seen.named("execute"), seen.named("process"));
+    assert_eq!(executes[1].1.parent, Some(processes[0].0), "within the handler that executes it");
+    assert_eq!(processes[1].1.parent, Some(executes[1].0));
+    for (_, span) in executes.iter().chain(&processes) {
+        assert_eq!(span.fields["error.type"], "failed");
+        assert_eq!(span.fields["otel.status_code"], "ERROR");
+    }
+    assert!(seen.named("publish").is_empty(), "what was not emitted was not published");
+    drop(bus.execute(Nobody).await.unwrap_err());
+    assert_eq!(seen.named("execute")[2].1.fields["error.type"], "no_handler");
+    let report = bus.shutdown().await;
+    assert!(report.is_clean(), "{report}");
+    bus.publish(Signed).await.unwrap_err();
+    assert_eq!(seen.named("publish")[0].1.fields["error.type"], "closed");
+}
+
+#[command]
+struct Nobody;
+
+#[command]
+struct Grind;
+#[handler(blocking)]
+fn grind(_: Grind, cx: &Context) -> bus::Result<()> {
+    info!("ground");
+    drop(cx.try_publish_signed());
+    Ok(())
+}
+trait TryPublish {
+    fn try_publish_signed(&self) -> Result<bus::Published, bus::PublishError<Signed>>;
+}
+impl TryPublish for Context {
+    fn try_publish_signed(&self) -> Result<bus::Published, bus::PublishError<Signed>> {
+        bus::MessageBus::try_publish(self, Signed)
+    }
+}
+
+/// A pool has threads of its own, and so have deliveries that are pending.
+#[test]
+fn spans_go_with_their_handlers_to_other_threads() {
+    let seen = Seen::default();
+    let dispatch = tracing::Dispatch::new(Registry::default().with(seen.clone()));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(3)
+        .enable_all()
+        .on_thread_start(move || {
+            // Its guard stays with the thread.
+            thread_local!(static GUARD: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) });
+            GUARD.set(Some(tracing::dispatcher::set_default(&dispatch)));
+        })
+        .build()
+        .unwrap();
+    let bus = runtime.block_on(async {
+        tokio::spawn(async {
+            let bus = Bus::from_registered().unwrap();
+            for _ in 0..50 {
+                bus.execute(Grind).await.unwrap();
+                bus.publish(Signed).await.unwrap();
+            }
+            bus.shutdown().await;
+            bus
+        })
+        .await
+        .unwrap()
+    });
+    drop(bus);
+    drop(runtime);
+    assert!(!seen.is_entered());
+    let lines = seen.lines("message=ground ");
+    assert_eq!(lines.len(), 50);
+    let in_process = |(_, span): &(Level, Option<u64>)| {
+        let span = span.and_then(|id| seen.with(|world| world.spans.get(&id).cloned()));
+        span.is_some_and(|span| span.name == "process")
+    };
+    assert!(lines.iter().all(in_process));
+    let after = seen.lines("message=filed after all ");
+    assert_eq!(after.len(), 100);
+    assert!(after.iter().all(in_process), "also after it has moved");
+    assert!(seen.named("process").iter().all(|(_, span)| span.closed));
+    assert_eq!(seen.named("publish").len(), 100);
+}
+
+struct Passes;
+#[async_trait]
+impl Middleware for Passes {
+    async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
+        next.run(call).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn middleware_changes_nothing_of_it() {
+    let seen = Seen::default();
+    let _installed = seen.install();
+    let bus = Bus::builder().middleware(Passes).build().unwrap();
+    bus.execute(Sign { fails: false }).await.unwrap();
+    bus.idle().await;
+    let (publishes, processes) = (seen.named("publish"), seen.named("process"));
+    assert_eq!(publishes[0].1.parent, Some(processes[0].0));
+    assert_eq!(processes.len(), 3);
+    assert!(processes[1..].iter().all(|(_, span)| span.follows == [publishes[0].0]));
+}
+
+#[event]
+struct Read(u32);
+#[handler(batch = 10)]
+async fn read(events: &[Arc<Read>]) -> bus::Result<()> {
+    info!(sum = events.iter().map(|event| event.0).sum::<u32>(), "read");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_follows_from_all_of_its_events() {
+    let seen = Seen::default();
+    let _installed = seen.install();
+    let bus = Bus::from_registered().unwrap();
+    for n in 0..4 {
+        bus.try_publish(Read(n)).unwrap();
+    }
+    bus.idle().await;
+    let publishes: Vec<_> = seen.named("publish").iter().map(|(id, _)| *id).collect();
+    let processes = seen.named("process");
+    assert_eq!(processes.len(), 1);
+    assert_eq!(processes[0].1.follows, publishes);
+}
+
+#[event]
+struct Shaky;
+static CALLS: AtomicU32 = AtomicU32::new(0);
+#[handler]
+async fn shaky(_: &Shaky) -> bus::Result<()> {
+    match CALLS.fetch_add(1, Ordering::Relaxed) {
+        5 => Ok(()),
+        _ => Err(Error::msg("shaken")),
+    }
+}
+#[command]
+#[derive(Clone)]
+struct Doomed;
+#[handler]
+async fn doomed(_: Doomed) -> bus::Result<()> {
+    Err(Error::msg("doomed"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_levels_of_the_log() {
+    let seen = Seen::default();
+    let _installed = seen.install();
+    let one = RetryConfig { max_retries: 1, ..RetryConfig::default() };
+    let later = Resilience::default().retry(one).delayed_retries([Duration::from_secs(60)]);
+    let bus = Bus::builder().resilient(later.dead_letters(true)).build().unwrap();
+    bus.publish(Shaky).await.unwrap();
+    bus.idle().await;
+    let levels = |text: &str| seen.lines(text).iter().map(|line| line.0).collect::<Vec<_>>();
+    // Two attempts, two more a minute later, then nothing helps.
+    assert_eq!(levels("a handler failed: again in"), [Level::INFO, Level::WARN, Level::INFO]);
+    assert_eq!(levels("in nobody's way"), [Level::WARN]);
+    assert_eq!(levels("an event handler failed"), [Level::ERROR]);
+    assert_eq!(levels("dead_letter="), [Level::ERROR]);
+    let attempts: Vec<_> =
+        seen.named("process").iter().map(|(_, span)| span.fields["bus.attempt"].clone()).collect();
+    assert_eq!(attempts, ["1", "2", "3", "4"], "a span for each call");
+
+    bus.publish(Shaky).await.unwrap();
+    bus.idle().await;
+    assert_eq!(levels("message=an event was handled "), [Level::DEBUG]);
+    bus.execute(Sign { fails: false }).await.unwrap();
+    assert_eq!(levels("message=a command was executed "), [Level::DEBUG]);
+    bus.execute(Doomed).await.unwrap_err();
+    assert_eq!(levels("message=a command became a dead letter "), [Level::ERROR]);
+}
