@@ -198,3 +198,33 @@ async fn a_healthy_call_through_all_layers_allocates_no_more() {
     let handlers = 3.0;
     assert!(published <= 1.0 + handlers * context + 0.1, "an event: {published}");
 }
+
+/// Where a message was sent is told by the compiler: no frame is looked at. It costs nothing where it is not
+/// asked for, which the tests above show, and else the place that it is kept in.
+#[tokio::test(flavor = "current_thread")]
+async fn where_a_message_was_sent_is_one_allocation_where_that_is_asked_for() {
+    let bus = Bus::builder().track_callers(true).build().unwrap();
+    let bus = &bus;
+    let plain = count(async |n| bus.execute(Plain(n)).await.unwrap()).await;
+    assert_eq!(plain, 1.0 + CONTEXT as f64, "a plain handler");
+}
+
+/// A subscriber that wants warnings alone is not interested in spans.
+#[tokio::test(flavor = "current_thread")]
+async fn a_subscriber_that_is_not_interested_costs_no_allocation() {
+    let warnings = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).finish();
+    let _installed = tracing::subscriber::set_default(warnings);
+    let bus = Bus::from_registered().unwrap();
+    let bus = &bus;
+    let plain = count(async |n| bus.execute(Plain(n)).await.unwrap()).await;
+    assert_eq!(plain, CONTEXT as f64, "a plain handler");
+    let events = async |n: u64| {
+        for _ in 0..100 {
+            bus.publish(Happened(n)).await.unwrap();
+        }
+        bus.idle().await;
+        n
+    };
+    let published = count(events).await / 100.0;
+    assert!(published <= 1.0 + 3.0 * CONTEXT as f64 + 0.1, "an event: {published}");
+}

@@ -80,6 +80,7 @@ impl Bus {
     ///
     /// # Cancel safety
     /// Dropping the future cancels the handler at its next await; it then has emitted nothing.
+    #[track_caller]
     pub fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
     where
         C: Command<Output = O, Error = E>,
@@ -96,6 +97,7 @@ impl Bus {
     ///
     /// # Cancel safety
     /// If the future is dropped before it is ready, the event was not queued.
+    #[track_caller]
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
         Publish::new(self.core(), event, self.inherited().origin)
     }
@@ -105,6 +107,7 @@ impl Bus {
     ///
     /// # Errors
     /// [`PublishError`], which gives the event back; also when there is no room now.
+    #[track_caller]
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
         publish::try_publish(self.core(), event, self.inherited().origin, None)
     }

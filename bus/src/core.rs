@@ -24,6 +24,8 @@ use crate::message::order::Group;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::observe::failures::Failures;
 use crate::observe::flow::Flow;
+use crate::observe::health::Watch;
+use crate::observe::slow::SlowRuns;
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::Layer;
@@ -62,6 +64,9 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     pub(crate) failures: Failures,
     pub(crate) dead_letters: Store,
+    /// For [`crate::observe::health`].
+    pub(crate) slow_runs: SlowRuns,
+    pub(crate) watch: Watch,
     /// Fires when shutting down has lasted too long.
     pub(crate) cancel: Cancel,
     /// What is at work, for [`crate::event::idle`] and [`crate::event::shutdown`].
@@ -76,6 +81,12 @@ pub(crate) struct Settings {
     pub(crate) event_timeout: Option<Duration>,
     /// After how long a handler is said to be slow.
     pub(crate) slow_handler: Option<Duration>,
+    /// After how long it is said to be stuck.
+    pub(crate) stuck_handler: Option<Duration>,
+    /// After how long a dispatcher that does nothing is said to stand still.
+    pub(crate) stalled: Duration,
+    /// Do messages know where they were sent?
+    pub(crate) track_callers: bool,
     pub(crate) drain: Duration,
     pub(crate) grace: Duration,
     pub(crate) session_close: Duration,

@@ -58,8 +58,8 @@ pub use crate::message::{
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::observe::{
-    Description, ExplainedHandler, Explanation, HandlerDescription, HandlerStats, LastFailure,
-    MessageDescription, RecentFailure,
+    Description, ExplainedHandler, Explanation, HandlerDescription, HandlerStats, Health,
+    HealthReason, LastFailure, MessageDescription, RecentFailure,
 };
 pub use crate::pipeline::{
     BadTraceParent, Call, CommandReport, Detailed, Ended, Execute, Handled, HandlerError, Headers,

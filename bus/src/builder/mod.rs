@@ -24,6 +24,8 @@ use crate::event::runtime::Runtime;
 use crate::event::schedule::Timers;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::observe::failures::Failures;
+use crate::observe::health::Watch;
+use crate::observe::slow::SlowRuns;
 use crate::observe::warnings;
 use crate::pipeline::cancel::Cancel;
 use crate::registry::contract::{Registry, RegistryChanges};
@@ -79,6 +81,9 @@ impl Default for Builder {
                 command_timeout: Some(Duration::from_secs(30)),
                 event_timeout: Some(Duration::from_secs(60)),
                 slow_handler: Some(Duration::from_secs(5)),
+                stuck_handler: Some(Duration::from_secs(30)),
+                stalled: Duration::from_secs(5),
+                track_callers: false,
                 drain: Duration::from_secs(30),
                 grace: Duration::from_secs(5),
                 session_close: Duration::from_secs(30),
@@ -216,6 +221,8 @@ impl Builder {
             runtime: Runtime::new(self.runtime),
             counters: Counters::default(),
             failures: Failures::default(),
+            slow_runs: SlowRuns::default(),
+            watch: Watch::default(),
             cancel: Cancel::default(),
             work: Work::default(),
             me: me.clone(),

@@ -141,6 +141,29 @@ impl Builder {
         self
     }
 
+    /// After how long a call of a handler that is pending makes the bus [not ready](crate::Bus::health), with
+    /// the handler's file and line as the reason: 30 s by default, `None` for never.
+    pub fn stuck_handler_after(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.settings.stuck_handler = limit.into();
+        self
+    }
+
+    /// For how long the dispatcher may take no event, while events are queued and slots are free, before the
+    /// bus is [not live](crate::Bus::health): 5 s by default.
+    pub fn stalled_after(mut self, limit: Duration) -> Self {
+        self.settings.stalled = limit;
+        self
+    }
+
+    /// Remembers of each message in which file and line it was executed, published or emitted:
+    /// [`Context::sent_from`](crate::Context::sent_from). The compiler tells it, so nothing is looked up;
+    /// but it makes what a message carries beside its own content, which is an allocation, so it is off by
+    /// default.
+    pub fn track_callers(mut self, track: bool) -> Self {
+        self.settings.track_callers = track;
+        self
+    }
+
     /// How long [`Bus::shutdown`](crate::Bus::shutdown) drains before it cancels what is left (30 s by default), and how
     /// long that may then take (5 s by default).
     pub fn shutdown_timeout(mut self, drain: Duration, cancel: Duration) -> Self {
@@ -206,6 +229,8 @@ impl Builder {
             ("command_timeout", self.settings.command_timeout),
             ("event_timeout", self.settings.event_timeout),
             ("slow_handler_after", self.settings.slow_handler),
+            ("stuck_handler_after", self.settings.stuck_handler),
+            ("stalled_after", Some(self.settings.stalled)),
         ];
         let timeouts = timeouts.into_iter().filter(|(_, timeout)| *timeout == Some(Duration::ZERO));
         let timeouts = timeouts.map(|(setting, _)| (setting, "0 s", "longer than that, or `None`"));

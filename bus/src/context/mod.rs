@@ -9,6 +9,7 @@ mod seed;
 
 use std::any::{Any, TypeId};
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -130,6 +131,13 @@ impl Context {
     #[must_use]
     pub fn tracestate(&self) -> Option<String> {
         self.look_at_trace(|trace| trace.state().map(str::to_owned)).flatten()
+    }
+
+    /// Where in the source this message was executed, published or emitted: with
+    /// [`Builder::track_callers`](crate::Builder::track_callers), else `None`. A batch has no such place.
+    #[must_use]
+    pub fn sent_from(&self) -> Option<&'static Location<'static>> {
+        self.seed.head.as_ref().and_then(|head| head.sent_from)
     }
 
     /// Which call of the handler this is, from 1; 0 around all of them, in an outer middleware.

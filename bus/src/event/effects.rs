@@ -13,6 +13,7 @@ use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::message::kind::Erased;
 use crate::observe::spans;
+use crate::pipeline::options::Head;
 use crate::pipeline::origin::{Chain, Origin};
 use crate::session::Member;
 use crate::sync::{Mutex, lock};
@@ -37,10 +38,16 @@ impl Default for State {
 }
 
 impl Outbox {
-    pub(crate) fn send(&self, origin: &Arc<Origin>, info: &'static MessageInfo, event: Erased) {
+    pub(crate) fn send(
+        &self,
+        head: Option<Arc<Head>>,
+        origin: &Arc<Origin>,
+        info: &'static MessageInfo,
+        event: Erased,
+    ) {
         // What is emitted belongs to the session of the call; headers are a message's own.
         let session = origin.session.as_ref().map(Member::follow);
-        let mut envelope = Envelope::child(origin, info, event, None, session);
+        let mut envelope = Envelope::child(origin, info, event, head, session);
         envelope.links = spans::cause();
         let (core, succeeded) = match &mut *lock(&self.0) {
             State::Kept(events) => return events.push(envelope),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::param::{Param, ParamError, Requirements};
 use crate::context::{Context, Scratch};
 use crate::message::Event;
+use crate::pipeline::options::Head;
 
 /// Emits events of one type from inside a handler.
 ///
@@ -19,20 +20,24 @@ use crate::message::Event;
 /// ([`Stats::dropped`](crate::Stats)) and logged.
 pub struct Emit<E> {
     scratch: Arc<Scratch>,
+    /// Do messages know where they were sent?
+    is_tracked: bool,
     // Sends `E` by value, holds none.
     event: PhantomData<fn(E)>,
 }
 
 impl<E: Event> Emit<E> {
     /// Sends the event when the handler has succeeded. Never waits.
+    #[track_caller]
     pub fn send(&self, event: E) {
-        self.scratch.outbox.send(&self.scratch.origin, E::INFO, Arc::new(event));
+        let head = Head::here(self.is_tracked, None);
+        self.scratch.outbox.send(head, &self.scratch.origin, E::INFO, Arc::new(event));
     }
 }
 
 impl<E> Clone for Emit<E> {
     fn clone(&self) -> Self {
-        Self { scratch: Arc::clone(&self.scratch), event: PhantomData }
+        Self { scratch: Arc::clone(&self.scratch), is_tracked: self.is_tracked, event: PhantomData }
     }
 }
 
@@ -41,7 +46,8 @@ impl<'cx, E: Event> Param<'cx> for Emit<E> {
         requirements.emits::<E>();
     }
     fn extract(cx: &'cx Context) -> Result<Self, ParamError> {
-        Ok(Self { scratch: Arc::clone(cx.scratch()), event: PhantomData })
+        let is_tracked = cx.core().settings.track_callers;
+        Ok(Self { scratch: Arc::clone(cx.scratch()), is_tracked, event: PhantomData })
     }
 }
 

@@ -86,13 +86,15 @@ pin_project! {
 }
 
 impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
+    #[inline]
+    #[track_caller]
     pub(crate) fn new(core: &'a Core, command: C, inherited: Inherited) -> Self {
         let is_root = inherited.origin.is_none();
         let sent = Sent { info: C::INFO, id: None, started: None, attempts: 0, is_root };
         let request = Request {
             sent,
             inherited,
-            head: None,
+            head: Head::here(core.settings.track_callers, None),
             timeout: None,
             cancel_on: None,
             timed: false,
@@ -132,7 +134,7 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
 impl<'a, C, O, E> Execute<'a, C, O, E> {
     /// What a session says of it.
     pub(crate) fn with_head(mut self, head: Arc<Head>) -> Self {
-        self.request.head = Some(head);
+        self.request.head = Some(head.in_place_of(self.request.head.as_ref()));
         self
     }
 

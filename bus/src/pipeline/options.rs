@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::session::{Scope, SessionId};
@@ -86,9 +87,33 @@ pub(crate) struct Head {
     pub(crate) headers: Headers,
     pub(crate) session: Option<InScope>,
     pub(crate) principal: Option<Principal>,
+    /// Where it was sent, if that is asked for.
+    pub(crate) sent_from: Option<&'static Location<'static>>,
 }
 
 impl Head {
+    /// What is said of a message, sent from where the first of those is called who track their callers.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn here(is_tracked: bool, head: Option<Arc<Self>>) -> Option<Arc<Self>> {
+        if is_tracked { Some(Self::sent_from(head, Location::caller())) } else { head }
+    }
+
+    #[cold]
+    fn sent_from(head: Option<Arc<Self>>, at: &'static Location<'static>) -> Arc<Self> {
+        let mut head = head.unwrap_or_default();
+        Arc::make_mut(&mut head).sent_from = Some(at);
+        head
+    }
+
+    /// In place of another, which knows where the message was sent.
+    pub(crate) fn in_place_of(mut self: Arc<Self>, other: Option<&Arc<Self>>) -> Arc<Self> {
+        if let Some(at) = other.and_then(|other| other.sent_from) {
+            Arc::make_mut(&mut self).sent_from = Some(at);
+        }
+        self
+    }
+
     /// Names the session no more, which it would keep alive.
     pub(crate) fn out_of_session(mut self: Arc<Self>) -> Arc<Self> {
         if self.session.is_some() {

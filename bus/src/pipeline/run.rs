@@ -21,6 +21,7 @@ use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::error::CancelledBy;
 use crate::handler::slot::{Begun, Called};
+use crate::observe::slow::SlowRun;
 use crate::observe::spans;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
@@ -241,6 +242,11 @@ impl Watched for Pending<'_> {
         let own = deadline.filter(|_| deadline != callers).zip(self.context.time());
         let since = own.and_then(|(deadline, (timeout, _))| deadline.checked_sub(timeout));
         since.unwrap_or_else(|| core.settings.clock.now())
+    }
+
+    fn run(&self, since: Instant) -> SlowRun {
+        let (handler, context) = (self.plan.handler.clone(), self.context);
+        SlowRun { handler, message: context.message(), id: context.id(), since }
     }
 
     fn is_slow(&self, taken: Duration) {

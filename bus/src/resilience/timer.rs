@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use crate::clock::Sleep;
-use crate::core::Core;
+use crate::core::{Core, Settings};
+use crate::observe::slow::{Listed, SlowRun};
 
 pin_project! {
     /// In place, so that a pending handler costs no allocation more than a ready one.
@@ -51,11 +52,11 @@ impl Timer {
         task: &mut task::Context<'_>,
         watched: &impl Watched,
     ) -> Poll<()> {
-        let Some(first) = core.settings.slow_handler else {
+        let Some(first) = core.settings.first_look() else {
             return self.poll(core, task, || watched.deadline());
         };
         loop {
-            let known = match self.as_mut().project() {
+            match self.as_mut().project() {
                 TimerProj::Unarmed => {
                     let deadline = watched.deadline();
                     let look = watched.since(core).checked_add(first);
@@ -63,29 +64,45 @@ impl Timer {
                     continue;
                 }
                 TimerProj::Endless => return Poll::Pending,
-                TimerProj::Armed { sleep } => {
-                    task::ready!(sleep.poll(task));
-                    None
-                }
-                TimerProj::Slow { slow } => {
-                    task::ready!(slow.sleep.as_mut().poll(task));
-                    Some((slow.since, slow.next))
-                }
-            };
+                TimerProj::Armed { sleep } => task::ready!(sleep.poll(task)),
+                TimerProj::Slow { slow } => task::ready!(slow.sleep.as_mut().poll(task)),
+            }
             let (deadline, now) = (watched.deadline(), core.settings.clock.now());
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Poll::Ready(());
             }
-            let (since, taken) = known.unwrap_or((now.checked_sub(first).unwrap_or(now), first));
-            watched.is_slow(taken);
+            let (since, taken) = match self.as_mut().project() {
+                TimerProj::Slow { slow } => (slow.since, slow.next),
+                _ => (now.checked_sub(first).unwrap_or(now), first),
+            };
+            if core.settings.slow_handler.is_some_and(|slow| slow <= taken) {
+                watched.is_slow(taken);
+            }
             let next = taken.saturating_mul(2);
-            match arm(core, earlier(deadline, since.checked_add(next))) {
-                Timer::Armed { sleep } => {
-                    let slow = Slow { sleep: Box::pin(sleep), since, next };
+            let Timer::Armed { sleep } = arm(core, earlier(deadline, since.checked_add(next)))
+            else {
+                self.set(Timer::Endless);
+                continue;
+            };
+            let sleep = Box::pin(sleep);
+            match self.as_mut().project() {
+                TimerProj::Slow { slow } => (slow.sleep, slow.next) = (sleep, next),
+                _ => {
+                    let _listed = core.slow_runs.list(watched.run(since));
+                    let slow = Slow { sleep, since, next, _listed };
                     self.set(Timer::Slow { slow: Box::pin(slow) });
                 }
-                endless => self.set(endless),
             }
+        }
+    }
+}
+
+impl Settings {
+    /// After how long it is first looked whether a handler is slow, or stuck.
+    fn first_look(&self) -> Option<Duration> {
+        match (self.slow_handler, self.stuck_handler) {
+            (Some(slow), Some(stuck)) => Some(slow.min(stuck)),
+            (slow, stuck) => slow.or(stuck),
         }
     }
 }
@@ -98,6 +115,8 @@ pub(crate) trait Watched {
     fn since(&self, core: &Core) -> Instant;
     /// It takes that long, and goes on.
     fn is_slow(&self, taken: Duration);
+    /// What is known of it.
+    fn run(&self, since: Instant) -> SlowRun;
 }
 
 /// A slow handler.
@@ -106,6 +125,7 @@ pub(crate) struct Slow {
     since: Instant,
     /// After how long it is said again.
     next: Duration,
+    _listed: Listed,
 }
 
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {

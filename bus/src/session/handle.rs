@@ -88,6 +88,7 @@ impl Session {
     }
 
     /// As [`Bus::execute`], in this session.
+    #[track_caller]
     pub fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
     where
         C: Command<Output = O, Error = E>,
@@ -96,6 +97,7 @@ impl Session {
     }
 
     /// As [`Bus::publish`], in this session.
+    #[track_caller]
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
         Publish::new(self.bus.core(), event, self.bus.inherited().origin).with_head(self.head())
     }
@@ -104,6 +106,7 @@ impl Session {
     ///
     /// # Errors
     /// As there, and when the session is closed.
+    #[track_caller]
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
         let origin = self.bus.inherited().origin;
         publish::try_publish(self.bus.core(), event, origin, Some(self.head()))
@@ -221,15 +224,18 @@ impl Session {
 }
 
 impl MessageBus for Session {
+    #[track_caller]
     fn execute<C, O, E>(&self, command: C) -> Execute<'_, C, O, E>
     where
         C: Command<Output = O, Error = E>,
     {
         Session::execute(self, command)
     }
+    #[track_caller]
     fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
         Session::publish(self, event)
     }
+    #[track_caller]
     fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
         Session::try_publish(self, event)
     }

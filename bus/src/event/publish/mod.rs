@@ -81,8 +81,11 @@ pin_project! {
 }
 
 impl<'a, E: Event> Publish<'a, E> {
+    #[inline]
+    #[track_caller]
     pub(crate) fn new(core: &'a Core, event: E, origin: Option<Arc<Origin>>) -> Self {
-        let call = Call::new(core, E::INFO, origin);
+        let mut call = Call::new(core, E::INFO, origin);
+        call.head = Head::here(core.settings.track_callers, None);
         Self { call, event: Some(event), waiting: None }
     }
 }
@@ -91,7 +94,7 @@ impl<'a, E: Event> Publish<'a, E> {
 impl<'a, E> Publish<'a, E> {
     /// What a session says of it.
     pub(crate) fn with_head(mut self, head: Arc<Head>) -> Self {
-        self.call.head = Some(head);
+        self.call.head = Some(head.in_place_of(self.call.head.as_ref()));
         self
     }
 
@@ -300,6 +303,7 @@ impl<E: Send + Sync + 'static> Future for Publish<'_, E> {
 }
 
 /// Publishes without waiting.
+#[track_caller]
 pub(crate) fn try_publish<E: Event>(
     core: &Core,
     event: E,
@@ -308,7 +312,7 @@ pub(crate) fn try_publish<E: Event>(
 ) -> Result<Published, PublishError<E>> {
     dispatcher::start(core);
     let mut call = Call::new(core, E::INFO, origin);
-    call.head = head;
+    call.head = Head::here(core.settings.track_callers, head);
     call.links = spans::publish(call.info, call.origin.as_ref());
     let _entered = spans::within(call.links.as_ref());
     let (event, session) = call.enter_session(event)?;

@@ -54,6 +54,10 @@ impl Marks {
         Some(Crossing { mark, queued, number: self.crossings })
     }
 
+    pub(super) fn is_high(&self) -> bool {
+        self.is_high
+    }
+
     /// How often the high mark was reached.
     pub(super) fn times_high(&self) -> u64 {
         self.crossings.div_ceil(2)

@@ -40,6 +40,7 @@ pub(crate) use marks::Crossing;
 pub use marks::QueueMark;
 pub(crate) use parked::{GivenUp, Parking, WaitsForSlot};
 pub(crate) use push::{Place, Push};
+pub(crate) use stats::Progress;
 pub use stats::QueueStats;
 pub use strategy::BackpressureStrategy;
 pub(crate) use strategy::{Intake, Refused};

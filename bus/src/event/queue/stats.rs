@@ -64,6 +64,14 @@ pub struct QueueStats {
     pub rate_limit: Option<f64>,
 }
 
+/// What changes when the dispatcher does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    visits: u64,
+    taken: u64,
+    in_hand: usize,
+}
+
 impl BoundedEventQueue {
     /// How many events are queued.
     #[must_use]
@@ -107,6 +115,20 @@ impl BoundedEventQueue {
             visits: counts.visits,
             rate_limit: state.rate.per_second(),
         }
+    }
+
+    /// Where the dispatcher is, and how many events wait for it; those that wait for a slot of a handler, or
+    /// for their turn, do not.
+    pub(crate) fn progress(&self) -> (Progress, usize) {
+        let state = self.lock();
+        let in_hand = self.claims.look().untouched();
+        let Counts { visits, taken, .. } = state.counts;
+        (Progress { visits, taken, in_hand }, state.events.len() + in_hand)
+    }
+
+    /// Has it been at its high mark, and not at its low one since?
+    pub(crate) fn is_high(&self) -> bool {
+        self.lock().marks.is_high()
     }
 
     fn queued(&self, state: &State) -> usize {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -58,6 +59,8 @@ pub struct DeadLetterData {
     pub correlation_id: MessageId,
     /// On whose behalf it was sent.
     pub principal: Option<Principal>,
+    /// Where it was sent, with [`Builder::track_callers`](crate::Builder::track_callers).
+    pub sent_from: Option<&'static Location<'static>>,
     /// The headers it was sent with.
     pub metadata: BTreeMap<String, String>,
     pub(super) hidden: Hidden,
@@ -101,6 +104,7 @@ impl DeadLetterData {
             session_id: buried.session.clone().unwrap_or(SessionId::BUS),
             correlation_id: buried.correlation,
             principal: buried.principal,
+            sent_from: head.as_ref().and_then(|head| head.sent_from),
             metadata: metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             hidden: Hidden {
                 message: buried.message,
@@ -149,7 +153,7 @@ impl DeadLetterData {
 fn without_scope(head: Arc<Head>) -> Arc<Head> {
     let Some(InScope::Of(scope)) = &head.session else { return head };
     let session = Some(InScope::Named(scope.id.clone()));
-    Arc::new(Head { session, headers: head.headers.clone(), principal: head.principal.clone() })
+    Arc::new(Head { session, ..Head::clone(&head) })
 }
 
 impl Deref for DeadLetterEntry {

@@ -1,0 +1,264 @@
+//! Is the bus alive, and ready for more? For the probes of whatever runs the process.
+//!
+//! Nothing is watched for this on the way of a message. Who is slow is known from the timer of its call;
+//! whether the dispatcher stands still, from looking at its own count of visits twice.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::bus::Bus;
+use crate::core::Core;
+use crate::event::queue::{Intake, Progress};
+use crate::message::MessageId;
+use crate::resilience::CircuitState;
+use crate::sync::{Mutex, lock};
+
+/// How a bus is: [`Bus::health`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Health {
+    /// Does it work at all? If not, nothing helps but another one: for a liveness probe.
+    pub live: bool,
+    /// Should it be given more to do? For a readiness probe.
+    pub ready: bool,
+    /// Why not. Empty if it is live and ready.
+    pub reasons: Vec<HealthReason>,
+}
+
+/// Why a bus is not live, or not ready. `Display` says it in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HealthReason {
+    /// Not live: the dispatcher has ended, since the bus was shut down or its runtime is gone.
+    Ended,
+    /// Not live: events are queued and slots are free, and the dispatcher takes none of them. A handler
+    /// blocks its thread, or the runtime has no thread left for it.
+    Stalled {
+        /// How many events wait for it.
+        waiting: usize,
+        /// For how long it was seen to stand still.
+        since: Duration,
+    },
+    /// Events are queued, and there was no runtime yet to handle them on.
+    NoRuntime {
+        /// How many.
+        waiting: usize,
+    },
+    /// It is shutting down.
+    ShuttingDown,
+    /// The queue has been at its high mark, and is not at its low one yet.
+    QueueHigh {
+        /// How many events are queued.
+        queued: usize,
+        /// How many it holds.
+        capacity: usize,
+    },
+    /// A circuit breaker is open. Once the next call would be a probe this is no reason any more, else no
+    /// call would come that could close it.
+    CircuitOpen {
+        /// Its name.
+        breaker: String,
+        /// How long yet; `None` if it was forced open.
+        retry_after: Option<Duration>,
+    },
+    /// A call of a handler is pending for longer than
+    /// [`stuck_handler_after`](crate::Builder::stuck_handler_after).
+    HandlerStuck {
+        /// The name of the handler.
+        handler: String,
+        /// The file of it.
+        file: &'static str,
+        /// The line.
+        line: u32,
+        /// The name of the message.
+        message: &'static str,
+        /// The id of the message.
+        id: MessageId,
+        /// For how long.
+        taken: Duration,
+    },
+}
+
+impl HealthReason {
+    /// Is the bus not even alive?
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Ended | Self::Stalled { .. })
+    }
+
+    /// In one word: a label.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::Stalled { .. } => "stalled",
+            Self::NoRuntime { .. } => "no_runtime",
+            Self::ShuttingDown => "shutting_down",
+            Self::QueueHigh { .. } => "queue_high",
+            Self::CircuitOpen { .. } => "circuit_open",
+            Self::HandlerStuck { .. } => "handler_stuck",
+        }
+    }
+}
+
+impl fmt::Display for HealthReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended => f.write_str("the dispatcher has ended"),
+            Self::Stalled { waiting, since } => {
+                write!(f, "the dispatcher has taken none of {waiting} events for {since:?}")
+            }
+            Self::NoRuntime { waiting } => write!(f, "{waiting} events wait for a runtime"),
+            Self::ShuttingDown => f.write_str("the bus is shutting down"),
+            Self::QueueHigh { queued, capacity } => {
+                write!(f, "the queue is full beyond its mark: {queued} of {capacity} events")
+            }
+            Self::CircuitOpen { breaker, retry_after: Some(after) } => {
+                write!(f, "circuit breaker `{breaker}` is open for {after:?} yet")
+            }
+            Self::CircuitOpen { breaker, retry_after: None } => {
+                write!(f, "circuit breaker `{breaker}` was forced open")
+            }
+            Self::HandlerStuck { handler, file, line, message, id, taken } => {
+                write!(
+                    f,
+                    "handler `{handler}` at {file}:{line} is stuck with {message} {id} for {taken:?}"
+                )
+            }
+        }
+    }
+}
+
+/// As `{"kind": .., "text": ..}`.
+#[cfg(feature = "json")]
+impl serde::Serialize for HealthReason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut reason = serializer.serialize_struct("HealthReason", 2)?;
+        reason.serialize_field("kind", self.kind())?;
+        reason.serialize_field("text", &self.to_string())?;
+        reason.end()
+    }
+}
+
+/// `live and ready`, or what is not and why.
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.live, self.ready) {
+            (true, true) => "live and ready",
+            (true, false) => "live, not ready",
+            (false, _) => "not live",
+        })?;
+        let mut between = ": ";
+        for reason in &self.reasons {
+            write!(f, "{between}{reason}")?;
+            between = "; ";
+        }
+        Ok(())
+    }
+}
+
+/// When the dispatcher was first seen to be where it still is.
+#[derive(Default)]
+pub(crate) struct Watch(Mutex<Option<(Progress, Instant)>>);
+
+impl Watch {
+    /// For how long it has stood still, as far as that was seen.
+    fn still_for(&self, progress: Progress, now: Instant) -> Duration {
+        let mut seen = lock(&self.0);
+        match *seen {
+            Some((former, since)) if former == progress => now.saturating_duration_since(since),
+            _ => {
+                *seen = Some((progress, now));
+                Duration::ZERO
+            }
+        }
+    }
+
+    fn forget(&self) {
+        *lock(&self.0) = None;
+    }
+}
+
+impl Bus {
+    /// Is the bus alive and ready for more, and if not, why? Cheap enough to be asked each second; whoever
+    /// asks pays for it, and nobody else. May be asked from any thread, outside of a runtime too, so that a
+    /// runtime that hangs does not keep it from saying so.
+    ///
+    /// A dispatcher that stands still is found by asking twice, at least
+    /// [`stalled_after`](crate::Builder::stalled_after) apart: a probe asks again and again.
+    ///
+    /// ```
+    /// use bus::{Bus, event};
+    ///
+    /// #[event]
+    /// struct Rang;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = Bus::builder().build()?;
+    /// assert_eq!(bus.health().to_string(), "live and ready");
+    /// bus.publish(Rang).await?;
+    /// bus.shutdown().await;
+    /// assert!(!bus.health().ready);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let core = self.core();
+        let now = core.settings.clock.now();
+        let mut reasons = Vec::new();
+        of_dispatcher(core, now, &mut reasons);
+        if core.work.is_closing() && !core.work.ended.load(Ordering::SeqCst) {
+            reasons.push(HealthReason::ShuttingDown);
+        }
+        if core.queue.is_high() && core.queue.intake() == Intake::Open {
+            let (queued, capacity) = (core.queue.len(), core.queue.capacity());
+            reasons.push(HealthReason::QueueHigh { queued, capacity });
+        }
+        for breaker in self.circuit_breakers() {
+            let snapshot = breaker.snapshot();
+            let lets_none = snapshot.retry_after != Some(Duration::ZERO);
+            if snapshot.state == CircuitState::Open && lets_none {
+                let (breaker, retry_after) = (snapshot.name.to_string(), snapshot.retry_after);
+                reasons.push(HealthReason::CircuitOpen { breaker, retry_after });
+            }
+        }
+        let limit = core.settings.stuck_handler;
+        let stuck = limit.map(|limit| core.slow_runs.longer_than(limit, now));
+        reasons.extend(stuck.into_iter().flatten().map(|(run, taken)| {
+            HealthReason::HandlerStuck {
+                handler: run.handler.name.to_string(),
+                file: run.handler.file,
+                line: run.handler.line,
+                message: run.message.name(),
+                id: run.id,
+                taken,
+            }
+        }));
+        let live = !reasons.iter().any(HealthReason::is_fatal);
+        Health { live, ready: reasons.is_empty(), reasons }
+    }
+}
+
+fn of_dispatcher(core: &Core, now: Instant, reasons: &mut Vec<HealthReason>) {
+    if core.work.ended.load(Ordering::SeqCst) {
+        return reasons.push(HealthReason::Ended);
+    }
+    let (progress, waiting) = core.queue.progress();
+    if waiting == 0 || core.slots.available_permits() == 0 {
+        return core.watch.forget();
+    }
+    if !core.work.dispatching.load(Ordering::SeqCst) {
+        return reasons.push(HealthReason::NoRuntime { waiting });
+    }
+    // For so long it may be waiting for a batch to fill.
+    let limit = core.settings.stalled.saturating_add(core.queue.config.batch_timeout);
+    let since = core.watch.still_for(progress, now);
+    if since >= limit {
+        reasons.push(HealthReason::Stalled { waiting, since });
+    }
+}
