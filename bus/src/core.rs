@@ -24,6 +24,7 @@ use crate::message::order::Group;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::observe::failures::Failures;
 use crate::observe::flow::Flow;
+use crate::observe::observers::Observers;
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::Layer;
@@ -61,6 +62,7 @@ pub(crate) struct Core {
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,
     pub(crate) failures: Failures,
+    pub(crate) observers: Observers,
     pub(crate) dead_letters: Store,
     /// Fires when shutting down has lasted too long.
     pub(crate) cancel: Cancel,
@@ -243,6 +245,12 @@ impl Core {
     pub(crate) fn lost(&self, event: &'static MessageInfo, n: usize, why: DropReason) {
         self.queue.count_lost(n);
         self.losses.note(self, event, n as u64, why);
+    }
+
+    /// The same of one that is here still.
+    pub(crate) fn lost_event(&self, event: &Envelope, why: DropReason) {
+        self.queue.count_lost(1);
+        self.losses.note_event(self, event, why);
     }
 
     pub(crate) fn arc(&self) -> Arc<Core> {

@@ -58,8 +58,9 @@ pub use crate::message::{
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::observe::{
-    Description, ExplainedHandler, Explanation, HandlerDescription, HandlerStats, LastFailure,
-    MessageDescription, RecentFailure,
+    Description, ErasedEvent, ExplainedHandler, Explanation, HandlerDescription, HandlerStats,
+    Happening, LastFailure, MessageDescription, Observer, ObserverHandle, ObserverStats,
+    RecentFailure, What,
 };
 pub use crate::pipeline::{
     Call, CommandReport, Detailed, Ended, Execute, Handled, HandlerError, Headers, Hook, HookCall,

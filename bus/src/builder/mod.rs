@@ -24,7 +24,8 @@ use crate::event::runtime::Runtime;
 use crate::event::schedule::Timers;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::observe::failures::Failures;
-use crate::observe::warnings;
+use crate::observe::observers::Observers;
+use crate::observe::{Observer, warnings};
 use crate::pipeline::cancel::Cancel;
 use crate::registry::contract::{Registry, RegistryChanges};
 use crate::registry::entry::{HandlerEntry, HandlerType, RegisteredResource, ResourceEntry};
@@ -52,6 +53,7 @@ pub struct Builder {
     provided: Vec<Provided>,
     runtime: Option<tokio::runtime::Handle>,
     queue: QueueConfig,
+    observers: Vec<Box<dyn Observer>>,
     settings: Settings,
     registry: Box<dyn Registry>,
 }
@@ -74,6 +76,7 @@ impl Default for Builder {
                 batch_timeout: Duration::ZERO,
                 marks: (0.8, 0.5),
             },
+            observers: Vec::new(),
             settings: Settings {
                 concurrency: 1024,
                 command_timeout: Some(Duration::from_secs(30)),
@@ -216,6 +219,7 @@ impl Builder {
             runtime: Runtime::new(self.runtime),
             counters: Counters::default(),
             failures: Failures::default(),
+            observers: Observers::of(self.observers),
             cancel: Cancel::default(),
             work: Work::default(),
             me: me.clone(),

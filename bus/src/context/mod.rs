@@ -23,7 +23,7 @@ use crate::handler::resource::{Res, Resource};
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::frame::CoreRef;
 use crate::pipeline::options::{Head, Headers, Principal};
-use crate::pipeline::origin::Inherited;
+use crate::pipeline::origin::{Inherited, Origin};
 use crate::registry::HandlerId;
 use crate::session::{Scope, SessionId};
 use crate::sync::lock;
@@ -315,6 +315,11 @@ impl Context {
     /// The deadline that the caller set, without fixing one's own.
     pub(crate) fn callers_deadline(&self) -> Option<Instant> {
         self.seed.deadline
+    }
+
+    /// The message whose handler has sent this one.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.seed.origin.as_deref()
     }
 
     /// What the message was sent with.

@@ -6,12 +6,15 @@ use std::sync::{Arc, Weak};
 use super::dispatcher;
 use super::filter::{self, KeptOut};
 use super::losses::DropReason;
+use super::publish::Outcome;
 use super::queue::Refused;
 use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::message::kind::Erased;
+use crate::observe::What;
+use crate::observe::tap::{self, Queued};
 use crate::pipeline::origin::{Chain, Origin};
 use crate::session::Member;
 use crate::sync::{Mutex, lock};
@@ -111,7 +114,10 @@ impl Outbox {
 /// Queues what a handler has emitted: at once, over the capacity if need be.
 fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
     dispatcher::start(core);
-    core.queue.push_nested(events).map_err(|(_, refused)| refused)
+    let queued = Queued::all(core, &events);
+    core.queue.push_nested(events).map_err(|(_, refused)| refused)?;
+    queued.iter().for_each(|queued| queued.tell(core, &Outcome::Queued));
+    Ok(())
 }
 
 /// Do the filters let an emitted event in? Nobody waits for the answer, so a filter's panic is a
@@ -119,7 +125,12 @@ fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
 pub(crate) fn enters(core: &Core, event: &mut Envelope) -> bool {
     match filter::ask(core, event) {
         Ok(()) => return true,
-        Err(KeptOut::Filtered { .. }) => {
+        Err(KeptOut::Filtered { by }) => {
+            if core.observers.is_on() {
+                let (by, handler) = (&*by, None);
+                let what = What::Filtered { by, handler, event: Some(&*event.event) };
+                tap::of_envelope(core, event, what);
+            }
             core.losses.note(core, event.info, 1, DropReason::Filtered);
         }
         Err(KeptOut::Panicked { filter, message }) => {
@@ -129,7 +140,7 @@ pub(crate) fn enters(core: &Core, event: &mut Envelope) -> bool {
                 event = event.info.name(),
                 "a filter panicked"
             );
-            core.lost(event.info, 1, DropReason::FilterPanicked);
+            core.lost_event(event, DropReason::FilterPanicked);
         }
     }
     event.withdraw();

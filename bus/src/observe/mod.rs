@@ -2,6 +2,8 @@
 //!
 //! In: the tables of a bus and of its open sessions. Out: a [`Description`] ([`describe`]), as text, as
 //! JSON (feature `json`), or as a graph ([`graph`]); and what in it looks wrong ([`warnings`]).
+//!
+//! And what happens on it, where it happens: the taps in the flows ([`tap`]) tell the [`observers`].
 
 mod describe;
 mod explain;
@@ -9,7 +11,10 @@ pub(crate) mod failures;
 pub(crate) mod flow;
 mod graph;
 pub(crate) mod handler_stats;
+mod observer;
+pub(crate) mod observers;
 mod of_bus;
+pub(crate) mod tap;
 mod text;
 pub(crate) mod warnings;
 
@@ -17,3 +22,5 @@ pub use describe::{Description, HandlerDescription, MessageDescription};
 pub use explain::{ExplainedHandler, Explanation};
 pub use failures::RecentFailure;
 pub use handler_stats::{HandlerStats, LastFailure};
+pub use observer::{ErasedEvent, Happening, Observer, What};
+pub use observers::{ObserverHandle, ObserverStats};

@@ -51,7 +51,7 @@ where
     };
     match reply {
         Ok(output) => {
-            announce::result(core, context, sent, None);
+            announce::result(core, context, sent, &plan.handler, None);
             after.succeeded(core);
             Ok(output)
         }
@@ -59,7 +59,7 @@ where
             let error = error.buried(after.failed::<O, E>(core, sent, plan, context));
             let text = text_of(&error, sent.info);
             core.failures.note(context, &plan.handler, sent.attempts, text.clone());
-            announce::result(core, context, sent, Some(text));
+            announce::result(core, context, sent, &plan.handler, Some(text));
             Err(error)
         }
     }
