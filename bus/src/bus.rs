@@ -7,6 +7,7 @@
 //!          dispatcher: take what is there -> handlers, priority groups, highest first
 //! ```
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
@@ -214,10 +215,13 @@ where
                             this.command.keep(plan.takes, plan.message);
                         }
                         let attempts = Attempts::new(core, plan, seed, session);
-                        announce::started(core, attempts.context(), &this.request.sent);
+                        let (context, handler) = (attempts.context(), &attempts.plan().handler);
+                        let command = this.command.get().map(|command| command as &dyn Any);
+                        announce::started(core, context, &this.request.sent, handler, command);
                         this.stage.set(Stage::Running { attempts, found });
                     }
                     Err(refused) => {
+                        this.request.tell_refused(core, &refused);
                         this.stage.set(Stage::Done);
                         return Poll::Ready(Err(refused));
                     }

@@ -25,6 +25,7 @@ use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::observe::failures::Failures;
 use crate::observe::flow::Flow;
 use crate::observe::health::Watch;
+use crate::observe::observers::Observers;
 use crate::observe::slow::SlowRuns;
 use crate::pipeline::cancel::Cancel;
 use crate::pipeline::hook::Hook;
@@ -63,6 +64,7 @@ pub(crate) struct Core {
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,
     pub(crate) failures: Failures,
+    pub(crate) observers: Observers,
     pub(crate) dead_letters: Store,
     /// For [`crate::observe::health`].
     pub(crate) slow_runs: SlowRuns,
@@ -254,6 +256,12 @@ impl Core {
     pub(crate) fn lost(&self, event: &'static MessageInfo, n: usize, why: DropReason) {
         self.queue.count_lost(n);
         self.losses.note(self, event, n as u64, why);
+    }
+
+    /// The same of one that is here still.
+    pub(crate) fn lost_event(&self, event: &Envelope, why: DropReason) {
+        self.queue.count_lost(1);
+        self.losses.note_event(self, event, why);
     }
 
     pub(crate) fn arc(&self) -> Arc<Core> {

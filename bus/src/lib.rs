@@ -58,8 +58,9 @@ pub use crate::message::{
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::observe::{
-    Description, ExplainedHandler, Explanation, HandlerDescription, HandlerStats, Health,
-    HealthReason, LastFailure, MessageDescription, RecentFailure,
+    Description, ErasedEvent, ExplainedHandler, Explanation, HandlerDescription, HandlerStats,
+    Happening, Health, HealthReason, LastFailure, MessageDescription, Observer, ObserverHandle,
+    ObserverStats, RecentFailure, What,
 };
 pub use crate::pipeline::{
     BadTraceParent, Call, CommandReport, Detailed, Ended, Execute, Handled, HandlerError, Headers,

@@ -25,8 +25,9 @@ use crate::event::schedule::Timers;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::observe::failures::Failures;
 use crate::observe::health::Watch;
+use crate::observe::observers::Observers;
 use crate::observe::slow::SlowRuns;
-use crate::observe::warnings;
+use crate::observe::{Observer, warnings};
 use crate::pipeline::cancel::Cancel;
 use crate::registry::contract::{Registry, RegistryChanges};
 use crate::registry::entry::{HandlerEntry, HandlerType, RegisteredResource, ResourceEntry};
@@ -54,6 +55,7 @@ pub struct Builder {
     provided: Vec<Provided>,
     runtime: Option<tokio::runtime::Handle>,
     queue: QueueConfig,
+    observers: Vec<Box<dyn Observer>>,
     settings: Settings,
     registry: Box<dyn Registry>,
 }
@@ -76,6 +78,7 @@ impl Default for Builder {
                 batch_timeout: Duration::ZERO,
                 marks: (0.8, 0.5),
             },
+            observers: Vec::new(),
             settings: Settings {
                 concurrency: 1024,
                 command_timeout: Some(Duration::from_secs(30)),
@@ -223,6 +226,7 @@ impl Builder {
             failures: Failures::default(),
             slow_runs: SlowRuns::default(),
             watch: Watch::default(),
+            observers: Observers::of(self.observers),
             cancel: Cancel::default(),
             work: Work::default(),
             me: me.clone(),

@@ -9,6 +9,7 @@ use crate::event::EventFilter;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::event::queue::BackpressureStrategy;
 use crate::message::{QueueMarkEvent, UnhandledEvent};
+use crate::observe::Observer;
 use crate::observe::flow::Flow;
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::IntoLayer;
@@ -60,6 +61,13 @@ impl Builder {
     /// Adds a hook, which is told before and after each run of a handler.
     pub fn hook(mut self, hook: impl Hook) -> Self {
         self.settings.hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// Adds an observer, which is told of everything that happens. One that is added while the bus runs:
+    /// [`Bus::observe`](crate::Bus::observe).
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Box::new(observer));
         self
     }
 

@@ -25,7 +25,7 @@ use crate::handler::resource::{Res, Resource};
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::frame::CoreRef;
 use crate::pipeline::options::{Head, Headers, Principal};
-use crate::pipeline::origin::Inherited;
+use crate::pipeline::origin::{Inherited, Origin};
 use crate::pipeline::traceparent::{Trace, TraceParent};
 use crate::registry::HandlerId;
 use crate::session::{Scope, SessionId};
@@ -372,6 +372,11 @@ impl Context {
     /// What the span of this call follows from.
     pub(crate) fn follows(&self) -> &[Span] {
         self.seed.follows.as_ref().map_or(&[], |links| links)
+    }
+
+    /// The message whose handler has sent this one.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.seed.origin.as_deref()
     }
 
     /// What the message was sent with.

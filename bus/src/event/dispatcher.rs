@@ -236,7 +236,7 @@ impl Drop for Gone {
         core.queue.count_lost(not_due);
         let left = core.queue.limit_intake(Intake::Closed);
         let users = left.iter().filter(|event| !event.lifecycle);
-        users.for_each(|event| core.losses.note(core, event.info, 1, DropReason::RuntimeEnded));
+        users.for_each(|event| core.losses.note_event(core, event, DropReason::RuntimeEnded));
         core.losses.flush(core);
         core.listeners.end();
         core.work.ended.store(true, Ordering::SeqCst);

@@ -6,13 +6,16 @@ use std::sync::{Arc, Weak};
 use super::dispatcher;
 use super::filter::{self, KeptOut};
 use super::losses::DropReason;
+use super::publish::Outcome;
 use super::queue::Refused;
 use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::message::kind::Erased;
+use crate::observe::What;
 use crate::observe::spans;
+use crate::observe::tap::{self, Queued};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::{Chain, Origin};
 use crate::session::Member;
@@ -120,7 +123,10 @@ impl Outbox {
 /// Queues what a handler has emitted: at once, over the capacity if need be.
 fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
     dispatcher::start(core);
-    core.queue.push_nested(events).map_err(|(_, refused)| refused)
+    let queued = Queued::all(core, &events);
+    core.queue.push_nested(events).map_err(|(_, refused)| refused)?;
+    queued.iter().for_each(|queued| queued.tell(core, &Outcome::Queued));
+    Ok(())
 }
 
 /// Do the filters let an emitted event in? Nobody waits for the answer, so a filter's panic is a
@@ -131,6 +137,11 @@ pub(crate) fn enters(core: &Core, event: &mut Envelope) -> bool {
         Ok(()) => return true,
         Err(KeptOut::Filtered { by }) => {
             spans::filtered(event.links.as_ref(), &by);
+            if core.observers.is_on() {
+                let (by, handler) = (&*by, None);
+                let what = What::Filtered { by, handler, event: Some(&*event.event) };
+                tap::of_envelope(core, event, what);
+            }
             core.losses.note(core, event.info, 1, DropReason::Filtered);
         }
         Err(KeptOut::Panicked { filter, message }) => {
@@ -140,7 +151,7 @@ pub(crate) fn enters(core: &Core, event: &mut Envelope) -> bool {
                 event = event.info.name(),
                 "a filter panicked"
             );
-            core.lost(event.info, 1, DropReason::FilterPanicked);
+            core.lost_event(event, DropReason::FilterPanicked);
         }
     }
     event.withdraw();

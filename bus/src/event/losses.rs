@@ -12,6 +12,7 @@ use super::queue::{Crossing, Intake, Witness};
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::MessageInfo;
+use crate::observe::{What, tap};
 use crate::pipeline::announce;
 use crate::sync::{Mutex, lock};
 
@@ -83,8 +84,29 @@ struct State {
 }
 
 impl Losses {
+    /// Notes that an event is lost, which is here still.
+    pub(crate) fn note_event(&self, core: &Core, event: &Envelope, why: DropReason) {
+        if core.observers.is_on() {
+            let what = match why {
+                DropReason::Expired => What::Expired,
+                reason => What::Dropped { reason, count: 1 },
+            };
+            tap::of_envelope(core, event, what);
+        }
+        self.collect(core, event.info, 1, why);
+    }
+
     /// Notes that events of a type are lost, to be said now or soon.
     pub(crate) fn note(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
+        // What was rejected or filtered is told where that is known of each.
+        if core.observers.is_on() && !matches!(why, DropReason::Rejected | DropReason::Filtered) {
+            let what = What::Dropped { reason: why, count: n };
+            tap::of_sent(core, info, None, None, what);
+        }
+        self.collect(core, info, n, why);
+    }
+
+    fn collect(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
         let mut state = lock(&self.0);
         *state.unsaid.entry((info.name(), why)).or_default() += n;
         if state.collecting {
@@ -137,7 +159,7 @@ impl Witness for Weak<Core> {
         if let Some(core) = self.upgrade() {
             let closed = core.queue.intake() == Intake::Closed;
             let why = if closed { DropReason::ShutDown } else { DropReason::QueueFull };
-            core.losses.note(&core, event.info, 1, why);
+            core.losses.note_event(&core, &event, why);
         }
     }
 }

@@ -84,7 +84,7 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
         within(core, core.settings.grace, self::drained(core)).await;
     }
     for event in core.queue.limit_intake(Intake::Closed).iter().filter(|event| !event.lifecycle) {
-        core.losses.note(core, event.info, 1, DropReason::ShutDown);
+        core.losses.note_event(core, event, DropReason::ShutDown);
     }
     within(core, core.settings.grace, told(core)).await;
     core.work.abort.fire();

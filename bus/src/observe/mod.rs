@@ -2,6 +2,8 @@
 //!
 //! In: the tables of a bus and of its open sessions. Out: a [`Description`] ([`describe`]), as text, as
 //! JSON (feature `json`), or as a graph ([`graph`]); and what in it looks wrong ([`warnings`]).
+//!
+//! And what happens on it, where it happens: the taps in the flows ([`tap`]) tell the [`observers`].
 
 mod describe;
 mod explain;
@@ -10,9 +12,12 @@ pub(crate) mod flow;
 mod graph;
 pub(crate) mod handler_stats;
 pub(crate) mod health;
+mod observer;
+pub(crate) mod observers;
 mod of_bus;
 pub(crate) mod slow;
 pub(crate) mod spans;
+pub(crate) mod tap;
 mod text;
 pub(crate) mod warnings;
 
@@ -21,3 +26,5 @@ pub use explain::{ExplainedHandler, Explanation};
 pub use failures::RecentFailure;
 pub use handler_stats::{HandlerStats, LastFailure};
 pub use health::{Health, HealthReason};
+pub use observer::{ErasedEvent, Happening, Observer, What};
+pub use observers::{ObserverHandle, ObserverStats};

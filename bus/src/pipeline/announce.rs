@@ -13,17 +13,29 @@ use crate::core::{Core, Listener};
 use crate::envelope::Envelope;
 use crate::event::completion::Share;
 use crate::event::queue::Crossing;
-use crate::event::{DropReason, QueueMark, dispatcher};
+use crate::event::{DropReason, Outcome, QueueMark, dispatcher};
 use crate::message::{
     CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent, Event,
     EventHandlerFailedEvent, EventsDroppedEvent, MessageId, QueueMarkEvent, UnhandledEvent,
 };
+use crate::observe::What;
+use crate::observe::tap::{self, Queued};
+use crate::registry::HandlerInfo;
 use crate::resilience::dead_letters::DeadLetterData;
 use crate::resilience::{CircuitChange, CircuitState};
 use crate::session::{Member, Scope};
 
 /// A command's handler is about to run.
-pub(crate) fn started(core: &Core, context: &Context, sent: &Sent) {
+pub(crate) fn started(
+    core: &Core,
+    context: &Context,
+    sent: &Sent,
+    handler: &HandlerInfo,
+    command: Option<&dyn Any>,
+) {
+    if core.observers.is_on() {
+        tap::of_context(core, context, What::Executing { handler, command });
+    }
     if core.listens(context.scope()).command_started && !context.is_lifecycle() {
         let event = CommandStartedEvent {
             command_id: context.id(),
@@ -35,7 +47,17 @@ pub(crate) fn started(core: &Core, context: &Context, sent: &Sent) {
 }
 
 /// A command has ended.
-pub(crate) fn result(core: &Core, context: &Context, sent: &Sent, error: Option<String>) {
+pub(crate) fn result(
+    core: &Core,
+    context: &Context,
+    sent: &Sent,
+    handler: &HandlerInfo,
+    error: Option<String>,
+) {
+    if core.observers.is_on() {
+        let (attempts, error) = (sent.attempts, error.as_deref());
+        tap::of_context(core, context, What::Executed { handler, attempts, error });
+    }
     if !core.listens(context.scope()).command_result || context.is_lifecycle() {
         return;
     }
@@ -75,6 +97,9 @@ pub(crate) fn handler_failed(
 
 /// A handler has given up on a message. Of what the bus's own events have caused nothing is said.
 pub(crate) fn dead_lettered(core: &Core, letter: &DeadLetterData) {
+    if core.observers.is_on() {
+        tap::of_letter(core, letter);
+    }
     if letter.is_lifecycle() {
         return;
     }
@@ -102,6 +127,9 @@ pub(crate) fn letter_panicked(panic: &(dyn Any + Send)) {
 
 /// Nobody handles an event.
 pub(crate) fn unhandled(core: &Core, envelope: &Envelope) {
+    if core.observers.is_on() {
+        tap::of_envelope(core, envelope, What::Unhandled);
+    }
     core.counters.unhandled.add(1);
     tracing::debug!(event = envelope.info.name(), id = %envelope.id, "nobody handles this event");
     let heard = core.listens(envelope.scope()).unhandled;
@@ -123,6 +151,9 @@ pub(crate) fn unhandled(core: &Core, envelope: &Envelope) {
 pub(crate) fn mark(core: &Core, crossing: Crossing) {
     let Crossing { mark, queued, number } = crossing;
     let capacity = core.queue.config.capacity;
+    if core.observers.is_on() {
+        tap::of_bus(core, What::QueueMark { mark, queued });
+    }
     match mark {
         QueueMark::High => tracing::warn!(queued, capacity, "the event queue runs full"),
         QueueMark::Low => tracing::info!(queued, capacity, "the event queue is well again"),
@@ -136,6 +167,9 @@ pub(crate) fn mark(core: &Core, crossing: Crossing) {
 
 /// A circuit breaker has changed.
 pub(crate) fn circuit_changed(core: &Core, circuit: &str, change: &CircuitChange) {
+    if core.observers.is_on() {
+        tap::of_bus(core, What::CircuitChanged { circuit, change });
+    }
     match change.to {
         CircuitState::Open => tracing::warn!(circuit, %change, "a circuit breaker has opened"),
         _ => tracing::info!(circuit, %change, "a circuit breaker has changed"),
@@ -193,7 +227,7 @@ fn send<E: Event>(
 ) {
     dispatcher::start(core);
     let id = MessageId::next(core.number);
-    core.queue.push_own(Envelope {
+    let envelope = Envelope {
         id,
         info: E::INFO,
         event: Arc::new(event),
@@ -206,5 +240,8 @@ fn send<E: Event>(
         lifecycle: true,
         rerun: None,
         links: None,
-    });
+    };
+    let queued = Queued::of(core, &envelope);
+    core.queue.push_own(envelope);
+    queued.iter().for_each(|queued| queued.tell(core, &Outcome::Queued));
 }

@@ -51,7 +51,7 @@ where
     };
     match reply {
         Ok(output) => {
-            announce::result(core, context, sent, None);
+            announce::result(core, context, sent, &plan.handler, None);
             let (command, attempts, handler) = (sent.info.name(), sent.attempts, &plan.handler);
             tracing::debug!(command, id = %context.id(), %handler, attempts, "a command was executed");
             after.succeeded(core);
@@ -65,7 +65,7 @@ where
                 log(context, plan, &text, dead_letter);
             }
             core.failures.note(context, &plan.handler, sent.attempts, text.clone());
-            announce::result(core, context, sent, Some(text));
+            announce::result(core, context, sent, &plan.handler, Some(text));
             Err(error)
         }
     }

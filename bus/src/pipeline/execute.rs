@@ -30,6 +30,7 @@ use crate::handler::slot::BoxFuture;
 use crate::message::carrier::Moved;
 use crate::message::keep::Keep;
 use crate::message::{Command, MessageId, MessageInfo};
+use crate::observe::{What, tap};
 use crate::registry::plan::Plan;
 use crate::resilience::dead_letters::Letter;
 use crate::session::IntoSessionId;
@@ -47,6 +48,22 @@ pin_project! {
         pub(crate) request: Request<'a>,
         #[pin]
         pub(crate) stage: Stage<'a, C, O, E>,
+    }
+
+    impl<C, O, E> PinnedDrop for Execute<'_, C, O, E> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if this.core.observers.is_on() && this.stage.is_at_work() {
+                this.request.tell_abandoned(this.core);
+            }
+        }
+    }
+}
+
+impl<C, O, E> Stage<'_, C, O, E> {
+    /// Was it begun, and has not been answered?
+    fn is_at_work(&self) -> bool {
+        matches!(self, Self::Running { .. } | Self::Around { .. })
     }
 }
 
@@ -229,7 +246,8 @@ where
         let Accepted { plan, found, seed, session } = accepted;
         let held = Held::new(core, seed);
         let context = held.context();
-        announce::started(core, context, &sent);
+        let first = command.get().map(|command| command as &dyn Any);
+        announce::started(core, context, &sent, &plan.handler, first);
         let source = CommandSource::new(&plan, &found, command);
         let cancelled = |task: &mut task::Context<'_>| match &mut cancel_on {
             None => Poll::Pending,
@@ -260,6 +278,25 @@ impl Request<'_> {
 
     pub(crate) fn is_cancelled(&mut self, task: &mut task::Context<'_>) -> bool {
         self.cancel_on.as_mut().is_some_and(|signal| signal.as_mut().poll(task).is_ready())
+    }
+}
+
+impl Request<'_> {
+    /// Of a command that is not executed, to those who listen.
+    #[inline]
+    pub(crate) fn tell_refused<E: 'static>(&self, core: &Core, refused: &CommandError<E>) {
+        if core.observers.is_on() {
+            let Sent { info, id, .. } = self.sent;
+            let why = conclusion::text_of(refused, info);
+            tap::of_command(core, info, id, &self.inherited, What::Rejected { why: &why });
+        }
+    }
+
+    /// Of one that nobody waits for any more.
+    #[cold]
+    fn tell_abandoned(&self, core: &Core) {
+        let Sent { info, id, .. } = self.sent;
+        tap::of_command(core, info, id, &self.inherited, What::Abandoned);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::error::CancelledBy;
 use crate::handler::slot::{Begun, Called};
 use crate::observe::slow::SlowRun;
 use crate::observe::spans;
+use crate::observe::{What, tap};
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::resilience::timer::{Timer, Watched};
@@ -114,6 +115,11 @@ impl<'a, O> Run<'a, O> {
             hook::before(&plan.hooks, this.frame.context(), &plan.handler, message(&input));
         }
         plan.counts.begun();
+        if this.core.observers.is_on() && plan.batch.is_none() {
+            let (handler, context) = (&plan.handler, this.frame.context());
+            let what = What::Handling { handler, attempt: context.attempt(), batch: None };
+            tap::of_context(this.core, context, what);
+        }
         *this.stage = Stage::Begun;
         let start = |lender: &Lender<'_>| start(input, plan, lender);
         let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));

@@ -17,6 +17,7 @@ use super::scope::Scope;
 use crate::core::Core;
 use crate::event::completion::{Completion, Share};
 use crate::message::{Message, SessionEndEvent};
+use crate::observe::{What, tap};
 use crate::pipeline::announce;
 use crate::pipeline::failure::panic_text;
 use crate::resilience::timer::within;
@@ -185,6 +186,10 @@ fn over(scope: &Scope) -> Option<SessionReport> {
 
 /// Announces the end, if somebody listens. The future resolves when those have heard it.
 fn tell_end(core: &Core, scope: &Arc<Scope>) -> Option<impl Future<Output = ()> + use<>> {
+    if core.observers.is_on() {
+        let error = lock(&scope.state).error.as_deref().map(str::to_owned);
+        tap::of_session(core, scope, What::SessionEnded { error: error.as_deref() });
+    }
     if !core.listens(Some(scope)).session_end {
         return None;
     }

@@ -20,6 +20,7 @@ use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::message::carrier::{MessageOf, TakeFrom};
 use crate::message::kind::{self, Carrier, EventOutcome, Outcome};
 use crate::message::{Command, Event, Message, SessionStartEvent};
+use crate::observe::{What, tap};
 use crate::pipeline::{ambient, announce};
 use crate::registration::{closure_plan, linked_plan};
 use crate::registry::HandlerOptions;
@@ -198,6 +199,9 @@ impl SessionBuilder {
                 guard.never_opened();
                 return Err(refused.into());
             }
+        }
+        if core.observers.is_on() {
+            tap::of_session(core, &scope, What::SessionOpened);
         }
         if core.listens(Some(&scope)).session_start {
             let parent = scope.parent.as_ref().map(|parent| parent.id.clone());

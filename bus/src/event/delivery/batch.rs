@@ -18,6 +18,7 @@ use crate::handler::batch::BatchAnswer;
 use crate::message::MessageId;
 use crate::message::any::OneOf;
 use crate::message::order::HeldLanes;
+use crate::observe::What;
 use crate::observe::spans;
 use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::failure::Failure;
@@ -77,6 +78,10 @@ async fn once<'a>(
     // Whoever waits for one of the events waits for what the handler sends.
     let whole = Completion::of_all(taken.iter().filter_map(|taken| taken.item.delivery.share));
     let seed = seed(plan, taken, whole.as_ref(), made);
+    for taken in taken {
+        let (handler, attempt, batch) = (&plan.handler, seed.attempt, Some(seed.id));
+        taken.item.delivery.observe(|| What::Handling { handler, attempt, batch });
+    }
     let mut cut_off = CutOff { core, plan, taken, held, armed: true };
     let rejected = Rejected::default();
     if plan.layers.is_some() {
@@ -177,6 +182,12 @@ impl Drop for CutOff<'_, '_> {
             // One for each event, as of the handlers that take one.
             let all = || self.taken.iter().chain(self.held.iter().map(|held| &held.taken));
             lock(&self.core.work.abandoned).extend(all().map(|_| name.to_string()));
+            let handler = &self.plan.handler;
+            for taken in all() {
+                let error = Some("was cut off when the bus ended");
+                let what = || What::Handled { handler, attempts: 1, error };
+                taken.item.delivery.observe(what);
+            }
             for share in all().filter_map(|taken| taken.item.delivery.share) {
                 share.failed(Some(name), "was cut off when the bus ended", 1);
             }

@@ -9,6 +9,7 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::event::effects::{discard, flush};
 use crate::handler::batch::BatchAnswer;
+use crate::observe::What;
 use crate::pipeline::attempts::Record;
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
@@ -179,11 +180,12 @@ impl<'a> Ended<'a> {
         for ((taken, failed), may) in taken.into_iter().zip(outcome.0).zip(may) {
             let mut history = histories.next().unwrap_or_default();
             let Some(FailedItem { error, mut record, .. }) = failed else {
-                taken.item.delivery.ended_well();
+                taken.item.delivery.ended_well(plan, again.made);
                 continue;
             };
             history.extend(record.iter_mut().flat_map(|record| record.history.drain(..)));
-            if may && delay.is_some() {
+            if may && let Some(after) = delay {
+                tell_again(plan, &taken, again.made, after, &error);
                 again.histories.push(history);
                 left.push(taken);
                 continue;
@@ -232,7 +234,8 @@ fn keeps(plan: &Plan, record: Option<&Record>) -> bool {
 
 impl GivenUp<'_> {
     fn is_of_no_interest(&self, plan: &Plan) -> bool {
-        self.taken.item.delivery.is_of_no_interest(plan, &self.error, self.record.as_ref())
+        let (delivery, record) = (&self.taken.item.delivery, self.record.as_ref());
+        delivery.is_of_no_interest(plan, &self.error, self.attempts, record)
     }
 
     fn end(self, core: &Core, plan: &Plan) {
@@ -248,6 +251,12 @@ fn tell(plan: &Plan, left: &[Taken<'_>], delay: Option<Duration>) {
     let (Some(first), Some(delay)) = (left.first(), delay) else { return };
     let (message_name, handler) = (first.item.delivery.envelope.info.name(), &plan.handler);
     tracing::info!(message_name, %handler, again = left.len(), "a batch handler failed: again in {delay:?}");
+}
+
+fn tell_again(plan: &Plan, taken: &Taken<'_>, attempt: u32, after: Duration, error: &str) {
+    let (handler, delayed) = (&plan.handler, false);
+    let what = || What::Retrying { handler, attempt, after, error, delayed };
+    taken.item.delivery.observe(what);
 }
 
 /// Once, however many have failed.

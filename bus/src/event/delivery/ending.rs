@@ -8,6 +8,7 @@ use crate::event::effects::{discard, flush};
 use crate::event::losses::DropReason;
 use crate::event::queue::{Intake, Parking};
 use crate::message::kind::EventOutcome;
+use crate::observe::{What, tap};
 use crate::pipeline::announce;
 use crate::pipeline::attempts::Record;
 use crate::pipeline::burial::{self, EventAgain, Failed};
@@ -42,7 +43,7 @@ impl Delivery<'_> {
             None => {
                 let (event, id, handler) = (context.message().name(), context.id(), &plan.handler);
                 tracing::debug!(event, %id, %handler, attempts, "an event was handled");
-                self.ended_well();
+                self.ended_well(plan, attempts);
             }
             Some(error) => {
                 discard(core, context);
@@ -60,7 +61,7 @@ impl Delivery<'_> {
         attempts: u32,
         record: Option<Record>,
     ) {
-        if self.is_of_no_interest(plan, error, record.as_ref()) {
+        if self.is_of_no_interest(plan, error, attempts, record.as_ref()) {
             return;
         }
         let buried = self.item_ended_badly(plan, context, error, attempts, record);
@@ -72,6 +73,7 @@ impl Delivery<'_> {
         &self,
         plan: &Plan,
         error: &str,
+        attempts: u32,
         record: Option<&Record>,
     ) -> bool {
         let is_discarded = record.is_some_and(Record::is_of_no_interest);
@@ -79,7 +81,8 @@ impl Delivery<'_> {
             let (id, handler) = (self.envelope.id, &plan.handler);
             tracing::debug!(%id, %handler, error, "an event is discarded");
             self.core.counters.discarded.add(1);
-            self.ended_well();
+            self.observe(|| What::Discarded { handler, error });
+            self.ended_well(plan, attempts);
         }
         is_discarded
     }
@@ -102,7 +105,8 @@ impl Delivery<'_> {
         buried
     }
 
-    pub(super) fn ended_well(&self) {
+    pub(super) fn ended_well(&self, plan: &Plan, attempts: u32) {
+        self.observe(|| What::Handled { handler: &plan.handler, attempts, error: None });
         if !self.envelope.lifecycle {
             self.core.counters.processed.add(1);
         }
@@ -122,6 +126,7 @@ impl Delivery<'_> {
 
     fn did_not_handle(&self, plan: &Plan, error: &str, attempts: u32) {
         let Self { core, envelope, share, .. } = self;
+        self.observe(|| What::Handled { handler: &plan.handler, attempts, error: Some(error) });
         if !envelope.lifecycle {
             core.counters.failed.add(1);
         }
@@ -162,7 +167,7 @@ impl Delivery<'_> {
             }
             Err(NotParked::Free) => return false,
             Err(NotParked::Full { limit }) => {
-                core.losses.note(core, envelope.info, 1, DropReason::TooManyParked);
+                core.losses.note_event(core, envelope, DropReason::TooManyParked);
                 let error = format!("{error}, and {limit} others wait for that already");
                 self.did_not_handle(plan, &error, 0);
             }
@@ -198,7 +203,7 @@ impl Delivery<'_> {
             share.failed(None, &format!("it was queued for longer than its ttl of {ttl:?}"), 0);
         }
         core.queue.expired.add(1);
-        core.losses.note(core, envelope.info, 1, DropReason::Expired);
+        core.losses.note_event(core, envelope, DropReason::Expired);
     }
 
     /// The event was dropped while handlers waited for their slots. It is counted already.
@@ -208,7 +213,15 @@ impl Delivery<'_> {
         }
         let closed = self.core.queue.intake() == Intake::Closed;
         let why = if closed { DropReason::ShutDown } else { DropReason::QueueFull };
-        self.core.losses.note(self.core, self.envelope.info, 1, why);
+        self.core.losses.note_event(self.core, self.envelope, why);
+    }
+
+    /// Tells those who listen.
+    #[inline]
+    pub(super) fn observe<'w>(&self, what: impl FnOnce() -> What<'w>) {
+        if self.core.observers.is_on() {
+            tap::of_envelope(self.core, self.envelope, what());
+        }
     }
 }
 

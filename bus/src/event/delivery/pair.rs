@@ -11,6 +11,7 @@ use crate::event::filter::KeptOut;
 use crate::event::slots::Slot;
 use crate::message::kind::{Deliver, EventOutcome};
 use crate::message::order::HeldLanes;
+use crate::observe::What;
 use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
@@ -141,7 +142,11 @@ impl<'a> Delivery<'a> {
         let Some(filter) = &plan.filter else { return true };
         match filter.ask(self.core, self.envelope) {
             Ok(()) => true,
-            Err(KeptOut::Filtered { .. }) => false,
+            Err(KeptOut::Filtered { by }) => {
+                let (by, handler, event) = (&*by, Some(&plan.handler), Some(&*self.envelope.event));
+                self.observe(|| What::Filtered { by, handler, event });
+                false
+            }
             Err(KeptOut::Panicked { filter, message }) => {
                 let held = Held::new(self.core, self.seed(plan));
                 let why = Failure::Filter { filter, message };
@@ -187,6 +192,9 @@ impl Drop for CutOff<'_> {
         if self.armed {
             let name = &self.plan.handler.name;
             lock(&self.delivery.core.work.abandoned).push(name.to_string());
+            let error = Some("was cut off when the bus ended");
+            let what = || What::Handled { handler: &self.plan.handler, attempts: 1, error };
+            self.delivery.observe(what);
             if let Some(share) = self.delivery.share {
                 share.failed(Some(name), "was cut off when the bus ended", 1);
             }

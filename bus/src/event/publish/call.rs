@@ -15,7 +15,9 @@ use crate::event::queue::{BackpressureStrategy, Refused};
 use crate::event::schedule::{self, Entry, Recurrence, Scheduled, What};
 use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
+use crate::observe::What as Told;
 use crate::observe::spans::{self, Links};
+use crate::observe::tap::{self, Queued};
 use crate::pipeline::options::Head;
 use crate::pipeline::origin::Origin;
 use crate::session::Member;
@@ -128,8 +130,14 @@ impl Call<'_> {
             head: self.head.take().map(Head::out_of_session),
             session: member.as_ref().map(|member| Arc::downgrade(member.scope())),
         };
+        let shown = core.observers.is_on().then(|| Arc::clone(&what.event));
         match core.timers.add(at, Entry { what, again }) {
             Ok(number) => {
+                if let Some(event) = shown {
+                    let (origin, event) = (self.origin.as_deref(), &event);
+                    let what = Told::Scheduled { event, due: at };
+                    tap::of_sent(core, self.info, Some(id), origin, what);
+                }
                 self.origin.iter().for_each(|origin| core.saw(origin, self.info));
                 schedule::start(core);
                 Ok(Scheduled::new(core.weak(), number, id))
@@ -143,7 +151,7 @@ impl Call<'_> {
     /// Pushes the event, without waiting; gives it back if it is refused.
     #[inline]
     pub(super) fn push(&self, event: Envelope) -> Result<Published, (Envelope, Refused)> {
-        let (core, id) = (self.core, event.id);
+        let (core, id, queued) = (self.core, event.id, Queued::of(self.core, &event));
         let outcome = match &self.origin {
             // From inside a handler: at once, over the capacity if need be.
             Some(origin) if origin.too_deep(self.info).is_some() => {
@@ -164,6 +172,7 @@ impl Call<'_> {
                 dropped => Outcome::QueuedAfterDropping(dropped),
             },
         };
+        queued.iter().for_each(|queued| queued.tell(core, &outcome));
         Ok(Published { id, outcome })
     }
 
@@ -197,6 +206,11 @@ impl Call<'_> {
             KeptOut::Filtered { by } => {
                 envelope.withdraw();
                 spans::filtered(self.links.as_ref(), &by);
+                if self.core.observers.is_on() {
+                    let (by, event) = (&*by, Some(&*envelope.event));
+                    let what = Told::Filtered { by, handler: None, event };
+                    tap::of_envelope(self.core, &envelope, what);
+                }
                 self.core.losses.note(self.core, self.info, 1, DropReason::Filtered);
                 Ok(Published { id: envelope.id, outcome: Outcome::Filtered { by } })
             }
@@ -213,11 +227,26 @@ impl Call<'_> {
         why: PublishErrorKind,
     ) -> PublishError<E> {
         envelope.withdraw();
-        self.turn_away(unwrap(envelope.event), why)
+        self.turned_away(Some(envelope.id), unwrap(envelope.event), why)
     }
 
+    /// Gives back what had no id yet.
     pub(super) fn turn_away<E>(&self, event: E, why: PublishErrorKind) -> PublishError<E> {
+        self.turned_away(None, event, why)
+    }
+
+    fn turned_away<E>(
+        &self,
+        id: Option<MessageId>,
+        event: E,
+        why: PublishErrorKind,
+    ) -> PublishError<E> {
         spans::not_published(self.links.as_ref(), &why);
+        if self.core.observers.is_on() {
+            let (origin, text) = (self.origin.as_deref(), why.to_string());
+            let what = Told::Rejected { why: &text };
+            tap::of_sent(self.core, self.info, id, origin, what);
+        }
         self.core.queue.rejected.add(1);
         self.core.losses.note(self.core, self.info, 1, DropReason::Rejected);
         PublishError::new(self.info.name(), event, why)

@@ -12,6 +12,7 @@ use crate::envelope::Envelope;
 use crate::error::PublishErrorKind;
 use crate::event::queue::{BackpressureStrategy, Place, Push};
 use crate::message::MessageId;
+use crate::observe::tap::Queued;
 use crate::resilience::timer::Timer;
 
 pin_project! {
@@ -41,9 +42,11 @@ impl<'a> Waiting<'a> {
         let mut this = self.project();
         let core = *this.core;
         let why = loop {
+            let queued = this.event.as_ref().and_then(|event| Queued::of(core, event));
             let push = core.queue.poll_push(this.place, this.event, task.waker());
             match (push, core.queue.config.strategy) {
                 (Push::Accepted, _) => {
+                    queued.iter().for_each(|queued| queued.tell(core, &Outcome::Queued));
                     return Poll::Ready(Ok(Published { id: *this.id, outcome: Outcome::Queued }));
                 }
                 (Push::Refused(why), _) => break why.into(),

@@ -14,8 +14,9 @@ use crate::core::{AtWork, Core};
 use crate::envelope::Envelope;
 use crate::event::completion::{Completion, Share};
 use crate::event::queue::Refused;
-use crate::event::{DropReason, dispatcher, effects};
+use crate::event::{DropReason, Outcome, dispatcher, effects};
 use crate::message::MessageId;
+use crate::observe::tap::Queued;
 use crate::pipeline::announce;
 use crate::pipeline::failure::panic_text;
 use crate::resilience::timer::Timer;
@@ -103,8 +104,9 @@ impl<'a> Hand<'a> {
         while !self.events.is_empty() {
             let mut debtor = core.queue.debtor();
             poll_fn(|task| core.queue.poll_paid(&mut debtor, task)).await;
+            let queued = Queued::all(core, &self.events);
             match core.queue.push_nested(mem::take(&mut self.events)) {
-                Ok(()) => {}
+                Ok(()) => queued.iter().for_each(|queued| queued.tell(core, &Outcome::Queued)),
                 Err((back, Refused::Ceiling { .. })) => self.events = back,
                 Err((back, why)) => lose(core, back, why.into()),
             }
@@ -119,7 +121,7 @@ impl Drop for Hand<'_> {
 }
 
 fn lose(core: &Core, events: Vec<Envelope>, why: DropReason) {
-    events.iter().for_each(|event| core.lost(event.info, 1, why));
+    events.iter().for_each(|event| core.lost_event(event, why));
 }
 
 /// `None`: a filter keeps it out, or it recurs in a session that has ended.

@@ -7,6 +7,7 @@ use super::trouble::Last;
 use super::{Attempts, Phase, Step, Wait, trouble_of};
 use crate::context::Context;
 use crate::event::effects;
+use crate::observe::{What, tap};
 use crate::pipeline::ended::Outcome;
 use crate::pipeline::failure::Failure;
 use crate::registry::plan::Plan;
@@ -93,6 +94,12 @@ impl<'a, O: Outcome> Attempts<'a, O> {
             Step::Again(after) | Step::Later(after) => after,
         };
         tell(plan, context, step, error);
+        if core.observers.is_on() {
+            let (handler, attempt, delayed) =
+                (&plan.handler, context.attempt(), matches!(step, Step::Later(_)));
+            let what = What::Retrying { handler, attempt, after, error, delayed };
+            tap::of_context(core, context, what);
+        }
         trouble.without_slot = matches!(step, Step::Later(_));
         let until = now.checked_add(after);
         trouble.wait = Wait::Time { timer: Box::pin(Timer::Unarmed), until };

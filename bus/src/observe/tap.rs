@@ -1,0 +1,151 @@
+//! The taps: from what the bus knows where something happens to what its observers are told. Each is called
+//! only when somebody listens.
+
+use std::sync::Arc;
+
+use super::observer::{Happening, What};
+use crate::context::Context;
+use crate::core::Core;
+use crate::envelope::Envelope;
+use crate::event::Outcome;
+use crate::message::kind::Erased;
+use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::origin::{Inherited, Origin};
+use crate::resilience::dead_letters::DeadLetterData;
+use crate::session::{Scope, SessionId};
+
+fn happening<'a>(
+    core: &Core,
+    what: What<'a>,
+    (info, id): (Option<&'static MessageInfo>, Option<MessageId>),
+    origin: Option<&Origin>,
+    session: Option<&'a SessionId>,
+    lifecycle: bool,
+) -> Happening<'a> {
+    Happening {
+        what,
+        message: info,
+        id,
+        parent: origin.map(|origin| origin.id),
+        correlation: origin.map(|origin| origin.correlation).or(id),
+        session,
+        at: core.settings.clock.now(),
+        lifecycle: lifecycle || origin.is_some_and(|origin| origin.lifecycle),
+        depth: origin.map_or(0, |origin| origin.depth.saturating_add(1)),
+    }
+}
+
+fn id_of(scope: &Arc<Scope>) -> &SessionId {
+    &scope.id
+}
+
+/// To what a context belongs to.
+#[cold]
+pub(crate) fn of_context(core: &Core, context: &Context, what: What<'_>) {
+    let message = (Some(context.message()), Some(context.id()));
+    let (origin, session) = (context.origin(), context.scope().map(id_of));
+    let told = happening(core, what, message, origin, session, context.is_lifecycle());
+    core.observers.tell(&told);
+}
+
+/// To an event.
+#[cold]
+pub(crate) fn of_envelope(core: &Core, envelope: &Envelope, what: What<'_>) {
+    let message = (Some(envelope.info), Some(envelope.id));
+    let (origin, session) = (envelope.origin.as_deref(), envelope.scope().map(id_of));
+    core.observers.tell(&happening(core, what, message, origin, session, envelope.lifecycle));
+}
+
+/// To a message of which there is no context, or not any more.
+#[cold]
+pub(crate) fn of_sent(
+    core: &Core,
+    info: &'static MessageInfo,
+    id: Option<MessageId>,
+    origin: Option<&Origin>,
+    what: What<'_>,
+) {
+    let session = origin.and_then(|origin| origin.session.as_ref()).map(id_of);
+    core.observers.tell(&happening(core, what, (Some(info), id), origin, session, false));
+}
+
+/// To a command.
+#[cold]
+pub(crate) fn of_command(
+    core: &Core,
+    info: &'static MessageInfo,
+    id: Option<MessageId>,
+    inherited: &Inherited,
+    what: What<'_>,
+) {
+    of_sent(core, info, id, inherited.origin.as_deref(), what);
+}
+
+/// To a dead letter.
+#[cold]
+pub(crate) fn of_letter(core: &Core, letter: &DeadLetterData) {
+    let (handler, error) = (&letter.handler, &*letter.error_chain);
+    let what = What::DeadLettered { handler, letter: letter.id, error };
+    let message = (Some(letter.info()), Some(letter.message_id));
+    let told =
+        happening(core, what, message, None, Some(&letter.session_id), letter.is_lifecycle());
+    core.observers.tell(&Happening { correlation: Some(letter.correlation_id), ..told });
+}
+
+/// To a session.
+#[cold]
+pub(crate) fn of_session(core: &Core, session: &Arc<Scope>, what: What<'_>) {
+    core.observers.tell(&happening(core, what, (None, None), None, Some(&session.id), false));
+}
+
+/// To the bus itself.
+#[cold]
+pub(crate) fn of_bus(core: &Core, what: What<'_>) {
+    core.observers.tell(&happening(core, what, (None, None), None, None, false));
+}
+
+/// What is left of an event when it is in the queue.
+pub(crate) struct Queued {
+    info: &'static MessageInfo,
+    id: MessageId,
+    event: Erased,
+    origin: Option<Arc<Origin>>,
+    session: Option<SessionId>,
+    lifecycle: bool,
+}
+
+impl Queued {
+    /// Of an event that is about to be queued; `None` when nobody wants to know.
+    #[inline]
+    pub(crate) fn of(core: &Core, envelope: &Envelope) -> Option<Self> {
+        if core.observers.is_on() { Some(Self::made(envelope)) } else { None }
+    }
+
+    /// Of several.
+    #[inline]
+    pub(crate) fn all(core: &Core, envelopes: &[Envelope]) -> Vec<Self> {
+        if core.observers.is_on() { envelopes.iter().map(Self::made).collect() } else { Vec::new() }
+    }
+
+    #[cold]
+    fn made(envelope: &Envelope) -> Self {
+        Self {
+            info: envelope.info,
+            id: envelope.id,
+            event: Arc::clone(&envelope.event),
+            origin: envelope.origin.clone(),
+            session: envelope.scope().map(|scope| scope.id.clone()),
+            lifecycle: envelope.lifecycle,
+        }
+    }
+
+    /// It is queued.
+    #[cold]
+    pub(crate) fn tell(&self, core: &Core, outcome: &Outcome) {
+        let Self { info, id, event, origin, session, lifecycle } = self;
+        let what = What::Published { event, outcome };
+        let message = (Some(*info), Some(*id));
+        let (origin, session) = (origin.as_deref(), session.as_ref());
+        core.observers.tell(&happening(core, what, message, origin, session, *lifecycle));
+    }
+}
