@@ -209,11 +209,11 @@ async fn where_a_message_was_sent_is_one_allocation_where_that_is_asked_for() {
     assert_eq!(plain, 1.0 + CONTEXT as f64, "a plain handler");
 }
 
-/// A subscriber that wants warnings alone is not interested in spans.
+/// The spans, and what says that all is well, are for who wants to debug.
 #[tokio::test(flavor = "current_thread")]
 async fn a_subscriber_that_is_not_interested_costs_no_allocation() {
-    let warnings = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).finish();
-    let _installed = tracing::subscriber::set_default(warnings);
+    let usual = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).finish();
+    let _installed = tracing::subscriber::set_default(usual);
     let bus = Bus::from_registered().unwrap();
     let bus = &bus;
     let plain = count(async |n| bus.execute(Plain(n)).await.unwrap()).await;

@@ -474,3 +474,43 @@ fn resilience_pauses_events_and_accounts_for_every_payment() {
     let calls = number(&printed, "payments,", "for deliveries") - 120;
     assert!(calls < 15, "{calls} calls of 120 deliveries have failed");
 }
+
+/// One and the same trace goes through, the tree has all of it, the file too, and the bus is well again.
+#[test]
+fn tracing_shows_a_run_from_all_sides() {
+    let output = Command::new(common::example("tracing")).output().expect("cargo builds it");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (printed, spans) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{spans}");
+    let line = |begin: &str| {
+        let line = printed.lines().find(|line| line.starts_with(begin));
+        line.unwrap_or_else(|| panic!("no {begin:?} in\n{printed}")).to_owned()
+    };
+    let (came, goes) = (line("in  "), line("out "));
+    assert_eq!(came[4..40], goes[4..40], "the same trace");
+    assert_ne!(came[40..56], goes[40..56], "another span");
+    for expected in [
+        "command tracing::Order ",
+        "├─ by order at examples/tracing.rs:",
+        "└─ event tracing::Ordered ",
+        "   ├─ by ship at ",
+        ": there is no mail server, 1 attempt",
+        "   └─ command tracing::Pack ",
+        "      └─ by pack at ",
+        "live, not ready: handler `check` at examples/tracing.rs:",
+        "lines, 0 dropped; the first:",
+        "\"what\":\"executing\"",
+    ] {
+        assert!(printed.contains(expected), "no {expected:?} in\n{printed}");
+    }
+    assert_eq!(printed.lines().filter(|line| *line == "live and ready").count(), 2, "{printed}");
+    for expected in [
+        "execute{",
+        "publish{",
+        "process{",
+        "messaging.destination.name=\"tracing::Order\"",
+        "is shipped",
+    ] {
+        assert!(spans.contains(expected), "no {expected:?} in\n{spans}");
+    }
+}

@@ -25,6 +25,7 @@ use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
 use crate::observe::failures::Failures;
 use crate::observe::flow::Flow;
 use crate::observe::health::Watch;
+use crate::observe::history::History;
 use crate::observe::observers::Observers;
 use crate::observe::slow::SlowRuns;
 use crate::pipeline::cancel::Cancel;
@@ -65,6 +66,7 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     pub(crate) failures: Failures,
     pub(crate) observers: Observers,
+    pub(crate) history: Option<Arc<History>>,
     pub(crate) dead_letters: Store,
     /// For [`crate::observe::health`].
     pub(crate) slow_runs: SlowRuns,
@@ -87,6 +89,8 @@ pub(crate) struct Settings {
     pub(crate) stuck_handler: Option<Duration>,
     /// After how long a dispatcher that does nothing is said to stand still.
     pub(crate) stalled: Duration,
+    /// Of how many messages it is remembered what has become of them.
+    pub(crate) trace_history: usize,
     /// Do messages know where they were sent?
     pub(crate) track_callers: bool,
     pub(crate) drain: Duration,

@@ -1,5 +1,6 @@
 //! An event on its way through the queue, its type forgotten.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -69,6 +70,11 @@ impl Envelope {
             rerun: None,
             links: None,
         }
+    }
+
+    /// Where it was sent, if that is known.
+    pub(crate) fn sent_from(&self) -> Option<&'static Location<'static>> {
+        self.head.as_ref().and_then(|head| head.sent_from)
     }
 
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {

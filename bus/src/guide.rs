@@ -24,6 +24,12 @@ pub mod later {}
 #[doc = include_str!("../guide/listening.md")]
 pub mod listening {}
 
+#[doc = include_str!("../guide/tracing.md")]
+pub mod tracing {}
+
+#[doc = include_str!("../guide/health.md")]
+pub mod health {}
+
 #[doc = include_str!("../guide/resilience.md")]
 pub mod resilience {}
 

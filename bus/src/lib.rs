@@ -25,7 +25,7 @@ mod event;
 mod handler;
 mod message;
 mod message_bus;
-mod observe;
+pub mod observe;
 mod pipeline;
 mod registration;
 mod registry;
@@ -60,7 +60,7 @@ pub use crate::message_bus::MessageBus;
 pub use crate::observe::{
     Description, ErasedEvent, ExplainedHandler, Explanation, HandlerDescription, HandlerStats,
     Happening, Health, HealthReason, LastFailure, MessageDescription, Observer, ObserverHandle,
-    ObserverStats, RecentFailure, What,
+    ObserverStats, RecentFailure, TraceTree, What,
 };
 pub use crate::pipeline::{
     BadTraceParent, Call, CommandReport, Detailed, Ended, Execute, Handled, HandlerError, Headers,

@@ -25,6 +25,7 @@ use crate::event::schedule::Timers;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
 use crate::observe::failures::Failures;
 use crate::observe::health::Watch;
+use crate::observe::history::{History, Writes};
 use crate::observe::observers::Observers;
 use crate::observe::slow::SlowRuns;
 use crate::observe::{Observer, warnings};
@@ -86,6 +87,7 @@ impl Default for Builder {
                 slow_handler: Some(Duration::from_secs(5)),
                 stuck_handler: Some(Duration::from_secs(30)),
                 stalled: Duration::from_secs(5),
+                trace_history: 0,
                 track_callers: false,
                 drain: Duration::from_secs(30),
                 grace: Duration::from_secs(5),
@@ -204,6 +206,9 @@ impl Builder {
         let listed = wiring::keep(&*self.registry, plans, self.strict, &mut report)?;
         let table = Table::compile(listed);
         report.warnings.extend(warnings::of(&table));
+        let history = History::of(self.settings.trace_history);
+        let writes = history.iter().map(|history| Box::new(Writes(Arc::clone(history))) as Box<_>);
+        self.observers.splice(0..0, writes);
         let core = Arc::new_cyclic(|me| Core {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             queue: queue(self.queue, &self.settings, me.clone()),
@@ -227,6 +232,7 @@ impl Builder {
             slow_runs: SlowRuns::default(),
             watch: Watch::default(),
             observers: Observers::of(self.observers),
+            history,
             cancel: Cancel::default(),
             work: Work::default(),
             me: me.clone(),

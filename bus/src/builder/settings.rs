@@ -163,6 +163,14 @@ impl Builder {
         self
     }
 
+    /// Remembers of the last so many messages what has become of them, for
+    /// [`Bus::trace_tree`](crate::Bus::trace_tree). Takes a lock at each step of each message, so it is off by
+    /// default.
+    pub fn trace_history(mut self, messages: usize) -> Self {
+        self.settings.trace_history = messages;
+        self
+    }
+
     /// Remembers of each message in which file and line it was executed, published or emitted:
     /// [`Context::sent_from`](crate::Context::sent_from). The compiler tells it, so nothing is looked up;
     /// but it makes what a message carries beside its own content, which is an allocation, so it is off by

@@ -5,13 +5,18 @@
 //!
 //! And what happens on it, where it happens: the taps in the flows ([`tap`]) tell the [`observers`].
 
+mod console;
 mod describe;
+mod details;
 mod explain;
 pub(crate) mod failures;
 pub(crate) mod flow;
 mod graph;
 pub(crate) mod handler_stats;
 pub(crate) mod health;
+pub(crate) mod history;
+#[cfg(feature = "json")]
+mod jsonl;
 mod observer;
 pub(crate) mod observers;
 mod of_bus;
@@ -19,12 +24,17 @@ pub(crate) mod slow;
 pub(crate) mod spans;
 pub(crate) mod tap;
 mod text;
+mod trace_tree;
 pub(crate) mod warnings;
 
+pub use console::{Console, console};
 pub use describe::{Description, HandlerDescription, MessageDescription};
 pub use explain::{ExplainedHandler, Explanation};
 pub use failures::RecentFailure;
 pub use handler_stats::{HandlerStats, LastFailure};
 pub use health::{Health, HealthReason};
+#[cfg(feature = "json")]
+pub use jsonl::{Jsonl, JsonlStats, jsonl};
 pub use observer::{ErasedEvent, Happening, Observer, What};
 pub use observers::{ObserverHandle, ObserverStats};
+pub use trace_tree::TraceTree;

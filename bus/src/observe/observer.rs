@@ -3,6 +3,7 @@
 use std::any::{Any, type_name};
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,7 @@ pub struct Happening<'a> {
     pub(super) at: Instant,
     pub(super) lifecycle: bool,
     pub(super) depth: u16,
+    pub(super) sent_from: Option<&'static Location<'static>>,
 }
 
 impl<'a> Happening<'a> {
@@ -145,6 +147,13 @@ impl<'a> Happening<'a> {
     #[must_use]
     pub fn depth(&self) -> u16 {
         self.depth
+    }
+
+    /// Where the message was sent, if that is known: with
+    /// [`Builder::track_callers`](crate::Builder::track_callers).
+    #[must_use]
+    pub fn sent_from(&self) -> Option<&'static Location<'static>> {
+        self.sent_from
     }
 
     /// The command or event, if it is an `M` and at hand: when a command is

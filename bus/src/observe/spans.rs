@@ -9,6 +9,8 @@
 //! *follows from* the `publish` span, since an event may have many handlers, and may wait for long. A
 //! command's handler is a child of `execute`, which is a child of whatever span its caller is in.
 //!
+//! Their level is debug: a log of what is informative is not burdened with their fields, and pays nothing.
+//!
 //! A span is entered for each poll, wherever that is, and never held across an await. While no subscriber
 //! is interested, each place costs one relaxed load.
 
@@ -19,7 +21,7 @@ use std::task::Poll;
 use tracing::field::{Empty, display};
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::span::{Entered, EnteredSpan, Id};
-use tracing::{Level, Span, info_span};
+use tracing::{Level, Span, debug_span};
 
 use crate::context::Context;
 use crate::core::Core;
@@ -31,7 +33,7 @@ use crate::pipeline::execute::{Reply, Request};
 use crate::pipeline::origin::Origin;
 use crate::registry::plan::Plan;
 
-/// `RUST_LOG=bus::spans=off` is without them.
+/// `RUST_LOG=info,bus::spans=debug` is with them, and without the lines of the log that say that all is well.
 const TARGET: &str = "bus::spans";
 const SYSTEM: &str = "bus";
 
@@ -42,7 +44,7 @@ pub(crate) type Links = Arc<Vec<Span>>;
 /// May somebody be interested?
 #[inline]
 pub(crate) fn are_on() -> bool {
-    Level::INFO <= STATIC_MAX_LEVEL && Level::INFO <= LevelFilter::current()
+    Level::DEBUG <= STATIC_MAX_LEVEL && Level::DEBUG <= LevelFilter::current()
 }
 
 #[inline]
@@ -74,7 +76,7 @@ pub(crate) fn of_execute(
 fn begin_execute(core: &Core, request: &mut Request<'_>) {
     let id = request.sent.name(core);
     let (info, origin) = (request.sent.info, request.origin());
-    let span = info_span!(
+    let span = debug_span!(
         target: TARGET,
         "execute",
         otel.name = format_args!("execute {}", info.name()),
@@ -121,7 +123,7 @@ pub(crate) fn process(plan: &Plan, context: &Context) -> Option<Box<Span>> {
 fn begin_process(plan: &Plan, context: &Context) -> Option<Box<Span>> {
     let (message, handler) = (context.message(), &plan.handler);
     let parent = if message.is_command() { Span::current().id() } else { None };
-    let span = info_span!(
+    let span = debug_span!(
         target: TARGET,
         parent: parent,
         "process",
@@ -205,7 +207,7 @@ fn begin_publish(
     id: Option<MessageId>,
     origin: Option<&Arc<Origin>>,
 ) -> Option<Links> {
-    let span = info_span!(
+    let span = debug_span!(
         target: TARGET,
         parent: by,
         "publish",

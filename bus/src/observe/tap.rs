@@ -1,6 +1,7 @@
 //! The taps: from what the bus knows where something happens to what its observers are told. Each is called
 //! only when somebody listens.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::observer::{Happening, What};
@@ -32,6 +33,7 @@ fn happening<'a>(
         at: core.settings.clock.now(),
         lifecycle: lifecycle || origin.is_some_and(|origin| origin.lifecycle),
         depth: origin.map_or(0, |origin| origin.depth.saturating_add(1)),
+        sent_from: None,
     }
 }
 
@@ -45,7 +47,7 @@ pub(crate) fn of_context(core: &Core, context: &Context, what: What<'_>) {
     let message = (Some(context.message()), Some(context.id()));
     let (origin, session) = (context.origin(), context.scope().map(id_of));
     let told = happening(core, what, message, origin, session, context.is_lifecycle());
-    core.observers.tell(&told);
+    core.observers.tell(&Happening { sent_from: context.sent_from(), ..told });
 }
 
 /// To an event.
@@ -53,7 +55,8 @@ pub(crate) fn of_context(core: &Core, context: &Context, what: What<'_>) {
 pub(crate) fn of_envelope(core: &Core, envelope: &Envelope, what: What<'_>) {
     let message = (Some(envelope.info), Some(envelope.id));
     let (origin, session) = (envelope.origin.as_deref(), envelope.scope().map(id_of));
-    core.observers.tell(&happening(core, what, message, origin, session, envelope.lifecycle));
+    let told = happening(core, what, message, origin, session, envelope.lifecycle);
+    core.observers.tell(&Happening { sent_from: envelope.sent_from(), ..told });
 }
 
 /// To a message of which there is no context, or not any more.
@@ -89,7 +92,8 @@ pub(crate) fn of_letter(core: &Core, letter: &DeadLetterData) {
     let message = (Some(letter.info()), Some(letter.message_id));
     let told =
         happening(core, what, message, None, Some(&letter.session_id), letter.is_lifecycle());
-    core.observers.tell(&Happening { correlation: Some(letter.correlation_id), ..told });
+    let (correlation, sent_from) = (Some(letter.correlation_id), letter.sent_from);
+    core.observers.tell(&Happening { correlation, sent_from, ..told });
 }
 
 /// To a session.
@@ -112,6 +116,7 @@ pub(crate) struct Queued {
     origin: Option<Arc<Origin>>,
     session: Option<SessionId>,
     lifecycle: bool,
+    sent_from: Option<&'static Location<'static>>,
 }
 
 impl Queued {
@@ -136,16 +141,18 @@ impl Queued {
             origin: envelope.origin.clone(),
             session: envelope.scope().map(|scope| scope.id.clone()),
             lifecycle: envelope.lifecycle,
+            sent_from: envelope.sent_from(),
         }
     }
 
     /// It is queued.
     #[cold]
     pub(crate) fn tell(&self, core: &Core, outcome: &Outcome) {
-        let Self { info, id, event, origin, session, lifecycle } = self;
+        let Self { info, id, event, origin, session, lifecycle, sent_from } = self;
         let what = What::Published { event, outcome };
         let message = (Some(*info), Some(*id));
         let (origin, session) = (origin.as_deref(), session.as_ref());
-        core.observers.tell(&happening(core, what, message, origin, session, *lifecycle));
+        let told = happening(core, what, message, origin, session, *lifecycle);
+        core.observers.tell(&Happening { sent_from: *sent_from, ..told });
     }
 }

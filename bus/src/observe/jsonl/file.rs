@@ -1,0 +1,125 @@
+//! The file: written, and begun anew when it is large.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use super::buffer::{Buffer, Lines};
+
+/// Which file, how large it may grow, and how many former ones are kept.
+#[derive(Clone)]
+pub(super) struct Rotation {
+    pub(super) path: PathBuf,
+    pub(super) at: u64,
+    pub(super) keep: usize,
+}
+
+impl Rotation {
+    /// The former file of this number; the latest is 1.
+    fn former(&self, number: usize) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        name.into()
+    }
+
+    /// Makes room for a new file.
+    fn rotate(&self) -> io::Result<()> {
+        if self.keep == 0 {
+            return fs::remove_file(&self.path);
+        }
+        for number in (1..self.keep).rev() {
+            match fs::rename(self.former(number), self.former(number + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        fs::rename(&self.path, self.former(1))
+    }
+
+    fn open(&self) -> io::Result<Opened> {
+        let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        let size = file.metadata()?.len();
+        Ok(Opened { file: BufWriter::new(file), size })
+    }
+}
+
+struct Opened {
+    file: BufWriter<File>,
+    size: u64,
+}
+
+/// What runs on the thread.
+pub(super) struct Writer {
+    rotation: Rotation,
+    opened: Option<Opened>,
+    has_said: bool,
+}
+
+impl Writer {
+    pub(super) fn new(rotation: Rotation) -> Self {
+        Self { rotation, opened: None, has_said: false }
+    }
+
+    pub(super) fn run(mut self, buffer: &Buffer) {
+        while let Some(Lines { lines, dropped }) = buffer.take() {
+            let all = lines.len() as u64;
+            let (mut written, mut unsaid) = (0, dropped);
+            let mut write = || {
+                for line in &lines {
+                    self.write(line)?;
+                    written += 1;
+                }
+                if dropped > 0 {
+                    self.write(&format!("{{\"dropped\": {dropped}}}\n"))?;
+                    unsaid = 0;
+                }
+                self.opened.as_mut().map_or(Ok(()), |opened| opened.file.flush())
+            };
+            let Err(error) = write() else {
+                buffer.done(written, 0, 0, 0);
+                continue;
+            };
+            // What was in the file's own buffer is lost too; how much of it is not known. It is counted as
+            // lost, so that nothing is missed in silence.
+            let (written, unsaid) = if self.discard() { (0, dropped) } else { (written, unsaid) };
+            buffer.done(written, all - written, unsaid, 1);
+            if !std::mem::replace(&mut self.has_said, true) {
+                let path = self.rotation.path.display();
+                tracing::error!(%path, %error, "what happens cannot be written; it is tried again");
+            }
+        }
+    }
+
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        let length = line.len() as u64;
+        if let Some(full) = self.opened.take_if(|opened| is_full(opened, length, &self.rotation)) {
+            full.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            self.rotation.rotate()?;
+        }
+        let opened = match &mut self.opened {
+            Some(opened) => opened,
+            None => {
+                let mut opened = self.rotation.open()?;
+                if is_full(&opened, length, &self.rotation) {
+                    self.rotation.rotate()?;
+                    opened = self.rotation.open()?;
+                }
+                self.opened.insert(opened)
+            }
+        };
+        opened.file.write_all(line.as_bytes())?;
+        opened.size += length;
+        Ok(())
+    }
+
+    /// Lets go of a file that could not be written. Was there one?
+    fn discard(&mut self) -> bool {
+        // Without another try to write what is in its buffer, which might hang.
+        self.opened.take().map(|opened| drop(opened.file.into_parts())).is_some()
+    }
+}
+
+/// A line that is longer than a file may be has one of its own.
+fn is_full(opened: &Opened, line: u64, rotation: &Rotation) -> bool {
+    opened.size > 0 && opened.size + line > rotation.at
+}

@@ -1,0 +1,156 @@
+//! An observer that writes a file of JSON lines, on a thread of its own.
+//!
+//! [`line`] makes a line of a happening, on the thread where it happens; [`buffer`] hands it over, without
+//! waiting; [`file`] writes and rotates.
+
+mod buffer;
+mod file;
+mod line;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use self::buffer::Buffer;
+use self::file::{Rotation, Writer};
+use super::observer::{Happening, Observer};
+
+/// Writes a line of JSON for each happening to a file, which is appended to.
+///
+/// ```
+/// use bus::{Bus, observe};
+///
+/// # let folder = std::env::temp_dir().join("bus-doc-jsonl");
+/// # std::fs::create_dir_all(&folder)?;
+/// let log = observe::jsonl(folder.join("bus.jsonl")).rotate_at(16 << 20).keep(3);
+/// let bus = Bus::builder().observer(log.clone()).build()?;
+/// // ..
+/// log.flush(std::time::Duration::from_secs(1));
+/// assert_eq!(log.stats().dropped, 0);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The bus never waits for it. The file is written by a thread, which begins with the first line; what does
+/// not fit the [buffer](Jsonl::buffer) is dropped and counted, and when there is room again a line says so:
+/// `{"dropped": 12}`. So is what cannot be written; that is logged once, and tried again with each line.
+#[must_use]
+pub fn jsonl(path: impl Into<PathBuf>) -> Jsonl {
+    let rotation = Rotation { path: path.into(), at: 64 << 20, keep: 4 };
+    Jsonl { rotation, room: 8192, lifecycle: false, shared: Arc::default() }
+}
+
+/// The observer of [`jsonl`]. Clones write to the same file. What is configured after the first line, or on
+/// another clone, changes nothing.
+///
+/// When the last clone is dropped, what is in the buffer is written first, for at most 5 seconds.
+#[derive(Clone)]
+pub struct Jsonl {
+    rotation: Rotation,
+    room: usize,
+    lifecycle: bool,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// There when the first line is.
+    buffer: OnceLock<Arc<Buffer>>,
+    begun: OnceLock<Instant>,
+}
+
+/// What has become of the lines of a [`Jsonl`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JsonlStats {
+    /// Lines that were written.
+    pub written: u64,
+    /// Lines that were not: there was no room in the buffer, or they could not be written.
+    pub dropped: u64,
+    /// How often writing has failed.
+    pub errors: u64,
+}
+
+impl Jsonl {
+    /// How large a file may grow, in bytes, before the next is begun: 64 MiB by default. It is then renamed,
+    /// from `bus.jsonl` to `bus.jsonl.1`, that to `bus.jsonl.2`, and so on.
+    pub fn rotate_at(mut self, bytes: u64) -> Self {
+        self.rotation.at = bytes;
+        self
+    }
+
+    /// How many files are kept beside the one that is written: 4 by default.
+    pub fn keep(mut self, files: usize) -> Self {
+        self.rotation.keep = files;
+        self
+    }
+
+    /// How many lines may wait to be written: 8 192 by default, at least 1.
+    pub fn buffer(mut self, lines: usize) -> Self {
+        self.room = lines.max(1);
+        self
+    }
+
+    /// The bus's own events, and what their handlers do, too.
+    pub fn with_lifecycle(mut self) -> Self {
+        self.lifecycle = true;
+        self
+    }
+
+    /// Waits until all lines that were made by now are written, at most for `limit`. `false`: they are not.
+    /// Blocks the thread.
+    pub fn flush(&self, limit: Duration) -> bool {
+        self.shared.buffer.get().is_none_or(|buffer| buffer.flush(limit))
+    }
+
+    /// What has become of its lines by now.
+    #[must_use]
+    pub fn stats(&self) -> JsonlStats {
+        self.shared.buffer.get().map_or_else(JsonlStats::default, |buffer| buffer.stats())
+    }
+
+    fn begin(&self) -> Arc<Buffer> {
+        let buffer = Arc::new(Buffer::new(self.room));
+        let (writer, lines) = (Writer::new(self.rotation.clone()), Arc::clone(&buffer));
+        let thread = std::thread::Builder::new().name("bus-jsonl".to_owned());
+        if let Err(error) = thread.spawn(move || writer.run(&lines)) {
+            tracing::error!(%error, "what happens is not written: there is no thread for that");
+            buffer.close();
+        }
+        buffer
+    }
+}
+
+impl Observer for Jsonl {
+    fn observe(&self, happening: &Happening<'_>) {
+        let begun = *self.shared.begun.get_or_init(|| happening.at());
+        let line = line::of(happening, begun);
+        self.shared.buffer.get_or_init(|| self.begin()).push(line);
+    }
+
+    fn lifecycle(&self) -> bool {
+        self.lifecycle
+    }
+
+    fn name(&self) -> Cow<'static, str> {
+        format!("jsonl {}", self.rotation.path.display()).into()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.buffer.get() {
+            buffer.close();
+            buffer.flush(Duration::from_secs(5));
+        }
+    }
+}
+
+impl fmt::Debug for Jsonl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.rotation.path;
+        f.debug_struct("Jsonl").field("path", path).field("stats", &self.stats()).finish()
+    }
+}
