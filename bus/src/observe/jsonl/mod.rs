@@ -76,24 +76,28 @@ pub struct JsonlStats {
 impl Jsonl {
     /// How large a file may grow, in bytes, before the next is begun: 64 MiB by default. It is then renamed,
     /// from `bus.jsonl` to `bus.jsonl.1`, that to `bus.jsonl.2`, and so on.
+    #[must_use]
     pub fn rotate_at(mut self, bytes: u64) -> Self {
         self.rotation.at = bytes;
         self
     }
 
     /// How many files are kept beside the one that is written: 4 by default.
+    #[must_use]
     pub fn keep(mut self, files: usize) -> Self {
         self.rotation.keep = files;
         self
     }
 
     /// How many lines may wait to be written: 8 192 by default, at least 1.
+    #[must_use]
     pub fn buffer(mut self, lines: usize) -> Self {
         self.room = lines.max(1);
         self
     }
 
     /// The bus's own events, and what their handlers do, too.
+    #[must_use]
     pub fn with_lifecycle(mut self) -> Self {
         self.lifecycle = true;
         self
