@@ -176,7 +176,22 @@ where
 {
     type Output = Reply<O, E>;
 
-    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let (core, mut caller) = (*this.core, std::mem::take(&mut this.request.caller));
+        let polled = caller.poll(core, task, |task| self.as_mut().go_on(task));
+        self.project().request.caller = caller;
+        polled
+    }
+}
+
+impl<C, O, E> Execute<'_, C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    fn go_on(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Reply<O, E>> {
         let mut this = self.project();
         let core = *this.core;
         loop {

@@ -30,6 +30,7 @@ use crate::message::carrier::Moved;
 use crate::message::keep::Keep;
 use crate::message::{Command, MessageId, MessageInfo};
 use crate::observe::{What, tap};
+use crate::probe::Caller;
 use crate::registry::plan::Plan;
 use crate::resilience::dead_letters::Letter;
 use crate::session::IntoSessionId;
@@ -75,6 +76,7 @@ pub(crate) struct Request<'a> {
     pub(super) cancel_on: Option<BoxFuture<'a, ()>>,
     /// Is somebody interested in how long it takes?
     pub(super) timed: bool,
+    pub(crate) caller: Caller,
     /// It is a dead letter.
     pub(crate) rerun: Option<Box<Letter>>,
 }
@@ -111,6 +113,7 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
             timeout: None,
             cancel_on: None,
             timed: false,
+            caller: Caller::default(),
             rerun: None,
         };
         Self { core, command: Keep::Once(command), request, stage: Stage::New }
@@ -135,6 +138,7 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
             timeout: None,
             cancel_on: None,
             timed: false,
+            caller: Caller::default(),
             rerun: Some(Box::new(letter)),
         };
         Self { core, command: Keep::Shares(command), request, stage: Stage::New }

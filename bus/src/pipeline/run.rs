@@ -21,6 +21,7 @@ use crate::core::Core;
 use crate::error::CancelledBy;
 use crate::handler::slot::{Begun, Called};
 use crate::observe::{What, tap};
+use crate::probe::{Watch, who};
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::resilience::timer::{Timer, Watched};
@@ -36,6 +37,7 @@ pin_project! {
         #[pin]
         timer: Timer,
         session: Option<Box<InSession>>,
+        watch: Watch,
         stage: Stage,
     }
 
@@ -69,7 +71,8 @@ impl<'a, O> Run<'a, O> {
         session: Option<Box<InSession>>,
     ) -> Self {
         let frame = Frame::new(core, seed);
-        Self { core, plan, frame, timer: Timer::Unarmed, session, stage: Stage::New }
+        let (timer, watch) = (Timer::Unarmed, Watch::default());
+        Self { core, plan, frame, timer, session, watch, stage: Stage::New }
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -138,6 +141,7 @@ impl<'a, O> Run<'a, O> {
         let seed = this.frame.context().again(attempt, time, deadline);
         this.frame.set(Frame::new(this.core, seed));
         this.timer.set(Timer::Unarmed);
+        *this.watch = Watch::default();
         *this.stage = Stage::New;
     }
 
@@ -162,7 +166,11 @@ impl<'a, O> Run<'a, O> {
         O: Outcome,
     {
         let mut this = self.as_mut().project();
-        let polled = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().poll(task)));
+        let (core, handler) = (*this.core, &this.plan.handler);
+        let (who, mut frame) = (who(this.frame.context()), this.frame.as_mut());
+        let frame = |task: &mut task::Context<'_>| frame.as_mut().poll(task);
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| this.watch.poll(core, who, handler, task, frame)));
         let answer = match polled {
             Ok(Poll::Ready(Called::Ok(answer))) => Ok(answer),
             Ok(Poll::Ready(Err(failure))) => Err(*failure),
