@@ -14,10 +14,11 @@ const MS: Duration = Duration::from_millis(1);
 
 /// What was told: the kind with what matters of it, the id and the parent's id.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(String, Option<MessageId>, Option<MessageId>)>>>);
+struct Seen(Arc<Mutex<Vec<Told>>>);
+type Told = (String, Option<MessageId>, Option<MessageId>);
 
 impl Seen {
-    fn take(&self) -> Vec<(String, Option<MessageId>, Option<MessageId>)> {
+    fn take(&self) -> Vec<Told> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
     /// The kinds alone.
@@ -104,7 +105,7 @@ async fn stumble(_: &Flaky) -> Result<(), NoLuck> {
 }
 
 #[event]
-struct Many(u32);
+struct Many;
 #[handler(batch = 10)]
 async fn many(events: &[Arc<Many>], cx: &Context) {
     if events.len() > 1 {
@@ -125,7 +126,7 @@ fn build(set: impl FnOnce(bus::Builder) -> bus::Builder) -> (Bus, Seen) {
     (set(builder).build().unwrap(), seen)
 }
 
-fn kinds(all: &[(String, Option<MessageId>, Option<MessageId>)]) -> Vec<&str> {
+fn kinds(all: &[Told]) -> Vec<&str> {
     all.iter().map(|(kind, ..)| &**kind).collect()
 }
 
@@ -253,8 +254,8 @@ async fn what_is_dropped_rejected_or_expires() {
 #[tokio::test(start_paused = true)]
 async fn batches_are_told_of_each_event() {
     let (bus, seen) = build(|b| b);
-    for n in 0..2 {
-        bus.try_publish(Many(n)).unwrap();
+    for _ in 0..2 {
+        bus.try_publish(Many).unwrap();
     }
     bus.idle().await;
     assert_eq!(

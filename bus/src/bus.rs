@@ -186,7 +186,10 @@ where
             let is_new = matches!(*this.stage, Stage::New);
             spans::of_execute(this.core, this.request, is_new)
         };
-        let polled = self.as_mut().step(task);
+        let this = self.as_mut().project();
+        let (core, mut caller) = (*this.core, std::mem::take(&mut this.request.caller));
+        let polled = caller.poll(core, task, |task| self.as_mut().go_on(task));
+        self.as_mut().project().request.caller = caller;
         spans::executed(span, self.project().request, &polled);
         polled
     }
@@ -199,7 +202,7 @@ where
     E: Send + 'static,
 {
     #[inline]
-    fn step(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Reply<O, E>> {
+    fn go_on(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Reply<O, E>> {
         let mut this = self.project();
         let core = *this.core;
         loop {

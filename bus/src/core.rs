@@ -32,6 +32,8 @@ use crate::pipeline::cancel::Cancel;
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::Layer;
 use crate::pipeline::origin::Origin;
+#[cfg(feature = "testing")]
+use crate::probe;
 use crate::registry::contract::Registry;
 use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
@@ -111,6 +113,9 @@ pub(crate) struct Settings {
     pub(crate) breakers: Breakers,
     pub(crate) on_unhandled: Option<Listener<UnhandledEvent>>,
     pub(crate) on_queue_mark: Option<Listener<QueueMarkEvent>>,
+    /// There on a test bus.
+    #[cfg(feature = "testing")]
+    pub(crate) probe: Option<Arc<probe::Tracker>>,
 }
 
 /// A function of the user's that is told of something.

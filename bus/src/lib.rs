@@ -27,12 +27,15 @@ mod message;
 mod message_bus;
 pub mod observe;
 mod pipeline;
+mod probe;
 mod registration;
 mod registry;
 mod resilience;
 mod session;
 mod stats;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use crate::builder::{Builder, HandlerConfig};
 pub use crate::bus::{Bus, WeakBus};

@@ -51,6 +51,8 @@ pub struct Builder {
     strict: bool,
     only: Vec<String>,
     without: Vec<&'static HandlerEntry>,
+    #[cfg(feature = "testing")]
+    faked: Vec<std::any::TypeId>,
     with: Vec<&'static HandlerEntry>,
     configure: Vec<(&'static HandlerEntry, HandlerConfig)>,
     provided: Vec<Provided>,
@@ -68,6 +70,8 @@ impl Default for Builder {
             strict: false,
             only: Vec::new(),
             without: Vec::new(),
+            #[cfg(feature = "testing")]
+            faked: Vec::new(),
             with: Vec::new(),
             configure: Vec::new(),
             provided: Vec::new(),
@@ -103,6 +107,8 @@ impl Default for Builder {
                 breakers: Breakers::default(),
                 on_unhandled: None,
                 on_queue_mark: None,
+                #[cfg(feature = "testing")]
+                probe: None,
             },
             registry: Box::new(SimpleRegistry::default()),
         }
@@ -242,6 +248,17 @@ impl Builder {
         Ok(Bus::new(core))
     }
 
+    /// That of a test bus; these commands are answered by it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn tested(
+        mut self,
+        tracker: Arc<crate::probe::Tracker>,
+        faked: Vec<std::any::TypeId>,
+    ) -> Self {
+        (self.settings.probe, self.faked) = (Some(tracker), faked);
+        self
+    }
+
     /// The handlers of this bus, in the order in which they run.
     fn plans(&mut self, problems: &mut Vec<WiringProblem>) -> Vec<Planned> {
         let mut entries = if self.registered { wiring::registered() } else { Vec::new() };
@@ -249,6 +266,8 @@ impl Builder {
             entries.retain(|entry| wiring::is_within(entry.meta.module, &self.only));
         }
         entries.retain(|entry| !self.without.iter().any(|out| std::ptr::eq(*out, *entry)));
+        #[cfg(feature = "testing")]
+        entries.retain(|entry| !self.faked.contains(&entry.message.type_id()));
         for added in &self.with {
             if !entries.iter().any(|entry| std::ptr::eq(*entry, *added)) {
                 entries.push(added);

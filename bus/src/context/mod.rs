@@ -28,6 +28,7 @@ use crate::pipeline::options::{Head, Headers, Principal};
 use crate::pipeline::origin::{Inherited, Origin};
 use crate::pipeline::traceparent::{Trace, TraceParent};
 use crate::registry::HandlerId;
+use crate::resilience::timer;
 use crate::session::{Scope, SessionId};
 use crate::sync::lock;
 
@@ -165,6 +166,20 @@ impl Context {
                 (own, callers) => own.or(callers),
             }
         })
+    }
+
+    /// Now, by the clock of the bus: in a test, what the test says.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.core().settings.clock.now()
+    }
+
+    /// Waits so long, by the clock of the bus. Where there is no timer it does not wait.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the wait.
+    pub async fn sleep(&self, time: Duration) {
+        timer::sleep(self.core(), time).await;
     }
 
     /// Has the call ended early (dropped, timed out, cancelled), or is its session or the bus ending

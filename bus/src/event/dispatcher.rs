@@ -23,6 +23,7 @@ use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::pipeline::announce;
 use crate::pipeline::failure::panic_text;
+use crate::probe;
 use crate::resilience::timer::Timer;
 
 /// Starts the dispatcher if it does not run and there is a runtime to run on; else events wait.
@@ -35,7 +36,7 @@ pub(crate) fn start(core: &Core) {
         return;
     };
     if !core.work.dispatching.swap(true, Ordering::AcqRel) {
-        runtime.spawn(run(core.arc()));
+        runtime.spawn(probe::task(core, run(core.arc())));
         // What was scheduled where there was no runtime.
         schedule::start(core);
     }
@@ -193,7 +194,7 @@ async fn begin<F: Future<Output = ()> + Send + 'static>(
     });
     match first.await {
         Ok(Poll::Ready(())) => return Some(cell),
-        Ok(Poll::Pending) => drop(pending.spawn(cell)),
+        Ok(Poll::Pending) => drop(pending.spawn(probe::task(core, cell))),
         Err(panic) => {
             announce::panicked(core, &panic_text(&*panic));
             drop(catch_unwind(AssertUnwindSafe(|| drop(cell))));

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::dispatcher;
 use crate::core::{Core, Work};
+use crate::probe::Rest;
 
 impl Core {
     /// Was there a moment at which nothing was queued and nothing ran?
@@ -40,6 +41,7 @@ impl Core {
 
 /// Resolves when nothing is queued and nothing runs, or nobody is there who would. Cancel-safe.
 pub(crate) async fn idle(core: &Core) {
+    let _rest = Rest::begin();
     // Events that waited for a runtime have one now.
     dispatcher::start(core);
     let nobody = || core.work.ended.load(Ordering::SeqCst) && core.work.commands() == 0;

@@ -14,6 +14,7 @@ use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::observe::{What, tap};
 use crate::pipeline::announce;
+use crate::probe;
 use crate::sync::{Mutex, lock};
 
 /// How long losses are collected before they are said.
@@ -117,7 +118,7 @@ impl Losses {
         drop(state);
         self.flush(core);
         if let Some(runtime) = runtime {
-            runtime.spawn(collect(core.weak()));
+            runtime.spawn(probe::task(core, collect(core.weak())));
         }
     }
 

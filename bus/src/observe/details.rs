@@ -7,6 +7,7 @@ use crate::registry::HandlerInfo;
 #[derive(Default)]
 pub(super) struct Details<'a> {
     /// In one word.
+    #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "of the JSON lines alone"))]
     pub(super) kind: &'static str,
     pub(super) handler: Option<&'a HandlerInfo>,
     /// Which call it is, or how many there were.

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::message::MessageInfo;
 use crate::message::order::{HeldLanes, LaneId};
+use crate::probe::Rest;
 use crate::registry::HandlerId;
 
 /// Fires once. A cancelled parent cancels its children.
@@ -105,20 +106,23 @@ impl Cancel {
 }
 
 /// A future of a call that waits for the handlers of other events.
-pub(crate) struct WaitsInside(Arc<Cancel>);
+pub(crate) struct WaitsInside {
+    call: Arc<Cancel>,
+    _rest: Rest,
+}
 
 impl WaitsInside {
     pub(crate) fn begin(call: &Arc<Cancel>) -> Self {
         for call in call.chain() {
             call.waits.fetch_add(1, Ordering::Relaxed);
         }
-        Self(Arc::clone(call))
+        Self { call: Arc::clone(call), _rest: Rest::begin() }
     }
 }
 
 impl Drop for WaitsInside {
     fn drop(&mut self) {
-        for call in self.0.chain() {
+        for call in self.call.chain() {
             call.waits.fetch_sub(1, Ordering::Relaxed);
         }
     }

@@ -31,6 +31,7 @@ use crate::message::carrier::Moved;
 use crate::message::keep::Keep;
 use crate::message::{Command, MessageId, MessageInfo};
 use crate::observe::{What, tap};
+use crate::probe::Caller;
 use crate::registry::plan::Plan;
 use crate::resilience::dead_letters::Letter;
 use crate::session::IntoSessionId;
@@ -76,6 +77,7 @@ pub(crate) struct Request<'a> {
     pub(super) cancel_on: Option<BoxFuture<'a, ()>>,
     /// Is somebody interested in how long it takes?
     pub(super) timed: bool,
+    pub(crate) caller: Caller,
     /// It is a dead letter.
     pub(crate) rerun: Option<Box<Letter>>,
     pub(crate) span: Option<Box<Span>>,
@@ -115,6 +117,7 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
             timeout: None,
             cancel_on: None,
             timed: false,
+            caller: Caller::default(),
             rerun: None,
             span: None,
         };
@@ -140,6 +143,7 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
             timeout: None,
             cancel_on: None,
             timed: false,
+            caller: Caller::default(),
             rerun: Some(Box::new(letter)),
             span: None,
         };

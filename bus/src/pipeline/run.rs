@@ -24,6 +24,7 @@ use crate::handler::slot::{Begun, Called};
 use crate::observe::slow::SlowRun;
 use crate::observe::spans;
 use crate::observe::{What, tap};
+use crate::probe::{Watch, who};
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::resilience::timer::{Timer, Watched};
@@ -39,6 +40,7 @@ pin_project! {
         #[pin]
         timer: Timer,
         session: Option<Box<InSession>>,
+        watch: Watch,
         stage: Stage,
         span: Option<Box<Span>>,
     }
@@ -74,7 +76,8 @@ impl<'a, O> Run<'a, O> {
         session: Option<Box<InSession>>,
     ) -> Self {
         let frame = Frame::new(core, seed);
-        Self { core, plan, frame, timer: Timer::Unarmed, session, stage: Stage::New, span: None }
+        let (timer, watch) = (Timer::Unarmed, Watch::default());
+        Self { core, plan, frame, timer, session, watch, stage: Stage::New, span: None }
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -148,6 +151,7 @@ impl<'a, O> Run<'a, O> {
         let seed = this.frame.context().again(attempt, time, deadline);
         this.frame.set(Frame::new(this.core, seed));
         this.timer.set(Timer::Unarmed);
+        *this.watch = Watch::default();
         *this.stage = Stage::New;
     }
 
@@ -173,7 +177,11 @@ impl<'a, O> Run<'a, O> {
     {
         let mut this = self.as_mut().project();
         let entered = spans::enter(this.span.as_deref());
-        let polled = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().poll(task)));
+        let (core, handler) = (*this.core, &this.plan.handler);
+        let (who, mut frame) = (who(this.frame.context()), this.frame.as_mut());
+        let frame = |task: &mut task::Context<'_>| frame.as_mut().poll(task);
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| this.watch.poll(core, who, handler, task, frame)));
         let answer = match polled {
             Ok(Poll::Ready(Called::Ok(answer))) => Ok(answer),
             Ok(Poll::Ready(Err(failure))) => Err(*failure),

@@ -20,6 +20,7 @@ use crate::message::{Message, SessionEndEvent};
 use crate::observe::{What, tap};
 use crate::pipeline::announce;
 use crate::pipeline::failure::panic_text;
+use crate::probe::{self, Rest};
 use crate::resilience::timer::within;
 use crate::sync::lock;
 
@@ -36,10 +37,12 @@ pub(crate) fn begin(scope: &Arc<Scope>, error: Option<String>) -> bool {
     let Some(core) = scope.core.upgrade() else { return true };
     core.work.session_ends();
     end_children(scope);
-    let ending = Ending { scope: Arc::clone(scope), core };
-    match ending.core.runtime.handle().cloned() {
+    let ending = Ending { scope: Arc::clone(scope), core: Arc::clone(&core) };
+    match core.runtime.handle() {
         // A runtime that is gone drops it at once.
-        Some(runtime) => drop(runtime.spawn(async move { ending.run().await })),
+        Some(runtime) => {
+            runtime.spawn(probe::task(&core, async move { ending.run().await }));
+        }
         None => drop(ending),
     }
     true
@@ -166,6 +169,7 @@ impl Drop for Ending {
 
 /// Resolves to what became of the session. Cancel-safe.
 pub(super) async fn ended(scope: &Scope) -> SessionReport {
+    let _rest = Rest::begin();
     loop {
         let mut ended = pin!(scope.ended.notified());
         ended.as_mut().enable();

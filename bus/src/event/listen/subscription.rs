@@ -11,6 +11,7 @@ use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::any::About;
 use crate::message::{Event, Message};
+use crate::probe::Rest;
 use crate::session::Scope;
 use crate::sync::{Mutex, lock};
 
@@ -72,6 +73,7 @@ impl<E> Subscription<E> {
     /// # Cancel safety
     /// Dropping the future loses no event.
     pub async fn recv(&mut self) -> Option<Arc<E>> {
+        let _rest = Rest::begin();
         poll_fn(|task| self.poll_recv(task)).await
     }
 

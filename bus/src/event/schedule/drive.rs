@@ -19,6 +19,7 @@ use crate::message::MessageId;
 use crate::observe::tap::Queued;
 use crate::pipeline::announce;
 use crate::pipeline::failure::panic_text;
+use crate::probe;
 use crate::resilience::timer::Timer;
 use crate::session::Member;
 
@@ -28,13 +29,14 @@ pub(crate) fn start(core: &Core) {
         && core.timers.wants_driver()
     {
         let mut gone = Gone(Some(core.arc()));
-        runtime.spawn(async move {
+        let drives = async move {
             if let Some(core) = &gone.0 {
                 drive(core).await;
             }
             // It has said so itself, and there may be another one by now.
             drop(gone.0.take());
-        });
+        };
+        runtime.spawn(probe::task(core, drives));
     }
 }
 
@@ -161,14 +163,15 @@ fn envelope(core: &Arc<Core>, due: Due) -> Option<Envelope> {
 fn recur(core: &Arc<Core>, number: u64) -> Arc<Completion> {
     let (whole, done) = Completion::new(None);
     if let Some(runtime) = core.runtime.handle() {
-        let core = Arc::downgrade(core);
-        runtime.spawn(async move {
+        let weak = Arc::downgrade(core);
+        let again = async move {
             let _ = done.await;
-            let Some(core) = core.upgrade() else { return };
+            let Some(core) = weak.upgrade() else { return };
             if core.timers.again(number, &*core.settings.clock) {
                 start(&core);
             }
-        });
+        };
+        runtime.spawn(probe::task(core, again));
     }
     whole
 }

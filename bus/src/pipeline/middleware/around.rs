@@ -24,6 +24,7 @@ use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
 use crate::pipeline::options::Headers;
 use crate::pipeline::run::{Run, abandon};
+use crate::probe::{Watch, who};
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::session::InSession;
@@ -115,6 +116,7 @@ impl<'a> Around<'a> {
         let ended = {
             let mut call = Call::new(context, layers, &layers.outer, &mut runs);
             let mut inside = pin!(Some(Next::FIRST.run(&mut call)));
+            let mut watch = Watch::default();
             let ended = poll_fn(|task| {
                 if let Poll::Ready(why) = over(task) {
                     return Poll::Ready(Err(why));
@@ -125,7 +127,9 @@ impl<'a> Around<'a> {
                     return Poll::Ready(Err(why));
                 }
                 let Some(inside) = inside.as_mut().as_pin_mut() else { return Poll::Pending };
-                self.held.within(|| inside.poll(task)).map(Ok)
+                let (who, handler) = (who(context), &self.plan.handler);
+                let poll = |task: &mut task::Context<'_>| self.held.within(|| inside.poll(task));
+                watch.poll(self.core, who, handler, task, poll).map(Ok)
             })
             .await;
             // A destructor of the user's may panic.

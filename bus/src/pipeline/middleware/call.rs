@@ -12,6 +12,7 @@ use super::layers::{Installed, Layers};
 use crate::context::Context;
 use crate::message::{Command, Event, Message, MessageInfo};
 use crate::pipeline::options::{Headers, Principal};
+use crate::probe::Rest;
 use crate::registry::{HandlerId, HandlerInfo};
 
 /// The call of a handler, as its [`Middleware`](crate::Middleware) see it: what is asked for, and, when
@@ -156,6 +157,8 @@ impl<'c> Call<'c> {
 
     pub(super) async fn run_handler(&mut self) {
         let running = Running(self);
+        // It has a probe of its own.
+        let _rest = Rest::begin();
         poll_fn(|task| {
             let Call { inner, headers, .. } = &mut *running.0;
             inner.poll_run(headers.as_ref(), task)

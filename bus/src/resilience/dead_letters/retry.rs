@@ -8,6 +8,7 @@ use super::{DeadLetterId, DeadLetters};
 use crate::core::Core;
 use crate::message::MessageId;
 use crate::pipeline::ambient;
+use crate::probe;
 
 /// A dead letter that was retried with success: it is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,7 +141,9 @@ pub(super) async fn in_background(core: &Core, to_run: ToRun) -> Result<Drained,
     let at_work = AtWork::begin(core);
     let run = async move { run(&at_work.0, to_run).await };
     match core.runtime.handle() {
-        Some(runtime) => runtime.spawn(run).await.unwrap_or(Err(RetryError::CutOff { id })),
+        Some(runtime) => {
+            runtime.spawn(probe::task(core, run)).await.unwrap_or(Err(RetryError::CutOff { id }))
+        }
         None => run.await,
     }
 }
@@ -180,10 +183,11 @@ async fn drain(
 pub(super) fn go_on(core: &Core, key: Key) {
     if let Some(runtime) = core.runtime.handle() {
         let at_work = AtWork::begin(core);
-        runtime.spawn(async move {
+        let drains = async move {
             // What has failed again is in its letter, and was logged by the runner.
             let _ = drain(&at_work.0, key, &mut Vec::new()).await;
-        });
+        };
+        runtime.spawn(probe::task(core, drains));
     }
 }
 

@@ -1,0 +1,29 @@
+//! Probes: what a test bus has to know of the bus's own tasks and of the users' code in them, to say for
+//! sure when nothing goes on. Without the feature `testing`, and on any bus that is not a test bus, they do nothing.
+//!
+//! * A [`task`] of the bus, or a command that is driven by a task of the user's ([`Caller`]), is *runnable*
+//!   from the moment it is woken until it was polled.
+//! * A [`Watch`] stands around the future of a handler or a middleware. What is pending there *waits for
+//!   something real*, unless it holds a [`Rest`]: then it waits for the clock or for the bus, and whatever
+//!   that is has a probe of its own.
+
+#[cfg(not(feature = "testing"))]
+mod off;
+#[cfg(feature = "testing")]
+mod on;
+
+#[cfg(not(feature = "testing"))]
+pub(crate) use off::{Caller, Rest, Watch, task};
+#[cfg(feature = "testing")]
+pub(crate) use on::{Caller, Rest, Tracker, Waits, Watch, task};
+
+use crate::context::Context;
+use crate::message::{MessageId, MessageInfo};
+
+/// The message that is handled, and for the how many-th time.
+pub(crate) type Who = (&'static MessageInfo, MessageId, u32);
+
+#[inline]
+pub(crate) fn who(context: &Context) -> Who {
+    (context.message(), context.id(), context.attempt())
+}

@@ -1,0 +1,53 @@
+//! Nothing.
+
+use std::task;
+
+use crate::core::Core;
+use crate::probe::Who;
+use crate::registry::HandlerInfo;
+
+#[inline]
+pub(crate) fn task<F>(_: &Core, future: F) -> F {
+    future
+}
+
+#[derive(Default)]
+pub(crate) struct Caller;
+
+impl Caller {
+    #[inline]
+    pub(crate) fn poll<T>(
+        &mut self,
+        _: &Core,
+        task: &mut task::Context<'_>,
+        poll: impl FnOnce(&mut task::Context<'_>) -> T,
+    ) -> T {
+        poll(task)
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Watch;
+
+impl Watch {
+    #[inline]
+    pub(crate) fn poll<T>(
+        &mut self,
+        _: &Core,
+        _: Who,
+        _: &HandlerInfo,
+        task: &mut task::Context<'_>,
+        poll: impl FnOnce(&mut task::Context<'_>) -> T,
+    ) -> T {
+        poll(task)
+    }
+}
+
+pub(crate) struct Rest;
+
+impl Rest {
+    #[inline]
+    pub(crate) fn begin() -> Self {
+        Self
+    }
+}

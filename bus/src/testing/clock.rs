@@ -1,0 +1,143 @@
+//! Virtual time: a clock that stands still until it is told to go on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll, Waker};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::clock::{Clock, Sleep};
+use crate::probe::Rest;
+use crate::sync::{Mutex, lock};
+
+/// A clock that stands still, until [`TestBus::advance`](super::TestBus::advance) moves it. Needs no runtime of a kind of
+/// its own: it is no timer, but a list of those who wait.
+///
+/// The wall clock shows 2030-01-01T00:00:00Z at first, or what [`at`](Self::at) was given, and goes with it.
+#[derive(Clone)]
+pub struct TestClock(Arc<Shared>);
+
+struct Shared {
+    began: Instant,
+    wall: SystemTime,
+    state: Mutex<State>,
+}
+
+struct State {
+    now: Instant,
+    /// Those who wait, by when they are due, and in the order in which they came.
+    sleepers: BTreeMap<(Instant, u64), Waker>,
+    next: u64,
+}
+
+/// 2030-01-01T00:00:00Z.
+const WALL: Duration = Duration::from_secs(1_893_456_000);
+
+impl TestClock {
+    /// A clock of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::at(UNIX_EPOCH + WALL)
+    }
+
+    /// One whose wall clock shows this at first.
+    #[must_use]
+    pub fn at(wall: SystemTime) -> Self {
+        let began = Instant::now();
+        let state = State { now: began, sleepers: BTreeMap::new(), next: 0 };
+        Self(Arc::new(Shared { began, wall, state: Mutex::new(state) }))
+    }
+
+    /// How far it has gone.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.now().saturating_duration_since(self.0.began)
+    }
+
+    pub(super) fn began(&self) -> Instant {
+        self.0.began
+    }
+
+    /// When the first of those who wait is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        lock(&self.0.state).sleepers.keys().next().map(|(due, _)| *due)
+    }
+
+    /// Goes on to this time, and wakes those who are due by then, in their order.
+    pub(super) fn move_to(&self, time: Instant) {
+        let mut state = lock(&self.0.state);
+        let now = state.now.max(time);
+        state.now = now;
+        let later = state.sleepers.split_off(&(now, u64::MAX));
+        let due = std::mem::replace(&mut state.sleepers, later);
+        drop(state);
+        due.into_values().for_each(Waker::wake);
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TestClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TestClock(+{:?})", self.elapsed())
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Instant {
+        lock(&self.0.state).now
+    }
+    fn system_time(&self) -> SystemTime {
+        self.0.wall + self.elapsed()
+    }
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep::new(Sleeping { clock: self.clone(), deadline, number: None, rest: None })
+    }
+}
+
+/// One who waits.
+struct Sleeping {
+    clock: TestClock,
+    deadline: Instant,
+    number: Option<u64>,
+    /// A handler that waits for this waits for nothing else.
+    rest: Option<Rest>,
+}
+
+impl Future for Sleeping {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<()> {
+        let clock = self.clock.clone();
+        let mut state = lock(&clock.0.state);
+        if state.now >= self.deadline {
+            drop(state);
+            self.rest = None;
+            return Poll::Ready(());
+        }
+        let number = *self.number.get_or_insert_with(|| {
+            state.next += 1;
+            state.next
+        });
+        let former = state.sleepers.insert((self.deadline, number), task.waker().clone());
+        drop(state);
+        // A waker's destructor is foreign code.
+        drop(former);
+        self.rest.get_or_insert_with(Rest::begin);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleeping {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let removed = lock(&self.clock.0.state).sleepers.remove(&(self.deadline, number));
+            drop(removed);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Expectations: what has to have been published, and what must not. One that fails prints what happened.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::record::{Entry, Step};
+use super::{Pending, TestBus};
+use crate::message::{Command, Event, Message, MessageId};
+use crate::registry::entry::HandlerType;
+
+/// Events that were published, and fit all that was expected of them so far: [`TestBus::expect`]. Each step
+/// narrows them down, and panics with the tree of what happened when none is left.
+pub struct Expected<'b, E> {
+    bus: &'b TestBus,
+    events: Vec<(MessageId, Option<MessageId>, Arc<E>)>,
+    /// What was asked for, in words.
+    what: String,
+}
+
+impl TestBus {
+    /// At least one event of this type was published.
+    ///
+    /// # Panics
+    /// When there is none: with the tree of what happened.
+    #[track_caller]
+    pub fn expect<E: Event>(&self) -> Expected<'_, E> {
+        let published = |entry: &Entry| {
+            let event = entry.is_published().then(|| entry.event::<E>()).flatten()?;
+            Some((entry.id?, entry.parent, event))
+        };
+        let events = self.recent().iter().filter_map(published).collect();
+        let what = <E as Message>::INFO.short_name().to_owned();
+        Expected { bus: self, events, what }.not_empty()
+    }
+
+    /// No event of this type was published. Only a bus that has [settled](Self::settle) can show that.
+    ///
+    /// # Panics
+    /// When there is one: with the tree of what happened. And when the bus has not settled.
+    #[track_caller]
+    pub fn expect_none<E: Event>(&self) {
+        self.must_have_settled();
+        let name = <E as Message>::INFO.short_name();
+        let published = |entry: &&Entry| entry.is_published() && entry.is_of::<E>();
+        let count = self.recent().iter().filter(published).count();
+        if count > 0 {
+            self.fail(format_args!("expected no {name}, and there were {count}"));
+        }
+    }
+
+    /// A command of this type was executed so often: its handler has come to its end.
+    ///
+    /// # Panics
+    /// When it was not: with the tree of what happened.
+    #[track_caller]
+    pub fn expect_executed<C: Command>(&self, times: usize) {
+        let executed =
+            |entry: &&Entry| entry.is_of::<C>() && matches!(entry.step, Step::Executed { .. });
+        let count = self.recent().iter().filter(executed).count();
+        if count != times {
+            let name = <C as Message>::INFO.short_name();
+            self.fail(format_args!("expected {name} to be executed {times}x, and it was {count}x"));
+        }
+    }
+
+    /// A handler has given up on a message of this type.
+    ///
+    /// # Panics
+    /// When none has: with the tree of what happened.
+    #[track_caller]
+    pub fn expect_dead_letter<M: Message>(&self) {
+        let buried =
+            |entry: &Entry| entry.is_of::<M>() && matches!(entry.step, Step::DeadLettered { .. });
+        if !self.recent().iter().any(buried) {
+            let name = M::INFO.short_name();
+            self.fail(format_args!("expected a dead letter of {name}, and there was none"));
+        }
+    }
+
+    /// These events, by the names of their types, and no others, in this order.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn expect_types(&self, expected: &[&'static crate::MessageInfo], in_order: bool) {
+        self.must_have_settled();
+        let recent = self.recent();
+        let published = recent.iter().filter(|entry| entry.is_published());
+        let mut there: Vec<_> = published.filter_map(|entry| entry.message).collect();
+        let mut expected = expected.to_vec();
+        let names = |all: &[&'static crate::MessageInfo]| {
+            let names: Vec<_> = all.iter().map(|message| message.short_name()).collect();
+            format!("[{}]", names.join(", "))
+        };
+        let said = (names(&expected), names(&there));
+        if !in_order {
+            expected.sort_by_key(|message| message.name());
+            there.sort_by_key(|message| message.name());
+        }
+        let same = expected.len() == there.len()
+            && expected.iter().zip(&there).all(|(a, b)| a.type_id() == b.type_id());
+        if !same {
+            let order = if in_order { "" } else { ", in any order," };
+            self.fail(format_args!(
+                "expected exactly {}{order} to be published, and it was {}",
+                said.0, said.1
+            ));
+        }
+    }
+
+    #[track_caller]
+    fn must_have_settled(&self) {
+        if !self.is_settled() {
+            self.fail(format_args!(
+                "that something has not happened can be said only when the bus has settled: \
+                 `bus.settle().await` comes before"
+            ));
+        }
+    }
+
+    /// Fails the test, with what happened.
+    #[track_caller]
+    pub(super) fn fail(&self, why: fmt::Arguments<'_>) -> ! {
+        panic!("{why}\n{}", self.what_happened())
+    }
+
+    pub(super) fn what_happened(&self) -> String {
+        let mut text = String::from("what happened:\n");
+        let tree = self.recorder.tree_since(self.mark());
+        tree.lines().for_each(|line| text.extend(["  ", line, "\n"]));
+        if !self.is_settled() {
+            text.push_str("the bus has not settled: `bus.settle().await` waits until it has\n");
+        }
+        for pending in self.pending() {
+            text.extend([Pending::to_string(&pending), "\n".to_owned()]);
+        }
+        if let Some(due) = self.next_due() {
+            text.push_str(&format!("the next is due in {due:?}: `bus.advance(..)`\n"));
+        }
+        if let Some(seed) = self.seed {
+            text.push_str(&format!("seed {seed}: `BUS_TEST_SEED={seed}` replays it\n"));
+        }
+        text
+    }
+}
+
+#[allow(clippy::return_self_not_must_use, reason = "each step is an assertion")]
+impl<E: Event> Expected<'_, E> {
+    #[track_caller]
+    fn not_empty(self) -> Self {
+        if self.events.is_empty() {
+            self.bus.fail(format_args!("expected {}, and there was none", self.what));
+        }
+        self
+    }
+
+    /// Those of which this is true. At least one is.
+    #[track_caller]
+    pub fn with(self, is_so: impl Fn(&E) -> bool) -> Self {
+        self.narrowed("that fits the condition", |(.., event)| is_so(event))
+    }
+
+    /// Those that a handler of a message of this type has sent.
+    #[track_caller]
+    pub fn caused_by<M: Message>(self) -> Self {
+        let of_parent = |entry: &Entry| if entry.is_of::<M>() { entry.id } else { None };
+        let all = self.bus.record();
+        let parents: Vec<_> = all.iter().filter_map(of_parent).collect();
+        let what = format!("caused by {}", M::INFO.short_name());
+        self.narrowed(&what, |(_, parent, _)| parent.is_some_and(|id| parents.contains(&id)))
+    }
+
+    /// Those that this handler has handled well: `.handled_by::<ship>()`.
+    #[track_caller]
+    pub fn handled_by<H: HandlerType>(self) -> Self {
+        let name = H::ENTRY.meta.name;
+        let all = self.bus.record();
+        let handled = |id: MessageId| {
+            all.iter().any(|entry| {
+                let is_this = |handler: &String, error: &Option<String>| {
+                    handler == name && error.is_none()
+                };
+                entry.id == Some(id)
+                    && matches!(&entry.step, Step::Handled { handler, error, .. } if is_this(handler, error))
+            })
+        };
+        self.narrowed(&format!("handled by {name}"), |(id, ..)| handled(*id))
+    }
+
+    #[track_caller]
+    fn narrowed(
+        mut self,
+        what: &str,
+        is_so: impl Fn(&(MessageId, Option<MessageId>, Arc<E>)) -> bool,
+    ) -> Self {
+        self.what.extend([" ", what]);
+        self.events.retain(is_so);
+        self.not_empty()
+    }
+
+    /// There are so many of them.
+    #[track_caller]
+    pub fn times(self, times: usize) -> Self {
+        let count = self.events.len();
+        if count != times {
+            self.bus
+                .fail(format_args!("expected {}x {}, and there were {count}", times, self.what));
+        }
+        self
+    }
+
+    /// There is one of them.
+    #[track_caller]
+    pub fn once(self) -> Self {
+        self.times(1)
+    }
+
+    /// The first of them.
+    #[must_use]
+    pub fn event(&self) -> Arc<E> {
+        let (.., first) = &self.events[0];
+        Arc::clone(first)
+    }
+
+    /// All of them, in the order in which they were published.
+    #[must_use]
+    pub fn events(&self) -> Vec<Arc<E>> {
+        self.events.iter().map(|(.., event)| Arc::clone(event)).collect()
+    }
+
+    /// The id of the first of them.
+    #[must_use]
+    pub fn id(&self) -> MessageId {
+        self.events[0].0
+    }
+}
+
+impl<E> fmt::Debug for Expected<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expected({}x {})", self.events.len(), self.what)
+    }
+}
+
+/// Exactly these events were published, and no others, in this order:
+/// `expect_exactly!(bus, Placed, Shipped)`; or in any: `expect_exactly!(bus, in any order, Placed, Shipped)`.
+/// The bus must have [settled](crate::testing::TestBus::settle).
+///
+/// # Panics
+/// When it was otherwise: with the tree of what happened.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __expect_exactly {
+    ($bus:expr, in any order $(, $event:ty)* $(,)?) => {
+        $bus.expect_types(&[$(<$event as $crate::Message>::INFO),*], false)
+    };
+    ($bus:expr $(, $event:ty)* $(,)?) => {
+        $bus.expect_types(&[$(<$event as $crate::Message>::INFO),*], true)
+    };
+}

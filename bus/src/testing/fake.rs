@@ -1,0 +1,93 @@
+//! A command that is answered by a test.
+
+use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
+
+use super::TestBus;
+use crate::message::{Command, Message};
+use crate::registry::HandlerOptions;
+use crate::sync::{Mutex, lock};
+
+/// A command that is answered by a test, and the commands that have come: [`TestBus::fake`]. Dropping this
+/// changes nothing.
+pub struct Fake<C> {
+    calls: Arc<Mutex<Vec<Arc<C>>>>,
+}
+
+impl<C> Fake<C> {
+    /// The commands that have come, in their order. Attempts of one command count each.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Arc<C>> {
+        lock(&self.calls).clone()
+    }
+
+    /// How often it was called.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        lock(&self.calls).len()
+    }
+}
+
+impl<C> fmt::Debug for Fake<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fake<{}>({} calls)", std::any::type_name::<C>(), self.count())
+    }
+}
+
+impl TestBus {
+    /// From now on answers a command in place of its handler. All that stands around that handler on the bus stays:
+    /// middleware, hooks, and what is said of the command's failures.
+    ///
+    /// ```standalone_crate
+    /// use bus::prelude::*;
+    /// use bus::testing::TestBus;
+    ///
+    /// #[command(output = u32)]
+    /// struct Price { of: String }
+    /// #[handler]
+    /// async fn price(_: &Price) -> bus::Result<u32> { todo!("asks somebody far away") }
+    ///
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let bus = TestBus::from_registered()?;
+    ///     let prices = bus.fake::<Price>(|price| Ok(price.of.len() as u32));
+    ///     assert_eq!(bus.execute(Price { of: "tea".into() }).await?, 3);
+    ///     assert_eq!(prices.calls()[0].of, "tea");
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// When the registry of the bus refuses.
+    #[track_caller]
+    pub fn fake<C: Command>(
+        &self,
+        answer: impl Fn(&C) -> Result<C::Output, C::Error> + Send + Sync + 'static,
+    ) -> Fake<C> {
+        let calls: Arc<Mutex<Vec<Arc<C>>>> = Arc::default();
+        let seen = Arc::clone(&calls);
+        let id = <C as Message>::INFO.type_id();
+        // The registry may be a user's: never asked under the lock.
+        self.unfake::<C>();
+        // Above all others.
+        let options = HandlerOptions::new().priority(i32::MAX).name("fake");
+        let fake = self.bus().register_command_handler_with(options, move |command: Arc<C>, _| {
+            lock(&seen).push(Arc::clone(&command));
+            ready(answer(&command))
+        });
+        match fake {
+            Ok(fake) => drop(lock(&self.fakes).insert(id, fake)),
+            Err(refused) => panic!("{} cannot be faked: {refused}", <C as Message>::INFO.name()),
+        }
+        Fake { calls }
+    }
+
+    /// Lets the command's own handler answer again, if it was not left out when the bus was built.
+    pub fn unfake<C: Command>(&self) {
+        let fake = lock(&self.fakes).remove(&<C as Message>::INFO.type_id());
+        if let Some(fake) = fake {
+            fake.unregister();
+        }
+    }
+}

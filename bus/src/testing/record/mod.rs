@@ -1,0 +1,152 @@
+//! The record: what has happened on a test bus, as an observer was told it.
+
+mod step;
+mod tree;
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use step::Step;
+
+use crate::message::{Message, MessageId, MessageInfo};
+use crate::observe::{Happening, Observer, What};
+use crate::session::SessionId;
+use crate::sync::{Mutex, lock};
+
+/// Something that has happened: [`TestBus::record`](super::TestBus::record).
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Entry {
+    /// When, from the beginning of the test, by its clock.
+    pub at: Duration,
+    /// What is known of the message; `None`: it has happened to no message in particular.
+    pub message: Option<&'static MessageInfo>,
+    /// The id of the message.
+    pub id: Option<MessageId>,
+    /// The id of the message whose handler has sent it.
+    pub parent: Option<MessageId>,
+    /// The session that it has happened in.
+    pub session: SessionId,
+    /// What has happened.
+    pub step: Step,
+    /// The event, where it was published, scheduled, or kept out.
+    event: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Entry {
+    /// The event, if it is an `E`: where it was published or scheduled.
+    #[must_use]
+    pub fn event<E: Message>(&self) -> Option<Arc<E>> {
+        Arc::clone(self.event.as_ref()?).downcast().ok()
+    }
+
+    pub(super) fn is_of<M: Message>(&self) -> bool {
+        self.message.is_some_and(|message| message.type_id() == M::INFO.type_id())
+    }
+
+    pub(super) fn is_published(&self) -> bool {
+        matches!(self.step, Step::Published)
+    }
+
+    /// The name of the message for people.
+    fn name(&self) -> &'static str {
+        self.message.map_or("", MessageInfo::short_name)
+    }
+}
+
+/// `Placed: published`. Without ids, which differ from run to run.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message {
+            Some(_) => write!(f, "{}: {}", self.name(), self.step),
+            None => self.step.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "+{:?} {self}", self.at)
+    }
+}
+
+/// Writes down what it is told.
+#[derive(Clone)]
+pub(super) struct Recorder(Arc<State>);
+
+struct State {
+    began: Instant,
+    entries: Mutex<Vec<Entry>>,
+}
+
+impl Recorder {
+    pub(super) fn new(began: Instant) -> Self {
+        Self(Arc::new(State { began, entries: Mutex::default() }))
+    }
+
+    /// In causal order: nothing happens to an event before it is published, also where two threads have told
+    /// it so.
+    pub(super) fn all(&self) -> Vec<Entry> {
+        let all = lock(&self.0.entries).clone();
+        let mut published = BTreeSet::new();
+        let mut ordered: Vec<Entry> = Vec::with_capacity(all.len());
+        for (at, entry) in all.iter().enumerate() {
+            let is_first = entry.id.is_some_and(|id| published.insert(id));
+            if is_first && !entry.is_published() {
+                let later = all[at..].iter().find(|l| l.id == entry.id && l.is_published());
+                ordered.extend(later.cloned());
+                published.extend(later.and_then(|later| later.id));
+            } else if entry.is_published() && !is_first {
+                let has_come = ordered.iter().any(|e| e.id == entry.id && e.is_published());
+                if has_come {
+                    continue;
+                }
+            }
+            ordered.push(entry.clone());
+        }
+        ordered
+    }
+
+    pub(super) fn len(&self) -> usize {
+        lock(&self.0.entries).len()
+    }
+
+    /// What has happened, by what has caused what.
+    pub(super) fn tree(&self) -> String {
+        tree::tree(&self.all())
+    }
+
+    /// The same from this entry on.
+    pub(super) fn tree_since(&self, from: usize) -> String {
+        tree::tree(self.all().get(from..).unwrap_or_default())
+    }
+}
+
+impl Observer for Recorder {
+    fn observe(&self, happening: &Happening<'_>) {
+        let Some(step) = Step::of(happening.what()) else { return };
+        let event = match happening.what() {
+            What::Published { event, .. } | What::Scheduled { event, .. } => {
+                Some(Arc::clone(event))
+            }
+            _ => None,
+        };
+        let entry = Entry {
+            at: happening.at().saturating_duration_since(self.0.began),
+            message: happening.message(),
+            id: happening.id(),
+            parent: happening.parent(),
+            session: happening.session_id(),
+            step,
+            event,
+        };
+        lock(&self.0.entries).push(entry);
+    }
+
+    fn name(&self) -> std::borrow::Cow<'static, str> {
+        "the record of a test bus".into()
+    }
+}

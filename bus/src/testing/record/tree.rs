@@ -1,0 +1,86 @@
+//! The record as a tree: a message stands under the one whose handler has sent it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Entry, Step};
+use crate::message::MessageId;
+
+/// What stands under a message, in the order in which it has happened.
+enum Line<'e> {
+    Entry(&'e Entry),
+    Message(MessageId),
+}
+
+#[derive(Default)]
+struct Tree<'e> {
+    roots: Vec<Line<'e>>,
+    under: BTreeMap<MessageId, Vec<Line<'e>>>,
+    first: BTreeMap<MessageId, &'e Entry>,
+    /// The runs of handlers that take several events: what these send stands under the first of the events.
+    batches: BTreeMap<MessageId, MessageId>,
+}
+
+pub(super) fn tree(entries: &[Entry]) -> String {
+    let mut tree = Tree::default();
+    entries.iter().for_each(|entry| tree.add(entry));
+    let mut text = String::new();
+    tree.write(&tree.roots, 0, &mut text);
+    if text.is_empty() {
+        text.push_str("nothing\n");
+    }
+    text
+}
+
+impl<'e> Tree<'e> {
+    fn add(&mut self, entry: &'e Entry) {
+        let Some(id) = entry.id else { return self.roots.push(Line::Entry(entry)) };
+        if let Step::Handling { batch: Some(batch), .. } = entry.step {
+            self.batches.entry(batch).or_insert(id);
+        }
+        let id = self.batches.get(&id).copied().unwrap_or(id);
+        if self.first.contains_key(&id) {
+            if !is_implied(&entry.step) {
+                self.under.entry(id).or_default().push(Line::Entry(entry));
+            }
+            return;
+        }
+        let parent = entry.parent.map(|id| self.batches.get(&id).copied().unwrap_or(id));
+        let parent = parent.filter(|parent| self.first.contains_key(parent));
+        self.first.insert(id, entry);
+        match parent {
+            Some(parent) => self.under.entry(parent).or_default().push(Line::Message(id)),
+            None => self.roots.push(Line::Message(id)),
+        }
+    }
+
+    fn write(&self, lines: &[Line<'e>], depth: usize, text: &mut String) {
+        for line in lines {
+            let entry = match line {
+                Line::Entry(entry) => entry,
+                Line::Message(id) => self.first[id],
+            };
+            let _ = write!(text, "{:indent$}", "", indent = 2 * depth);
+            let _ = match line {
+                Line::Entry(entry) if entry.id.is_some() => write!(text, "{}", entry.step),
+                _ => write!(text, "{entry}"),
+            };
+            if !entry.at.is_zero() {
+                let _ = write!(text, "  [+{:?}]", entry.at);
+            }
+            if matches!(line, Line::Message(_)) && depth == 0 && entry.session.as_str() != "BUS" {
+                let _ = write!(text, "  in session {}", entry.session);
+            }
+            text.push('\n');
+            if let Line::Message(id) = line {
+                self.write(self.under.get(id).map_or(&[], Vec::as_slice), depth + 1, text);
+            }
+        }
+    }
+}
+
+/// The first call of a handler: that it has ended says so too. One that has not ended is told of beside the
+/// tree.
+fn is_implied(step: &Step) -> bool {
+    matches!(step, Step::Handling { attempt: 0 | 1, .. })
+}

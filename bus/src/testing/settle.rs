@@ -1,0 +1,245 @@
+//! Settling: nothing is queued, nothing runs and nothing is due, but for what waits for time to go by.
+//!
+//! # What counts as running
+//!
+//! A test bus settles when nothing can go on by itself any more:
+//!
+//! * no task of the bus, and no command, was woken and not polled since;
+//! * no event is due;
+//! * each handler (or middleware) that is pending waits for the clock of the bus, or for something of the bus:
+//!   a command that it executes, an event that it waits for, the end of a session. What it waits for there is
+//!   looked at in its own right.
+//!
+//! So a handler in [`Context::sleep`](crate::Context::sleep), a retry that is delayed, a timeout, a batch that
+//! lingers, an event that is scheduled are settled until time goes on: [`TestBus::advance`]. A handler that waits
+//! for anything else (a channel, a file, a lock, a task that it has spawned) runs, and is waited for; one that
+//! waits for both, the clock and something else, counts as waiting for the clock.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::TestBus;
+use super::watchdog::TooLong;
+use crate::clock::Clock;
+use crate::event::dispatcher;
+use crate::message::MessageId;
+use crate::probe::Waits;
+
+/// A handler that is pending: [`TestBus::pending`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pending {
+    /// The name of the handler.
+    pub handler: String,
+    /// Where it stands: file and line.
+    pub place: (&'static str, u32),
+    /// The name of its message.
+    pub message: &'static str,
+    /// The id of its message.
+    pub id: MessageId,
+    /// Which call of it this is, from 1; 0: it has not come to that, a middleware around it waits.
+    pub attempt: u32,
+    /// Does it wait for something that is neither the clock of the bus nor the bus?
+    pub is_running: bool,
+}
+
+impl Pending {
+    fn of(waits: &Waits, is_running: bool) -> Self {
+        let handler = &waits.handler;
+        Self {
+            handler: handler.name.to_string(),
+            place: (handler.file, handler.line),
+            message: waits.message.name(),
+            id: waits.id,
+            attempt: waits.attempt,
+            is_running,
+        }
+    }
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, line) = self.place;
+        let for_what = if self.is_running {
+            "something that is neither the clock of the bus nor the bus"
+        } else {
+            "the clock of the bus, or for the bus"
+        };
+        write!(f, "{} ({file}:{line}), with {}, waits for {for_what}", self.handler, self.message)
+    }
+}
+
+impl TestBus {
+    /// Resolves when the bus has settled: nothing is queued, runs or is due, but for what waits for the clock of
+    /// the bus to go on. Exact, and no matter of time; the module [`testing`](super) says what counts.
+    ///
+    /// # Panics
+    /// When something goes on running for longer than the [limit](super::TestBusBuilder::settle_limit), in real
+    /// time: the text says which handlers, and what for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    #[track_caller]
+    pub fn settle(&self) -> impl Future<Output = ()> + Send + use<'_> {
+        let caller = Location::caller();
+        async move {
+            if let Err(hangs) = self.try_settle().await {
+                panic!("{hangs}\nat {caller}");
+            }
+        }
+    }
+
+    /// As [`settle`](Self::settle); what goes on for too long is an error.
+    ///
+    /// # Errors
+    /// What does not settle.
+    pub async fn try_settle(&self) -> Result<(), Unsettled> {
+        let mut too_long = pin!(TooLong::after(self.limit));
+        loop {
+            dispatcher::start(self.core());
+            let mut changed = pin!(self.tracker.changed.notified());
+            changed.as_mut().enable();
+            if self.is_settled() {
+                return Ok(());
+            }
+            let is_late = poll_fn(|task| match changed.as_mut().poll(task) {
+                Poll::Ready(()) => Poll::Ready(false),
+                Poll::Pending => too_long.as_mut().poll(task).map(|()| true),
+            });
+            if is_late.await {
+                return if self.is_settled() { Ok(()) } else { Err(self.unsettled()) };
+            }
+        }
+    }
+
+    /// Has it settled, at this moment?
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let core = self.core();
+        // Events that wait for a runtime are at rest as long as there is none.
+        self.tracker.is_at_rest() && !core.timers.is_due(self.clock.now())
+    }
+
+    /// The handlers that are pending.
+    #[must_use]
+    pub fn pending(&self) -> Vec<Pending> {
+        let (real, others, _) = self.tracker.pending();
+        let real = real.iter().map(|waits| Pending::of(waits, true));
+        real.chain(others.iter().map(|waits| Pending::of(waits, false))).collect()
+    }
+
+    fn unsettled(&self) -> Unsettled {
+        let (_, _, runnable) = self.tracker.pending();
+        let next_due = self.next_due();
+        Unsettled { limit: self.limit, pending: self.pending(), runnable, next_due }
+    }
+
+    /// Moves the clock by so much, from one time at which something is due to the next: what is due comes in
+    /// order, and the bus settles before the next.
+    ///
+    /// # Panics
+    /// As [`settle`](Self::settle).
+    #[track_caller]
+    pub fn advance(&self, time: Duration) -> impl Future<Output = ()> + Send + use<'_> {
+        let caller = Location::caller();
+        async move {
+            if let Err(hangs) = self.try_advance(time).await {
+                panic!("{hangs}\nat {caller}");
+            }
+        }
+    }
+
+    /// As [`advance`](Self::advance); what goes on for too long is an error.
+    ///
+    /// # Errors
+    /// What does not settle.
+    pub async fn try_advance(&self, time: Duration) -> Result<(), Unsettled> {
+        let end = self.clock.now() + time;
+        loop {
+            self.try_settle().await?;
+            match self.clock.next_due() {
+                Some(due) if due <= end => self.clock.move_to(due),
+                _ if self.clock.now() < end => self.clock.move_to(end),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// How long it is until something is due: an event that is scheduled, the end of a sleep, a retry, a timeout.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        let due = self.clock.next_due()?;
+        Some(due.saturating_duration_since(self.clock.now()))
+    }
+
+    /// Drives a future, and moves the clock to what is due next whenever it can go on in no other way: for a
+    /// command that takes its time. `bus.run(bus.execute(Slow)).await`.
+    ///
+    /// # Panics
+    /// As [`settle`](Self::settle); and when nothing is due and the future is not ready.
+    #[track_caller]
+    pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
+        let caller = Location::caller();
+        async move {
+            let mut future = pin!(future);
+            loop {
+                let mut settled = pin!(self.try_settle());
+                let first = poll_fn(|task| match future.as_mut().poll(task) {
+                    Poll::Ready(output) => Poll::Ready(Ok(output)),
+                    Poll::Pending => settled.as_mut().poll(task).map(Err),
+                });
+                match first.await {
+                    Ok(output) => return output,
+                    Err(Err(hangs)) => panic!("{hangs}\nat {caller}"),
+                    Err(Ok(())) => {}
+                }
+                match self.clock.next_due() {
+                    Some(due) => self.clock.move_to(due),
+                    None => panic!("nothing is due, and the future is not ready\nat {caller}"),
+                }
+            }
+        }
+    }
+}
+
+/// A test bus did not settle in time: [`TestBus::try_settle`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Unsettled {
+    /// How long it was waited for, in real time.
+    pub limit: Duration,
+    /// The handlers that are pending.
+    pub pending: Vec<Pending>,
+    /// How many tasks and commands are about to go on. A command is, when nobody polls it.
+    pub runnable: usize,
+    /// How long it is until something is due.
+    pub next_due: Option<Duration>,
+}
+
+impl std::error::Error for Unsettled {}
+
+impl fmt::Display for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the bus did not settle within {:?} of real time", self.limit)?;
+        for pending in &self.pending {
+            write!(f, "\n  {pending}")?;
+        }
+        match self.runnable {
+            0 => {}
+            1 => f.write_str("\n  a task was woken and is not polled")?,
+            n => write!(f, "\n  {n} tasks were woken and are not polled")?,
+        }
+        if self.runnable > 0 {
+            f.write_str(": is the future of a command held, and not awaited?")?;
+        }
+        if let Some(due) = self.next_due {
+            let hint = "if that has to come first, `advance` instead of `settle`";
+            write!(f, "\n  the next is due in {due:?}: {hint}")?;
+        }
+        Ok(())
+    }
+}
