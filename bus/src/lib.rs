@@ -25,6 +25,7 @@ mod event;
 mod handler;
 mod message;
 mod message_bus;
+mod metrics;
 mod observe;
 mod pipeline;
 mod registration;
@@ -57,6 +58,10 @@ pub use crate::message::{
     SessionStartEvent, UnhandledEvent, Validate, category,
 };
 pub use crate::message_bus::MessageBus;
+pub use crate::metrics::{
+    HistogramSnapshot, MetricFamily, MetricKind, MetricValue, MetricsCollector, MetricsConfig,
+    MetricsSnapshot, Sample, Sampling,
+};
 pub use crate::observe::{
     Description, ExplainedHandler, Explanation, HandlerDescription, HandlerStats, LastFailure,
     MessageDescription, RecentFailure,

@@ -1,6 +1,7 @@
 //! What becomes of an (event, handler) pair: counted, announced, and told to who waits.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Delivery;
 use crate::context::Context;
@@ -39,7 +40,7 @@ impl Delivery<'_> {
             Err(failure) => Some(failure.to_string()),
         };
         match failure {
-            None => self.ended_well(),
+            None => self.ended_well(plan, context.began()),
             Some(error) => {
                 discard(core, context);
                 self.ended_badly(plan, context, &error, attempts, record);
@@ -56,7 +57,7 @@ impl Delivery<'_> {
         attempts: u32,
         record: Option<Record>,
     ) {
-        if self.is_of_no_interest(plan, error, record.as_ref()) {
+        if self.is_of_no_interest(plan, context.began(), error, record.as_ref()) {
             return;
         }
         let buried = self.item_ended_badly(plan, context, error, attempts, record);
@@ -67,6 +68,7 @@ impl Delivery<'_> {
     pub(super) fn is_of_no_interest(
         &self,
         plan: &Plan,
+        began: Option<Instant>,
         error: &str,
         record: Option<&Record>,
     ) -> bool {
@@ -75,7 +77,7 @@ impl Delivery<'_> {
             let (id, handler) = (self.envelope.id, &plan.handler);
             tracing::debug!(%id, %handler, error, "an event is discarded");
             self.core.counters.discarded.add(1);
-            self.ended_well();
+            self.ended_well(plan, began);
         }
         is_discarded
     }
@@ -98,9 +100,11 @@ impl Delivery<'_> {
         buried
     }
 
-    pub(super) fn ended_well(&self) {
+    #[inline]
+    pub(super) fn ended_well(&self, plan: &Plan, began: Option<Instant>) {
         if !self.envelope.lifecycle {
             self.core.counters.processed.add(1);
+            self.measure(plan, began, true);
         }
         if let Some(rerun) = &self.envelope.rerun {
             self.core.dead_letters.succeeded(rerun.letter.id);
@@ -110,16 +114,27 @@ impl Delivery<'_> {
 
     /// A handler has failed for good: it is counted, and told to all whom it concerns.
     pub(super) fn failed(&self, plan: &Plan, context: &Context, error: &str, attempts: u32) {
-        self.did_not_handle(plan, error, attempts);
+        self.did_not_handle(plan, context.began(), error, attempts);
         let (core, handler) = (self.core, &plan.handler);
         announce::handler_failed(core, context, &handler.name, error, attempts);
         core.failures.note(context, handler, attempts, error.to_owned());
     }
 
-    fn did_not_handle(&self, plan: &Plan, error: &str, attempts: u32) {
+    /// The clock is read once, for all that is measured.
+    #[inline]
+    fn measure(&self, plan: &Plan, began: Option<Instant>, is_ok: bool) {
+        let Some(meter) = &plan.meter else { return };
+        let (core, published) = (self.core, self.envelope.published);
+        let now = (began.is_some() || published.is_some()).then(|| core.settings.clock.now());
+        let since = |then: Option<Instant>| Some(now?.saturating_duration_since(then?));
+        core.settings.metrics.event(meter, is_ok, since(began), since(published));
+    }
+
+    fn did_not_handle(&self, plan: &Plan, began: Option<Instant>, error: &str, attempts: u32) {
         let Self { core, envelope, share, .. } = self;
         if !envelope.lifecycle {
             core.counters.failed.add(1);
+            self.measure(plan, began, false);
         }
         if let Some(share) = share {
             share.failed(Some(&plan.handler.name), error, attempts);
@@ -151,12 +166,12 @@ impl Delivery<'_> {
         let buried =
             Buried { lane: Some(lane), error: error.clone(), error_chain: error.clone(), ..buried };
         match core.dead_letters.park(core, buried) {
-            Ok(_) => self.did_not_handle(plan, &error, 0),
+            Ok(_) => self.did_not_handle(plan, None, &error, 0),
             Err(NotParked::Free) => return false,
             Err(NotParked::Full { limit }) => {
                 core.losses.note(core, envelope.info, 1, DropReason::TooManyParked);
                 let error = format!("{error}, and {limit} others wait for that already");
-                self.did_not_handle(plan, &error, 0);
+                self.did_not_handle(plan, None, &error, 0);
             }
         }
         true

@@ -81,6 +81,7 @@ impl Call<'_> {
                     head,
                     session,
                     share: None,
+                    published: None,
                     expires: None,
                     heard: false,
                     lifecycle: false,
@@ -88,6 +89,8 @@ impl Call<'_> {
                 }
             }
         };
+        let settings = &self.core.settings;
+        envelope.published = settings.metrics.start(&*settings.clock);
         if let Some(whole) = self.completion.take() {
             // Whoever waits for the parent waits for this through `whole`.
             envelope.withdraw();

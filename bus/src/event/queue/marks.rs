@@ -54,6 +54,11 @@ impl Marks {
         Some(Crossing { mark, queued, number: self.crossings })
     }
 
+    /// Was the high mark reached, and not the low one since?
+    pub(super) fn is_high(&self) -> bool {
+        self.is_high
+    }
+
     /// How often the high mark was reached.
     pub(super) fn times_high(&self) -> u64 {
         self.crossings.div_ceil(2)

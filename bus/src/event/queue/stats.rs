@@ -109,6 +109,11 @@ impl BoundedEventQueue {
         }
     }
 
+    /// Was the high mark reached, and not the low one since?
+    pub(crate) fn is_high(&self) -> bool {
+        self.lock().marks.is_high()
+    }
+
     fn queued(&self, state: &State) -> usize {
         state.events.len() + self.claims.look().untouched() + state.parked.len()
     }

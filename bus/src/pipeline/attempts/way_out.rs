@@ -93,6 +93,9 @@ impl<'a, O: Outcome> Attempts<'a, O> {
             Step::Again(after) | Step::Later(after) => after,
         };
         tell(plan, context, step, error);
+        if let Some(meter) = &plan.meter {
+            core.settings.metrics.retried(meter);
+        }
         trouble.without_slot = matches!(step, Step::Later(_));
         let until = now.checked_add(after);
         trouble.wait = Wait::Time { timer: Box::pin(Timer::Unarmed), until };
