@@ -252,6 +252,9 @@ where
                     let after = After { record, rerun, command: this.command };
                     let plan = attempts.plan();
                     let reply = conclusion::conclude(core, sent, plan, context, answer, after);
+                    if reply.is_ok() {
+                        found.has_succeeded();
+                    }
                     let Some(debt) = conclusion::debt(core, sent, context) else {
                         this.stage.set(Stage::Done);
                         return Poll::Ready(reply);

@@ -4,7 +4,7 @@
 use std::any::TypeId;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, Semaphore};
 
@@ -22,6 +22,7 @@ use crate::event::{DropReason, FilterStats};
 use crate::handler::resource::ResourceSet;
 use crate::message::order::Group;
 use crate::message::{MessageInfo, QueueMarkEvent, UnhandledEvent};
+use crate::metrics::Metrics;
 use crate::observe::failures::Failures;
 use crate::observe::flow::Flow;
 use crate::observe::health::Watch;
@@ -106,6 +107,7 @@ pub(crate) struct Settings {
     pub(crate) layers: Vec<Layer>,
     pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) flow: Option<Flow>,
+    pub(crate) metrics: Metrics,
     /// What is done about the failures of all handlers.
     pub(crate) resilience: Option<Resilience>,
     /// For the retries of all handlers that have no budget of their own.
@@ -137,7 +139,9 @@ pub(crate) struct Counters {
 #[derive(Default)]
 pub(crate) struct Work {
     pub(crate) commands_begun: Sharded,
-    pub(crate) commands_ended: Sharded,
+    pub(crate) commands_processed: Sharded,
+    /// Failed, refused, or dropped by their callers.
+    pub(crate) commands_failed: Sharded,
     pub(crate) deliveries_ended: Sharded,
     /// Looks for events that are due, and what they have found, until it is queued.
     pub(crate) due_begun: Sharded,
@@ -245,8 +249,14 @@ impl Core {
         session.map_or(of_bus, |scope| of_bus.or(scope.listens()))
     }
 
+    /// The filters of the bus, then those of its handlers.
+    pub(crate) fn filters(&self) -> Vec<FilterStats> {
+        let of_bus = self.settings.filters.iter().map(|filter| filter.stats(None));
+        of_bus.chain(self.handler_filters()).collect()
+    }
+
     /// The filters of the bus's handlers.
-    pub(crate) fn handler_filters(&self) -> Vec<FilterStats> {
+    fn handler_filters(&self) -> Vec<FilterStats> {
         let table = self.wired.table();
         let plans = table.as_deref().unwrap_or(&self.table).event_handlers();
         let stats = |plan: &Arc<Plan>| Some(plan.filter.as_ref()?.stats(Some(&plan.handler)));
@@ -273,6 +283,12 @@ impl Core {
         self.losses.note_event(self, event, why);
     }
 
+    /// How long ago that was.
+    #[inline]
+    pub(crate) fn since(&self, then: Instant) -> Duration {
+        self.settings.clock.now().saturating_duration_since(then)
+    }
+
     pub(crate) fn arc(&self) -> Arc<Core> {
         // A core is only ever made inside an `Arc`, and whoever has `&self` keeps that alive.
         self.me.upgrade().unwrap_or_else(|| unreachable!("a borrowed core is alive"))
@@ -294,12 +310,20 @@ pub(crate) struct AtWork<'a> {
     ended: &'a Sharded,
 }
 
+impl AtWork<'_> {
+    /// Of a command, which has failed unless this is said.
+    #[inline]
+    pub(crate) fn has_succeeded(&mut self) {
+        self.ended = &self.work.commands_processed;
+    }
+}
+
 impl Work {
     /// Sequentially consistent with `close`: either the shutdown sees the command, or the command
     /// sees that the bus closes.
     pub(crate) fn begin_command(&self) -> AtWork<'_> {
         self.commands_begun.add(1);
-        AtWork { work: self, ended: &self.commands_ended }
+        AtWork { work: self, ended: &self.commands_failed }
     }
 
     /// A look for events that are due.
@@ -336,13 +360,20 @@ impl Work {
         drop(AtWork { work: self, ended: &self.closes_ended });
     }
 
+    /// How many commands have ended well, and how many have not.
+    pub(crate) fn commands_ended(&self) -> (u64, u64) {
+        (self.commands_processed.sum(), self.commands_failed.sum())
+    }
+
     pub(crate) fn commands(&self) -> u64 {
-        let ended = self.commands_ended.sum();
+        let (processed, failed) = self.commands_ended();
+        let ended = processed + failed;
         self.commands_begun.sum().saturating_sub(ended)
     }
 
     pub(crate) fn ended_sum(&self) -> u64 {
-        let of_messages = self.commands_ended.sum() + self.deliveries_ended.sum();
+        let (processed, failed) = self.commands_ended();
+        let of_messages = processed + failed + self.deliveries_ended.sum();
         of_messages + self.due_ended.sum() + self.closes_ended.sum()
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Envelope {
     pub(crate) session: Option<Member>,
     /// If somebody waits for all that follows from it.
     pub(crate) share: Option<Box<Share>>,
+    /// When, if that is measured.
+    pub(crate) published: Option<Instant>,
     /// When it is not to be handled any more. Set when it is queued.
     pub(crate) expires: Option<Instant>,
     /// Has somebody heard it who listens to its type?
@@ -64,6 +66,7 @@ impl Envelope {
             head,
             session,
             share,
+            published: None,
             expires: None,
             heard: false,
             lifecycle: false,

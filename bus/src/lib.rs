@@ -25,6 +25,7 @@ mod event;
 mod handler;
 mod message;
 mod message_bus;
+mod metrics;
 pub mod observe;
 mod pipeline;
 mod probe;
@@ -60,6 +61,10 @@ pub use crate::message::{
     SessionStartEvent, UnhandledEvent, Validate, category,
 };
 pub use crate::message_bus::MessageBus;
+pub use crate::metrics::{
+    HistogramSnapshot, MetricFamily, MetricKind, MetricValue, MetricsCollector, MetricsConfig,
+    MetricsSnapshot, Sample, Sampling,
+};
 pub use crate::observe::{
     Description, ErasedEvent, ExplainedHandler, Explanation, HandlerDescription, HandlerStats,
     Happening, Health, HealthReason, LastFailure, MessageDescription, Observer, ObserverHandle,

@@ -184,6 +184,7 @@ where
         own_layers: options.layers,
         hooks: Hooks::default(),
         counts: Counts::new(true),
+        meter: None,
         said: SaidOf::new(options.said.or(Said::by_message(message))),
         policy: None,
         owner: None,

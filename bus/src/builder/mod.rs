@@ -23,6 +23,7 @@ use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
 use crate::event::schedule::Timers;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
+use crate::metrics::{Metrics, MetricsConfig};
 use crate::observe::failures::Failures;
 use crate::observe::health::Watch;
 use crate::observe::history::{History, Writes};
@@ -102,6 +103,7 @@ impl Default for Builder {
                 layers: Vec::new(),
                 hooks: Vec::new(),
                 flow: None,
+                metrics: Metrics::new(MetricsConfig::default()),
                 resilience: None,
                 budget: RetryBudget::default(),
                 breakers: Breakers::default(),

@@ -9,6 +9,7 @@ use crate::event::EventFilter;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::event::queue::BackpressureStrategy;
 use crate::message::{QueueMarkEvent, UnhandledEvent};
+use crate::metrics::{Metrics, MetricsConfig};
 use crate::observe::Observer;
 use crate::observe::flow::Flow;
 use crate::pipeline::hook::Hook;
@@ -77,6 +78,12 @@ impl Builder {
     /// message that a handler sends, so it is off by default.
     pub fn record_flow(mut self) -> Self {
         self.settings.flow = Some(Flow::default());
+        self
+    }
+
+    /// What is measured, and how finely: by default every call is.
+    pub fn metrics(mut self, metrics: MetricsConfig) -> Self {
+        self.settings.metrics = Metrics::new(metrics);
         self
     }
 
@@ -262,6 +269,7 @@ impl Builder {
         let budget = self.settings.budget.problems();
         let resilience = resilience
             .chain(budget)
+            .chain(self.settings.metrics.config.problems())
             .map(|(setting, value, range)| WiringProblem::BadSetting { setting, value, range });
         counts.chain(timeouts).chain(marks).map(problem).chain(resilience).collect()
     }

@@ -272,6 +272,12 @@ impl Context {
         self.seed.session.as_ref()
     }
 
+    /// When the first attempt was begun, if that is measured.
+    #[inline]
+    pub(crate) fn began(&self) -> Option<Instant> {
+        self.seed.began
+    }
+
     pub(crate) fn seed(&self) -> Seed {
         // Made now, so that both sides share it.
         self.scratch();

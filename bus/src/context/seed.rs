@@ -22,6 +22,8 @@ use crate::sync::{Mutex, lock};
 pub(crate) struct Seed {
     pub(crate) id: MessageId,
     pub(crate) info: &'static MessageInfo,
+    /// When the first attempt was begun, if that is measured.
+    pub(crate) began: Option<Instant>,
     pub(crate) attempt: u32,
     pub(crate) lifecycle: bool,
     /// Of all attempts together.

@@ -54,6 +54,27 @@ pub enum DropReason {
     RuntimeEnded,
 }
 
+impl DropReason {
+    /// As the value of a label.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::Rejected => "rejected",
+            Self::Filtered => "filtered",
+            Self::FilterPanicked => "filter_panicked",
+            Self::HandlerFailed => "handler_failed",
+            Self::Overloaded => "overloaded",
+            Self::TooDeep => "too_deep",
+            Self::NotDue => "not_due",
+            Self::Expired => "expired",
+            Self::DeadLetterEvicted => "dead_letter_evicted",
+            Self::TooManyParked => "too_many_parked",
+            Self::ShutDown => "shut_down",
+            Self::RuntimeEnded => "runtime_ended",
+        }
+    }
+}
+
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -77,8 +98,27 @@ impl fmt::Display for DropReason {
 #[derive(Default)]
 pub(crate) struct Losses(Mutex<State>);
 
+/// All reasons, in the order in which they are declared.
+const REASONS: [DropReason; 13] = [
+    DropReason::QueueFull,
+    DropReason::Rejected,
+    DropReason::Filtered,
+    DropReason::FilterPanicked,
+    DropReason::HandlerFailed,
+    DropReason::Overloaded,
+    DropReason::TooDeep,
+    DropReason::NotDue,
+    DropReason::Expired,
+    DropReason::DeadLetterEvicted,
+    DropReason::TooManyParked,
+    DropReason::ShutDown,
+    DropReason::RuntimeEnded,
+];
+
 #[derive(Default)]
 struct State {
+    /// Since the bus was built.
+    all: [u64; REASONS.len()],
     unsaid: BTreeMap<(&'static str, DropReason), u64>,
     /// Somebody will say what is unsaid.
     collecting: bool,
@@ -110,6 +150,7 @@ impl Losses {
     fn collect(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
         let mut state = lock(&self.0);
         *state.unsaid.entry((info.name(), why)).or_default() += n;
+        state.all[why as usize] += n;
         if state.collecting {
             return;
         }
@@ -120,6 +161,14 @@ impl Losses {
         if let Some(runtime) = runtime {
             runtime.spawn(probe::task(core, collect(core.weak())));
         }
+    }
+
+    /// What was lost for each reason, but for what its publisher was told.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        let all = lock(&self.0).all;
+        let told =
+            |reason: &DropReason| matches!(reason, DropReason::Rejected | DropReason::Filtered);
+        REASONS.into_iter().zip(all).filter(move |(reason, _)| !told(reason))
     }
 
     /// Says what is unsaid. `false`: there was nothing.

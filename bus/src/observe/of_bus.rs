@@ -66,8 +66,6 @@ impl Bus {
     /// many events each has kept out.
     #[must_use]
     pub fn filters(&self) -> Vec<FilterStats> {
-        let core = self.core();
-        let of_bus = core.settings.filters.iter().map(|filter| filter.stats(None));
-        of_bus.chain(core.handler_filters()).collect()
+        self.core().filters()
     }
 }

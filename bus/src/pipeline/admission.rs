@@ -27,10 +27,16 @@ pub(crate) struct Accepted<'a, C, O, E> {
 /// A command, counted as being at work, and how its handler is called.
 pub(crate) struct Admitted<'a, C, O, E> {
     slot: fn(&Plan) -> &CommandSlot<C, O, E>,
-    _at_work: AtWork<'a>,
+    at_work: AtWork<'a>,
 }
 
 impl<C, O, E> Admitted<'_, C, O, E> {
+    /// It has ended, and not failed.
+    #[inline]
+    pub(crate) fn has_succeeded(&mut self) {
+        self.at_work.has_succeeded();
+    }
+
     pub(crate) fn slot<'p>(&self, plan: &'p Plan) -> &'p CommandSlot<C, O, E> {
         (self.slot)(plan)
     }
@@ -73,6 +79,7 @@ where
     let seed = Seed {
         id,
         info: call.sent.info,
+        began: core.settings.metrics.start(&*core.settings.clock),
         attempt: call.rerun.as_ref().map_or(1, |letter| letter.attempts.saturating_add(1)),
         lifecycle: call.inherited.origin.as_ref().is_some_and(|origin| origin.lifecycle),
         timeout: call.timeout.or(plan.timeout).or(core.settings.command_timeout),
@@ -88,7 +95,7 @@ where
         shared: OnceLock::new(),
     };
     let session = member.and_then(|member| in_session(member, &plan, &seed));
-    let found = Admitted { slot: slot_of::<C, O, E>, _at_work: at_work };
+    let found = Admitted { slot: slot_of::<C, O, E>, at_work };
     Ok(Accepted { plan, found, seed, session })
 }
 

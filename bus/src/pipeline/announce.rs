@@ -235,6 +235,7 @@ fn send<E: Event>(
         head: None,
         session: session.map(Member::follow),
         share: share(id),
+        published: None,
         expires: None,
         heard: false,
         lifecycle: true,

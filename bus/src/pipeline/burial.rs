@@ -216,6 +216,7 @@ impl Again for EventAgain {
                 head: Some(Arc::new(head)),
                 session,
                 share: None,
+                published: None,
                 expires: None,
                 // Those who listen have heard it when it was published.
                 heard: true,

@@ -49,6 +49,10 @@ where
             Err(sent.error(kind_of(failure, plan)))
         }
     };
+    if let Some(meter) = &plan.meter {
+        let took = context.began().map(|began| core.since(began));
+        core.settings.metrics.command(meter, reply.is_ok(), took);
+    }
     match reply {
         Ok(output) => {
             announce::result(core, context, sent, &plan.handler, None);

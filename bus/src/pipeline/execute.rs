@@ -247,7 +247,7 @@ where
     let (mut sent, mut cancel_on) = (request.sent, request.cancel_on.take());
     let rerun = request.rerun.take();
     Box::pin(async move {
-        let Accepted { plan, found, seed, session } = accepted;
+        let Accepted { plan, mut found, seed, session } = accepted;
         let held = Held::new(core, seed);
         let context = held.context();
         let first = command.get().map(|command| command as &dyn Any);
@@ -266,6 +266,9 @@ where
         let after =
             After { record: through.record, rerun: rerun.as_deref(), command: &mut command };
         let reply = conclusion::conclude(core, &sent, &plan, context, through.answer, after);
+        if reply.is_ok() {
+            found.has_succeeded();
+        }
         let debt = conclusion::debt(core, &sent, context);
         (reply, sent, debt)
     })

@@ -18,6 +18,7 @@ use crate::handler::param::Requirements;
 use crate::message::keep::Keep;
 use crate::message::kind::{Deliver, DeliverBatch};
 use crate::message::{MessageInfo, Takes};
+use crate::metrics::meter::Meter;
 use crate::observe::handler_stats::Counts;
 use crate::pipeline::hook::{self, Hooks};
 use crate::pipeline::middleware::Layer;
@@ -52,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) own_layers: Vec<Layer>,
     pub(crate) hooks: Hooks,
     pub(crate) counts: Counts,
+    /// What is measured of it, once it is wired.
+    pub(crate) meter: Option<Arc<Meter>>,
     /// What is said about its failures, and what is therefore done about them.
     pub(crate) said: SaidOf,
     pub(crate) policy: Option<Arc<Policy>>,
@@ -187,6 +190,7 @@ impl Plan {
             own_layers: meta.middleware.iter().map(|make| make()).collect(),
             hooks: Hooks::default(),
             counts: Counts::new(false),
+            meter: None,
             said: SaidOf::new(Said::by(&meta, entry.message)),
             policy: None,
             owner: None,
@@ -201,6 +205,7 @@ impl Plan {
         self.policy = Policy::of(&self, settings);
         self.layers = Layers::of(&self, &settings.layers);
         self.hooks = hook::of(self.message, &settings.hooks);
+        self.meter = Some(settings.metrics.meters.of(&self.handler, self.message));
         self
     }
 }

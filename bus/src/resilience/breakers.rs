@@ -59,10 +59,22 @@ impl Bus {
     /// states, or to force one open, disable or reset it.
     #[must_use]
     pub fn circuit_breakers(&self) -> Vec<CircuitBreaker> {
-        let core = self.core();
-        let of_bus = core.wired.table();
-        let mut plans = of_bus.as_deref().unwrap_or(&core.table).all();
-        for scope in core.sessions.all() {
+        self.core().circuit_breakers()
+    }
+
+    /// The one of this name: that which handlers share, or that of a handler of its own.
+    #[must_use]
+    pub fn circuit_breaker(&self, name: &str) -> Option<CircuitBreaker> {
+        self.circuit_breakers().into_iter().find(|breaker| breaker.name() == name)
+    }
+}
+
+impl Core {
+    /// Each once, sorted by name.
+    pub(crate) fn circuit_breakers(&self) -> Vec<CircuitBreaker> {
+        let of_bus = self.wired.table();
+        let mut plans = of_bus.as_deref().unwrap_or(&self.table).all();
+        for scope in self.sessions.all() {
             plans.extend(scope.wired.table().into_iter().flat_map(|table| table.all()));
         }
         let policies = plans.iter().filter_map(|plan| plan.policy.as_ref());
@@ -70,11 +82,5 @@ impl Bus {
         all.sort_by(|a, b| a.name().cmp(b.name()).then(a.place().cmp(&b.place())));
         all.dedup_by_key(|breaker| breaker.place());
         all
-    }
-
-    /// The one of this name: that which handlers share, or that of a handler of its own.
-    #[must_use]
-    pub fn circuit_breaker(&self, name: &str) -> Option<CircuitBreaker> {
-        self.circuit_breakers().into_iter().find(|breaker| breaker.name() == name)
     }
 }

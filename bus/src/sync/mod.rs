@@ -9,7 +9,7 @@ mod waiters;
 
 use std::sync::PoisonError;
 
-pub(crate) use sharded::{Sharded, shard};
+pub(crate) use sharded::{SHARDS, Sharded, shard};
 pub(crate) use waiters::{Ticket, Waiters};
 
 #[cfg(bus_loom)]

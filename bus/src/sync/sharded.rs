@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Enough for the cores of common machines; threads beyond it share, which is slower and not wrong.
-const SHARDS: usize = 16;
+pub(crate) const SHARDS: usize = 16;
 
 /// Two lines: processors fetch them in pairs.
 #[derive(Default)]

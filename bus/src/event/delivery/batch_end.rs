@@ -1,7 +1,7 @@
 //! What has become of a batch: an outcome for each event, and which of them are given to the handler again.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::batch::Taken;
 use crate::context::Context;
@@ -29,7 +29,11 @@ pub(super) struct FailedItem {
 }
 
 /// In the order of the events: which have failed.
-pub(super) struct Outcome(Vec<Option<FailedItem>>);
+pub(super) struct Outcome {
+    items: Vec<Option<FailedItem>>,
+    /// When the batch was begun, if that is measured.
+    began: Option<Instant>,
+}
 
 impl Outcome {
     /// What was rejected has failed, whatever becomes of the others. `attempt`: the last call of the handler.
@@ -64,7 +68,7 @@ impl Outcome {
                 }
             }
         }
-        Self(items)
+        Self { items, began: context.began() }
     }
 }
 
@@ -172,15 +176,16 @@ impl<'a> Ended<'a> {
         again: &mut Again<'a>,
     ) -> Option<(Vec<Taken<'a>>, Duration)> {
         let may = self.may_be_called_again(&outcome);
+        let began = outcome.began;
         let Self { core, plan, taken, made } = self;
         again.made += made;
         let mut histories = std::mem::take(&mut again.histories).into_iter();
         let delay = if may.contains(&true) { again.next(core, plan) } else { None };
         let (mut left, mut failures) = (Vec::new(), Vec::new());
-        for ((taken, failed), may) in taken.into_iter().zip(outcome.0).zip(may) {
+        for ((taken, failed), may) in taken.into_iter().zip(outcome.items).zip(may) {
             let mut history = histories.next().unwrap_or_default();
             let Some(FailedItem { error, mut record, .. }) = failed else {
-                taken.item.delivery.ended_well(plan, again.made);
+                taken.item.delivery.ended_well(plan, began, again.made);
                 continue;
             };
             history.extend(record.iter_mut().flat_map(|record| record.history.drain(..)));
@@ -195,7 +200,7 @@ impl<'a> Ended<'a> {
             }
             failures.push(GivenUp { taken, error, record, attempts: again.made });
         }
-        failures.retain(|failed| !failed.is_of_no_interest(plan));
+        failures.retain(|failed| !failed.is_of_no_interest(plan, began));
         // Those that have waited come after those of their lane that are given up now.
         failures.append(&mut again.held);
         let lanes: HashSet<_> = left.iter().filter_map(|taken| taken.turn.lane()).collect();
@@ -214,7 +219,7 @@ impl<'a> Ended<'a> {
     /// after one that becomes a dead letter does not overtake it.
     fn may_be_called_again(&self, outcome: &Outcome) -> Vec<bool> {
         let mut given_up = HashSet::new();
-        let all = self.taken.iter().zip(&outcome.0);
+        let all = self.taken.iter().zip(&outcome.items);
         let may = all.map(|(taken, failed)| {
             let Some(failed) = failed else { return false };
             let lane = taken.turn.lane().filter(|_| keeps(self.plan, failed.record.as_ref()));
@@ -233,9 +238,9 @@ fn keeps(plan: &Plan, record: Option<&Record>) -> bool {
 }
 
 impl GivenUp<'_> {
-    fn is_of_no_interest(&self, plan: &Plan) -> bool {
+    fn is_of_no_interest(&self, plan: &Plan, began: Option<Instant>) -> bool {
         let (delivery, record) = (&self.taken.item.delivery, self.record.as_ref());
-        delivery.is_of_no_interest(plan, &self.error, self.attempts, record)
+        delivery.is_of_no_interest(plan, began, &self.error, self.attempts, record)
     }
 
     fn end(self, core: &Core, plan: &Plan) {

@@ -1,6 +1,7 @@
 //! What becomes of an (event, handler) pair: counted, announced, and told to who waits.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Delivery;
 use crate::context::Context;
@@ -43,7 +44,7 @@ impl Delivery<'_> {
             None => {
                 let (event, id, handler) = (context.message().name(), context.id(), &plan.handler);
                 tracing::debug!(event, %id, %handler, attempts, "an event was handled");
-                self.ended_well(plan, attempts);
+                self.ended_well(plan, context.began(), attempts);
             }
             Some(error) => {
                 discard(core, context);
@@ -61,7 +62,8 @@ impl Delivery<'_> {
         attempts: u32,
         record: Option<Record>,
     ) {
-        if self.is_of_no_interest(plan, error, attempts, record.as_ref()) {
+        let began = context.began();
+        if self.is_of_no_interest(plan, began, error, attempts, record.as_ref()) {
             return;
         }
         let buried = self.item_ended_badly(plan, context, error, attempts, record);
@@ -72,6 +74,7 @@ impl Delivery<'_> {
     pub(super) fn is_of_no_interest(
         &self,
         plan: &Plan,
+        began: Option<Instant>,
         error: &str,
         attempts: u32,
         record: Option<&Record>,
@@ -82,7 +85,7 @@ impl Delivery<'_> {
             tracing::debug!(%id, %handler, error, "an event is discarded");
             self.core.counters.discarded.add(1);
             self.observe(|| What::Discarded { handler, error });
-            self.ended_well(plan, attempts);
+            self.ended_well(plan, began, attempts);
         }
         is_discarded
     }
@@ -105,10 +108,12 @@ impl Delivery<'_> {
         buried
     }
 
-    pub(super) fn ended_well(&self, plan: &Plan, attempts: u32) {
+    #[inline]
+    pub(super) fn ended_well(&self, plan: &Plan, began: Option<Instant>, attempts: u32) {
         self.observe(|| What::Handled { handler: &plan.handler, attempts, error: None });
         if !self.envelope.lifecycle {
             self.core.counters.processed.add(1);
+            self.measure(plan, began, true);
         }
         if let Some(rerun) = &self.envelope.rerun {
             self.core.dead_letters.succeeded(rerun.letter.id);
@@ -118,17 +123,28 @@ impl Delivery<'_> {
 
     /// A handler has failed for good: it is counted, and told to all whom it concerns.
     pub(super) fn failed(&self, plan: &Plan, context: &Context, error: &str, attempts: u32) {
-        self.did_not_handle(plan, error, attempts);
+        self.did_not_handle(plan, context.began(), error, attempts);
         let (core, handler) = (self.core, &plan.handler);
         announce::handler_failed(core, context, &handler.name, error, attempts);
         core.failures.note(context, handler, attempts, error.to_owned());
     }
 
-    fn did_not_handle(&self, plan: &Plan, error: &str, attempts: u32) {
+    /// The clock is read once, for all that is measured.
+    #[inline]
+    fn measure(&self, plan: &Plan, began: Option<Instant>, is_ok: bool) {
+        let Some(meter) = &plan.meter else { return };
+        let (core, published) = (self.core, self.envelope.published);
+        let now = (began.is_some() || published.is_some()).then(|| core.settings.clock.now());
+        let since = |then: Option<Instant>| Some(now?.saturating_duration_since(then?));
+        core.settings.metrics.event(meter, is_ok, since(began), since(published));
+    }
+
+    fn did_not_handle(&self, plan: &Plan, began: Option<Instant>, error: &str, attempts: u32) {
         let Self { core, envelope, share, .. } = self;
         self.observe(|| What::Handled { handler: &plan.handler, attempts, error: Some(error) });
         if !envelope.lifecycle {
             core.counters.failed.add(1);
+            self.measure(plan, began, false);
         }
         if let Some(share) = share {
             share.failed(Some(&plan.handler.name), error, attempts);
@@ -163,13 +179,13 @@ impl Delivery<'_> {
             Ok(dead_letter) => {
                 let (event, id, handler) = (envelope.info.name(), envelope.id, &plan.handler);
                 tracing::error!(event, %id, %handler, %dead_letter, "an event {error}");
-                self.did_not_handle(plan, &error, 0);
+                self.did_not_handle(plan, None, &error, 0);
             }
             Err(NotParked::Free) => return false,
             Err(NotParked::Full { limit }) => {
                 core.losses.note_event(core, envelope, DropReason::TooManyParked);
                 let error = format!("{error}, and {limit} others wait for that already");
-                self.did_not_handle(plan, &error, 0);
+                self.did_not_handle(plan, None, &error, 0);
             }
         }
         true

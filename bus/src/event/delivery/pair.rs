@@ -116,6 +116,7 @@ impl<'a> Delivery<'a> {
         let mut seed = Seed {
             id: envelope.id,
             info: envelope.info,
+            began: core.settings.metrics.start(&*core.settings.clock),
             attempt: envelope.attempts_before().saturating_add(1),
             lifecycle: envelope.lifecycle || parent.is_some_and(|origin| origin.lifecycle),
             timeout: plan.timeout.or(core.settings.event_timeout),

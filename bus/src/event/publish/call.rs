@@ -86,6 +86,7 @@ impl Call<'_> {
                     head,
                     session,
                     share: None,
+                    published: None,
                     expires: None,
                     heard: false,
                     lifecycle: false,
@@ -94,6 +95,8 @@ impl Call<'_> {
                 }
             }
         };
+        let settings = &self.core.settings;
+        envelope.published = settings.metrics.start(&*settings.clock);
         if let Some(whole) = self.completion.take() {
             // Whoever waits for the parent waits for this through `whole`.
             envelope.withdraw();

@@ -54,6 +54,7 @@ impl Marks {
         Some(Crossing { mark, queued, number: self.crossings })
     }
 
+    /// Was the high mark reached, and not the low one since?
     pub(super) fn is_high(&self) -> bool {
         self.is_high
     }

@@ -80,6 +80,7 @@ fn event(number: u32) -> Envelope {
         head: None,
         session: None,
         share: None,
+        published: None,
         expires: None,
         heard: false,
         lifecycle: false,

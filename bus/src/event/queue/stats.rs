@@ -126,7 +126,7 @@ impl BoundedEventQueue {
         (Progress { visits, taken, in_hand }, state.events.len() + in_hand)
     }
 
-    /// Has it been at its high mark, and not at its low one since?
+    /// Was the high mark reached, and not the low one since?
     pub(crate) fn is_high(&self) -> bool {
         self.lock().marks.is_high()
     }

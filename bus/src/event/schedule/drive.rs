@@ -150,6 +150,7 @@ fn envelope(core: &Arc<Core>, due: Due) -> Option<Envelope> {
         head,
         session: member,
         share,
+        published: None,
         expires,
         heard,
         lifecycle,

@@ -1,0 +1,83 @@
+//! What is counted of one handler: a line of counters for each thread.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::grid::Grid;
+use crate::sync::{SHARDS, shard};
+
+const PROCESSED: usize = 0;
+const FAILED: usize = 1;
+const SUM: usize = 2;
+/// The buckets come after these: with the twelve bounds of the default they are one line of 128 bytes.
+const BUCKETS: usize = 3;
+
+/// The counts of a handler, or of all handlers of one name for one message: those of sessions come and go.
+pub(crate) struct Meter {
+    pub(crate) handler: Cow<'static, str>,
+    pub(crate) message: &'static str,
+    pub(crate) is_command: bool,
+    grid: Arc<Grid>,
+    retries: AtomicU64,
+    shards: [OnceLock<Box<[AtomicU64]>>; SHARDS],
+}
+
+/// All threads together, at one time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Metered {
+    pub(crate) processed: u64,
+    pub(crate) failed: u64,
+    pub(crate) retries: u64,
+    /// In nanoseconds.
+    pub(crate) sum: u64,
+    pub(crate) buckets: Vec<u64>,
+}
+
+impl Meter {
+    pub(super) fn new(
+        handler: Cow<'static, str>,
+        message: &'static str,
+        is_command: bool,
+        grid: Arc<Grid>,
+    ) -> Self {
+        let shards = std::array::from_fn(|_| OnceLock::new());
+        Self { handler, message, is_command, grid, retries: AtomicU64::new(0), shards }
+    }
+
+    /// It has ended for good; `took` in nanoseconds, if that was measured.
+    #[inline]
+    pub(super) fn ended(&self, is_ok: bool, took: Option<u64>) {
+        let line = self.shards[shard()].get_or_init(|| self.line());
+        line[if is_ok { PROCESSED } else { FAILED }].fetch_add(1, Ordering::Relaxed);
+        if let Some(took) = took {
+            let bucket = self.grid.bucket(self.grid.cell(took));
+            line[BUCKETS + bucket].fetch_add(1, Ordering::Relaxed);
+            line[SUM].fetch_add(took, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn line(&self) -> Box<[AtomicU64]> {
+        (0..BUCKETS + self.grid.bounds.len() + 1).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    pub(crate) fn metered(&self) -> Metered {
+        let buckets = vec![0; self.grid.bounds.len() + 1];
+        let retries = self.retries.load(Ordering::Relaxed);
+        let mut metered = Metered { buckets, retries, ..Metered::default() };
+        for line in self.shards.iter().filter_map(OnceLock::get) {
+            let load = |at: usize| line[at].load(Ordering::Relaxed);
+            metered.processed += load(PROCESSED);
+            metered.failed += load(FAILED);
+            metered.sum = metered.sum.wrapping_add(load(SUM));
+            for (at, bucket) in metered.buckets.iter_mut().enumerate() {
+                *bucket += load(BUCKETS + at);
+            }
+        }
+        metered
+    }
+}

@@ -1,0 +1,128 @@
+//! Metrics: what happens is counted and measured where it happens, without a lock, and put together when
+//! somebody asks.
+//!
+//! In: a run that has ended, with how long it took ([`Metrics`], [`meter`]). Out: families of counters,
+//! gauges and histograms, to a [`collect::Visitor`]: Prometheus and OpenMetrics text, JSON, a snapshot.
+
+pub(crate) mod collect;
+mod collector;
+mod config;
+mod grid;
+mod histogram;
+pub(crate) mod meter;
+mod meters;
+mod snapshot;
+mod text;
+
+pub use self::collector::MetricsCollector;
+pub use self::config::{MetricsConfig, Sampling};
+pub use self::snapshot::{
+    HistogramSnapshot, MetricFamily, MetricKind, MetricValue, MetricsSnapshot, Sample,
+};
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use self::grid::Grid;
+use self::histogram::Histogram;
+use self::meter::Meter;
+use self::meters::Meters;
+use crate::clock::Clock;
+
+/// What is measured on one bus. Another bus has its own.
+pub(crate) struct Metrics {
+    pub(crate) config: MetricsConfig,
+    pub(crate) commands: Histogram,
+    pub(crate) events: Histogram,
+    /// From the publish to the end of each handler.
+    pub(crate) critical: Histogram,
+    pub(crate) meters: Meters,
+    pub(crate) retries: AtomicU64,
+}
+
+impl Metrics {
+    pub(crate) fn new(config: MetricsConfig) -> Self {
+        let grid = Arc::new(Grid::new(&config.buckets));
+        let histogram = || Histogram::new(Arc::clone(&grid));
+        Self {
+            commands: histogram(),
+            events: histogram(),
+            critical: histogram(),
+            meters: Meters::new(config.series, Arc::clone(&grid)),
+            config,
+            retries: AtomicU64::new(0),
+        }
+    }
+
+    /// Now, if this is one of those that are timed. What is not does not read the clock, which costs more than
+    /// all of the counting.
+    #[inline]
+    pub(crate) fn start(&self, clock: &dyn Clock) -> Option<Instant> {
+        match self.config.sampling {
+            Sampling::Every => Some(clock.now()),
+            Sampling::OneIn(n) => is_turn(n.get()).then(|| clock.now()),
+            Sampling::Off => None,
+        }
+    }
+
+    /// A command has ended.
+    #[inline]
+    pub(crate) fn command(&self, meter: &Meter, is_ok: bool, took: Option<Duration>) {
+        let took = took.map(nanos);
+        if let Some(took) = took {
+            self.commands.record(took);
+        }
+        meter.ended(is_ok, took);
+    }
+
+    /// A handler of an event has ended.
+    #[inline]
+    pub(crate) fn event(
+        &self,
+        meter: &Meter,
+        is_ok: bool,
+        took: Option<Duration>,
+        since_published: Option<Duration>,
+    ) {
+        let took = took.map(nanos);
+        if let Some(took) = took {
+            self.events.record(took);
+        }
+        if let Some(critical) = since_published {
+            self.critical.record(nanos(critical));
+        }
+        meter.ended(is_ok, took);
+    }
+
+    pub(crate) fn retried(&self, meter: &Meter) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        meter.retried();
+    }
+}
+
+/// 584 years are enough.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Is it this one's turn, of every `n` on this thread? Threads count for themselves: nothing is shared.
+#[inline]
+fn is_turn(n: u32) -> bool {
+    thread_local! {
+        static LEFT: Cell<u32> = const { Cell::new(0) };
+    }
+    let turn = LEFT.try_with(|left| match left.get() {
+        0 => {
+            left.set(n.saturating_sub(1));
+            true
+        }
+        more => {
+            // A bus that samples more often shares the count.
+            left.set(more.min(n).saturating_sub(1));
+            false
+        }
+    });
+    turn.unwrap_or(false)
+}

@@ -1,0 +1,177 @@
+//! All metrics of one moment, as values.
+
+use std::time::SystemTime;
+
+use super::collect::{Buckets, Family, Value, Visitor, seconds};
+
+/// All metrics of one moment: [`MetricsCollector::snapshot`](super::MetricsCollector::snapshot).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MetricsSnapshot {
+    /// When, by the clock of the bus.
+    pub at: SystemTime,
+    /// In an order that does not change.
+    pub families: Vec<MetricFamily>,
+}
+
+/// A metric by its name, with a sample for each set of labels.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MetricFamily {
+    /// With the namespace, if there is one; of a counter with `_total`.
+    pub name: String,
+    /// What its samples are.
+    pub kind: MetricKind,
+    /// What it means, in a sentence.
+    pub help: &'static str,
+    /// `seconds`, or none.
+    pub unit: Option<&'static str>,
+    /// One, if it has no labels.
+    pub samples: Vec<Sample>,
+}
+
+/// What the samples of a family are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// Goes up only.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Durations, counted in buckets.
+    Histogram,
+}
+
+/// A value and its labels.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// Names and values.
+    pub labels: Vec<(&'static str, String)>,
+    /// The value.
+    pub value: MetricValue,
+}
+
+/// The value of a sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum MetricValue {
+    /// Of a counter.
+    Counter(u64),
+    /// Of a gauge.
+    Gauge(f64),
+    /// Of a histogram.
+    Histogram(HistogramSnapshot),
+}
+
+/// How often which durations were seen, in seconds.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HistogramSnapshot {
+    /// How many.
+    pub count: u64,
+    /// All together.
+    pub sum: f64,
+    /// Upper bounds, and how many are not above them. The last bound is infinite, and counts all.
+    pub buckets: Vec<(f64, u64)>,
+    /// What 50, 95 and 99 % are not above, off by a 32nd at most; `None` where nothing was seen, and of a
+    /// single handler.
+    pub percentiles: Option<[f64; 3]>,
+}
+
+impl HistogramSnapshot {
+    pub(crate) fn of(value: &Buckets<'_>) -> Self {
+        let bounds = value.bounds.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);
+        let mut count = 0;
+        let buckets = bounds.zip(value.counts).map(|(bound, n)| {
+            count += n;
+            (bound, count)
+        });
+        let buckets = buckets.collect();
+        let percentile = |part| value.whole.and_then(|(grid, all)| all.percentile(grid, part));
+        let percentiles = [0.5, 0.95, 0.99].map(|part| percentile(part).map(seconds));
+        let percentiles = match percentiles {
+            [Some(p50), Some(p95), Some(p99)] => Some([p50, p95, p99]),
+            _ => None,
+        };
+        Self { count, sum: seconds(value.sum), buckets, percentiles }
+    }
+}
+
+impl MetricsSnapshot {
+    /// The value of the sample with these labels, in any order. The name is that of the table, without a
+    /// namespace.
+    #[must_use]
+    pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<&MetricValue> {
+        let is_named = |family: &&MetricFamily| {
+            family
+                .name
+                .strip_suffix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+        };
+        // The shortest is the one itself, and not one that ends in the same word.
+        let family =
+            self.families.iter().filter(is_named).min_by_key(|family| family.name.len())?;
+        let has_labels = |sample: &&Sample| {
+            let has = |(name, value): &(&str, &str)| {
+                sample.labels.iter().any(|(n, v)| n == name && v == value)
+            };
+            sample.labels.len() == labels.len() && labels.iter().all(has)
+        };
+        family.samples.iter().find(has_labels).map(|sample| &sample.value)
+    }
+
+    /// The count of a counter that has no labels; 0 of one that is not there.
+    #[must_use]
+    pub fn counter(&self, name: &str) -> u64 {
+        match self.get(name, &[]) {
+            Some(MetricValue::Counter(count)) => *count,
+            _ => 0,
+        }
+    }
+
+    /// The value of a gauge that has no labels; 0 of one that is not there.
+    #[must_use]
+    pub fn gauge(&self, name: &str) -> f64 {
+        match self.get(name, &[]) {
+            Some(MetricValue::Gauge(value)) => *value,
+            _ => 0.0,
+        }
+    }
+
+    /// A histogram that has no labels.
+    #[must_use]
+    pub fn histogram(&self, name: &str) -> Option<&HistogramSnapshot> {
+        match self.get(name, &[]) {
+            Some(MetricValue::Histogram(histogram)) => Some(histogram),
+            _ => None,
+        }
+    }
+}
+
+/// Keeps all that it is shown.
+pub(super) struct Keeps<'n> {
+    pub(super) namespace: Option<&'n str>,
+    pub(super) families: Vec<MetricFamily>,
+}
+
+impl Visitor for Keeps<'_> {
+    fn family(&mut self, family: &Family) {
+        let Family { name, kind, help, unit } = *family;
+        let name =
+            self.namespace.map_or_else(|| name.to_owned(), |space| format!("{space}_{name}"));
+        self.families.push(MetricFamily { name, kind, help, unit, samples: Vec::new() });
+    }
+
+    fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>) {
+        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let value = match value {
+            Value::Count(count) => MetricValue::Counter(count),
+            Value::Gauge(value) => MetricValue::Gauge(value),
+            Value::Histogram(buckets) => MetricValue::Histogram(HistogramSnapshot::of(&buckets)),
+        };
+        if let Some(family) = self.families.last_mut() {
+            family.samples.push(Sample { labels, value });
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What a bus counts and measures of itself, and how it is written down.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bus::{
+    Bus, Context, Emit, HandlerOptions, MetricValue, MetricsConfig, OwnedContext, Sampling,
+    command, event, handler,
+};
+
+#[command]
+#[derive(Clone)]
+struct Pay(u64);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the bank is closed")]
+struct Closed;
+
+#[handler(retry(max_retries = 2, initial_delay = "10ms", jitter = none))]
+async fn pay(pay: &Pay, context: &Context, emit: Emit<Paid>) -> bus::Result<()> {
+    match pay.0 {
+        0 => Err(Closed)?,
+        1 if context.attempt() < 3 => Err(Closed)?,
+        2 => panic!("no such amount"),
+        3 => std::future::pending().await,
+        n => emit.send(Paid(n)),
+    }
+    Ok(())
+}
+
+#[event]
+struct Paid(u64);
+
+#[handler]
+async fn book(_: &Paid) {
+    tokio::time::sleep(Duration::from_millis(30)).await;
+}
+
+#[handler]
+fn refuse(paid: &Paid) -> bus::Result<()> {
+    if paid.0.is_multiple_of(2) { Err(Closed)? } else { Ok(()) }
+}
+
+#[event]
+struct Unheard;
+
+fn bus() -> Bus {
+    Bus::from_registered().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retried_command_is_one_command_and_every_end_is_counted_once() {
+    let bus = bus();
+    bus.execute(Pay(5)).await.unwrap();
+    bus.execute(Pay(1)).await.unwrap();
+    bus.execute(Pay(0)).await.unwrap_err();
+    bus.execute(Pay(2)).await.unwrap_err();
+    // The caller goes away.
+    let gone = tokio::time::timeout(Duration::from_millis(1), bus.execute(Pay(3)));
+    assert!(gone.await.is_err());
+    bus.idle().await;
+    let metrics = bus.metrics().snapshot();
+    let counters = ["sent", "processed", "failed"]
+        .map(|what| metrics.counter(&format!("commands_{what}_total")));
+    assert_eq!(counters, [5, 2, 3]);
+    assert_eq!(metrics.gauge("commands_in_flight"), 0.0);
+    // Twice each for the one that succeeds in the end and the one that does not.
+    assert_eq!(metrics.counter("retries_total"), 4);
+    let pay = [("handler", "pay"), ("message", "metrics::Pay"), ("kind", "command")];
+    let of_pay = |name: &str| metrics.get(name, &pay).cloned();
+    assert_eq!(of_pay("handler_processed_total"), Some(MetricValue::Counter(2)));
+    // One whose caller has gone has no result.
+    assert_eq!(of_pay("handler_failed_total"), Some(MetricValue::Counter(2)));
+    assert_eq!(of_pay("handler_retries_total"), Some(MetricValue::Counter(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_in_flight_is_neither_processed_nor_failed() {
+    let bus = bus();
+    let waiting = tokio::spawn({
+        let bus = bus.clone();
+        async move { bus.execute(Pay(3)).await.map_err(drop) }
+    });
+    tokio::task::yield_now().await;
+    let metrics = bus.metrics().snapshot();
+    assert_eq!(metrics.counter("commands_sent_total"), 1);
+    assert_eq!(metrics.gauge("commands_in_flight"), 1.0);
+    waiting.abort();
+    let _ = waiting.await;
+    let metrics = bus.metrics().snapshot();
+    assert_eq!(metrics.gauge("commands_in_flight"), 0.0, "gauges return to zero");
+    assert_eq!(metrics.counter("commands_failed_total"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_count_pairs_and_durations_are_those_of_the_bus_clock() {
+    let bus = bus();
+    for n in 4..8 {
+        bus.publish(Paid(n)).await.unwrap();
+    }
+    bus.publish(Unheard).await.unwrap();
+    assert!(bus.metrics().snapshot().gauge("queue_size") > 0.0);
+    bus.idle().await;
+    let metrics = bus.metrics().snapshot();
+    assert_eq!(metrics.counter("events_published_total"), 5);
+    assert_eq!(metrics.counter("events_processed_total"), 6);
+    assert_eq!(metrics.counter("events_failed_total"), 2);
+    assert_eq!(metrics.counter("events_unhandled_total"), 1);
+    assert_eq!((metrics.gauge("queue_size"), metrics.gauge("events_in_flight")), (0.0, 0.0));
+    let took = metrics.histogram("event_processing_duration_seconds").unwrap();
+    assert_eq!(took.count, 8);
+    assert!((took.sum - 0.12).abs() < 1e-9, "four times 30 ms: {}", took.sum);
+    let up_to = |bound: f64| took.buckets.iter().find(|(b, _)| *b == bound).unwrap().1;
+    assert_eq!([up_to(0.001), up_to(0.025), up_to(0.05), up_to(f64::INFINITY)], [4, 4, 8, 8]);
+    let [p50, p95, _] = took.percentiles.unwrap();
+    assert!(p50 < 0.001 && (p95 - 0.03).abs() < 0.001, "{p50} {p95}");
+    assert_eq!(metrics.histogram("event_critical_time_seconds").unwrap().count, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_timed_is_counted_all_the_same() {
+    for (sampling, timed) in [(Sampling::Off, 0), (Sampling::one_in(4), 2), (Sampling::Every, 8)] {
+        let metrics = MetricsConfig::default().sampling(sampling);
+        let bus = Bus::builder().metrics(metrics).build().unwrap();
+        for _ in 0..8 {
+            bus.execute(Pay(9)).await.unwrap();
+        }
+        // Before the events are handled, which take their turns too.
+        let metrics = bus.metrics().snapshot();
+        assert_eq!(metrics.counter("commands_processed_total"), 8);
+        let histogram = metrics.histogram("command_processing_duration_seconds").unwrap();
+        assert_eq!(histogram.count, timed, "{sampling:?}");
+        bus.idle().await;
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let seconds = |all: &[u64]| all.iter().copied().map(Duration::from_secs).collect::<Vec<_>>();
+    let refused = [
+        MetricsConfig::default().namespace("1st"),
+        MetricsConfig::default().namespace("a b"),
+        MetricsConfig::default().buckets(seconds(&[2, 1])),
+        MetricsConfig::default().buckets(seconds(&[0, 1])),
+    ];
+    for config in refused {
+        let error = Bus::builder().metrics(config).build().unwrap_err().to_string();
+        assert!(error.contains("metrics."), "{error}");
+    }
+}
+
+/// Registers handlers with names that break careless writers.
+async fn hostile(bus: &Bus) {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    for name in ["a\"b", "c\\d", "e\nf", "{g=\"h\"}", "ü\t,", ""] {
+        let options = HandlerOptions::default().name(name.to_owned());
+        bus.register_event_handler_with(
+            options,
+            |_: std::sync::Arc<Paid>, _: OwnedContext| async {
+                CALLS.fetch_add(1, Ordering::Relaxed);
+            },
+        )
+        .unwrap();
+    }
+    for n in 4..8 {
+        bus.execute(Pay(n)).await.unwrap();
+    }
+    bus.idle().await;
+}
+
+/// Names and labels of each line, with its value.
+fn samples(text: &str) -> BTreeMap<String, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let mut samples = BTreeMap::new();
+    for line in lines {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        let former = samples.insert(series.to_owned(), value.parse().unwrap());
+        assert_eq!(former, None, "a series is there twice: {series}");
+    }
+    samples
+}
+
+#[tokio::test(start_paused = true)]
+async fn buckets_add_up_and_labels_are_escaped() {
+    let bus = Bus::builder().metrics(MetricsConfig::default().namespace("shop")).build().unwrap();
+    hostile(&bus).await;
+    let text = bus.metrics().to_prometheus();
+    assert!(text.contains(r#"handler_processed_total{handler="a\"b","#), "{text}");
+    assert!(text.contains(r#"handler="c\\d","#) && text.contains(r#"handler="e\nf","#), "{text}");
+    let samples = samples(&text);
+    let ends = samples.keys().filter(|series| series.contains("le=\"+Inf\""));
+    for end in ends {
+        let count = end
+            .replace("_bucket", "_count")
+            .replace(",le=\"+Inf\"", "")
+            .replace("{le=\"+Inf\"}", "");
+        assert_eq!(samples.get(end), samples.get(&count), "{count}");
+    }
+    assert_eq!(samples["shop_events_processed_total"], 30.0, "4 x (book and 6), 2 x refuse");
+    assert!(!text.contains("\nevents_"), "all names are in the namespace");
+}
+
+#[tokio::test(start_paused = true)]
+async fn openmetrics_follows_its_own_rules() {
+    let bus = bus();
+    hostile(&bus).await;
+    let text = bus.metrics().to_openmetrics();
+    assert!(text.ends_with("\n# EOF\n"), "{text}");
+    let mut kinds = BTreeMap::new();
+    let mut family = "";
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert_eq!(kinds.insert(name, kind), None, "a family is there twice: {name}");
+            family = name;
+        } else if let Some(rest) = line.strip_prefix("# UNIT ") {
+            let (name, unit) = rest.split_once(' ').unwrap();
+            assert!(name.ends_with(&format!("_{unit}")), "{name} is not in {unit}");
+        } else if !line.starts_with('#') {
+            let suffix = line.strip_prefix(family).unwrap().split(['{', ' ']).next().unwrap();
+            let allowed: &[&str] = match kinds[family] {
+                "counter" => &["_total"],
+                "gauge" => &[""],
+                "histogram" => &["_bucket", "_sum", "_count"],
+                other => panic!("{other}"),
+            };
+            assert!(allowed.contains(&suffix), "{line}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_of_sessions_share_a_series_and_series_are_bounded() {
+    let bus = Bus::builder().metrics(MetricsConfig::default().series(5)).build().unwrap();
+    let series = |bus: &Bus| samples(&bus.metrics().to_prometheus()).len();
+    let mut before = 0;
+    for n in 0..50_u32 {
+        let session = bus.session(format!("s{n}")).open().await.unwrap();
+        let options = HandlerOptions::default().name(format!("made up {n}"));
+        session
+            .register_event_handler_with(
+                options,
+                |_: std::sync::Arc<Paid>, _: OwnedContext| async {},
+            )
+            .unwrap();
+        session.close().await;
+        if n == 10 {
+            before = series(&bus);
+        }
+    }
+    assert_eq!(series(&bus), before, "forty handlers more, and no series");
+    bus.idle().await;
+    assert_eq!(bus.metrics().snapshot().gauge("active_sessions"), 0.0);
+}
