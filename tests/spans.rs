@@ -234,6 +234,28 @@ async fn what_fails_says_why_and_is_a_child_of_who_called() {
     assert_eq!(seen.named("publish")[0].1.fields["error.type"], "closed");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_its_caller_drops_says_so() {
+    let seen = Seen::default();
+    let _installed = seen.install();
+    let bus = Bus::from_registered().unwrap();
+    let call = tokio::time::timeout(Duration::ZERO, bus.execute(Forever)).await;
+    assert!(call.is_err());
+    for name in ["execute", "process"] {
+        let (_, span) = &seen.named(name)[0];
+        assert_eq!(span.fields["error.type"], "dropped", "{name}");
+        assert!(span.closed, "{name}");
+    }
+    assert!(!seen.is_entered());
+}
+
+#[command]
+struct Forever;
+#[handler]
+async fn forever(_: Forever) -> bus::Result<()> {
+    std::future::pending().await
+}
+
 #[command]
 struct Nobody;
 

@@ -112,6 +112,14 @@ pub(crate) fn executed<O, E>(
     }
 }
 
+/// Nobody waits for the command any more; the span of one that has ended is gone.
+#[inline]
+pub(crate) fn abandoned(span: Option<&Span>) {
+    if let Some(span) = span {
+        failed(span, "dropped");
+    }
+}
+
 /// The span of a call of a handler.
 #[inline]
 pub(crate) fn process(plan: &Plan, context: &Context) -> Option<Box<Span>> {

@@ -30,7 +30,7 @@ use crate::handler::slot::BoxFuture;
 use crate::message::carrier::Moved;
 use crate::message::keep::Keep;
 use crate::message::{Command, MessageId, MessageInfo};
-use crate::observe::{What, tap};
+use crate::observe::{What, spans, tap};
 use crate::probe::Caller;
 use crate::registry::plan::Plan;
 use crate::resilience::dead_letters::Letter;
@@ -57,6 +57,7 @@ pin_project! {
             if this.core.observers.is_on() && this.stage.is_at_work() {
                 this.request.tell_abandoned(this.core);
             }
+            spans::abandoned(this.request.span.as_deref());
         }
     }
 }
