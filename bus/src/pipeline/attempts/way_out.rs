@@ -82,8 +82,12 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         let step = trouble.next(policy, context, fault, now);
         if std::mem::take(&mut trouble.is_broke) {
             core.counters.over_budget.add(1);
-            let (handler, id) = (&plan.handler, context.id());
-            tracing::warn!(%handler, %id, "a retry is not made: the retry budget is used up");
+            tracing::warn!(
+                message = context.message().name(),
+                id = %context.id(),
+                handler = %plan.handler,
+                "a retry is not made: the retry budget is used up; `retry_budget` sets another"
+            );
         }
         let error = trouble.note(core, context, &answer, fault);
         let after = match step {
