@@ -1,4 +1,9 @@
-#![doc = include_str!("../../guide/testing.md")]
+//! Tests: a bus whose time stands still, that says exactly when it has settled, and keeps a record of what
+//! happened. Feature `testing`; the guide has a chapter on it: [`guide::testing`](crate::guide::testing).
+//!
+//! What goes on is told by the record, an observer, and by the probes (`bus/src/probe`), from which
+//! [`TestBus::settle`] knows when nothing can go on. Expectations and scenarios stand on these two; fakes, faults,
+//! contexts, seeds and the manifest each for themselves.
 
 mod builder;
 mod clock;

@@ -67,7 +67,7 @@ impl TestBus {
     /// #[handler]
     /// fn sell(command: Sell, stock: &Res<AtomicU32>, emit: Emit<Sold>) -> bus::Result<()> {
     ///     if stock.load(Ordering::Relaxed) < command.0 {
-    ///         return Err(bus::Error::new(SoldOut));
+    ///         return Err(SoldOut.into());
     ///     }
     ///     stock.fetch_sub(command.0, Ordering::Relaxed);
     ///     emit.send(Sold(command.0));
