@@ -94,6 +94,12 @@ fn shown(example: &str, source: &str) -> Vec<String> {
 }
 
 #[test]
+fn testing_prints_what_its_source_shows() {
+    let source = include_str!("../examples/testing/main.rs");
+    assert_eq!(lines(&common::example("testing")), shown("testing", source));
+}
+
+#[test]
 fn backpressure_refuses_arguments() {
     assert_eq!(ended("backpressure", &["--help"]).0, Some(0));
     let (code, error) = ended("backpressure", &["--fast"]);

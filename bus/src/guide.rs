@@ -35,3 +35,8 @@ pub mod resilience {}
 
 #[doc = include_str!("../guide/dead-letters.md")]
 pub mod dead_letters {}
+
+/// Feature `testing`.
+#[cfg(feature = "testing")]
+#[doc = include_str!("../guide/testing.md")]
+pub mod testing {}

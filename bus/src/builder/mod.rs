@@ -250,6 +250,16 @@ impl Builder {
         Ok(Bus::new(core))
     }
 
+    /// A bus without handlers, for a context that belongs to none.
+    #[cfg(feature = "testing")]
+    pub(crate) fn bare(provided: Vec<Provided>) -> Bus {
+        let bare = Self { provided, ..Self::default() };
+        match bare.without_registered().build() {
+            Ok(bus) => bus,
+            Err(wrong) => unreachable!("there is nothing in it that could be wrong: {wrong}"),
+        }
+    }
+
     /// That of a test bus; these commands are answered by it.
     #[cfg(feature = "testing")]
     pub(crate) fn tested(

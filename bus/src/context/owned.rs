@@ -5,6 +5,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Context;
+#[cfg(feature = "testing")]
+use super::Seed;
 use crate::core::Core;
 use crate::pipeline::frame;
 
@@ -17,6 +19,13 @@ pub struct OwnedContext {
 }
 
 impl OwnedContext {
+    /// For a test.
+    #[cfg(feature = "testing")]
+    pub(crate) fn made(core: Arc<Core>, seed: Seed) -> Self {
+        let (context, core) = frame::own(core, seed);
+        Self { context, _core: core }
+    }
+
     pub(crate) fn of(context: &Context) -> Self {
         let (context, core) = frame::own(context.core().arc(), context.seed());
         Self { context, _core: core }

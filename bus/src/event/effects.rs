@@ -83,6 +83,15 @@ impl Outbox {
         }
     }
 
+    /// What is kept.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kept(&self) -> Vec<Erased> {
+        match &*lock(&self.0) {
+            State::Kept(events) => events.iter().map(|e| Arc::clone(&e.event)).collect(),
+            State::Sent(_) | State::Discarded(_) => Vec::new(),
+        }
+    }
+
     /// How much is kept.
     pub(crate) fn len(&self) -> usize {
         match &*lock(&self.0) {

@@ -165,6 +165,14 @@ impl MessageInfo {
         full[..end].rfind("::").map_or(full, |at| &full[at + 2..])
     }
 
+    /// The module of the type.
+    #[cfg(feature = "testing")]
+    pub(crate) fn module(&self) -> &'static str {
+        let full = (self.type_name)();
+        let end = full.find('<').unwrap_or(full.len());
+        full[..end].rfind("::").map_or("", |at| &full[..at])
+    }
+
     /// Is it a command? Else it is an event.
     #[must_use]
     pub fn is_command(&self) -> bool {

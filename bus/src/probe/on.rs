@@ -209,11 +209,15 @@ impl<F: Future> Future for Task<F> {
 fn polled<T>(
     woken: &Arc<Woken>,
     task: &task::Context<'_>,
-    poll: impl FnOnce(&mut task::Context<'_>) -> T,
-) -> T {
+    poll: impl FnOnce(&mut task::Context<'_>) -> Poll<T>,
+) -> Poll<T> {
     woken.begin(task.waker());
     let _polling = Polling(woken);
     let waker = Waker::from(Arc::clone(woken));
+    if woken.tracker.yields() {
+        waker.wake();
+        return Poll::Pending;
+    }
     poll(&mut task::Context::from_waker(&waker))
 }
 

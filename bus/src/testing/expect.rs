@@ -106,6 +106,14 @@ impl TestBus {
         }
     }
 
+    /// The events of this type that were published.
+    #[must_use]
+    pub fn published<E: Event>(&self) -> Vec<Arc<E>> {
+        let recent = self.recent();
+        let published = recent.iter().filter(|entry| entry.is_published());
+        published.filter_map(Entry::event).collect()
+    }
+
     #[track_caller]
     fn must_have_settled(&self) {
         if !self.is_settled() {

@@ -1,7 +1,5 @@
 //! Settling: nothing is queued, nothing runs and nothing is due, but for what waits for time to go by.
 //!
-//! # What counts as running
-//!
 //! A test bus settles when nothing can go on by itself any more:
 //!
 //! * no task of the bus, and no command, was woken and not polled since;
@@ -10,10 +8,7 @@
 //!   a command that it executes, an event that it waits for, the end of a session. What it waits for there is
 //!   looked at in its own right.
 //!
-//! So a handler in [`Context::sleep`](crate::Context::sleep), a retry that is delayed, a timeout, a batch that
-//! lingers, an event that is scheduled are settled until time goes on: [`TestBus::advance`]. A handler that waits
-//! for anything else (a channel, a file, a lock, a task that it has spawned) runs, and is waited for; one that
-//! waits for both, the clock and something else, counts as waiting for the clock.
+//! All three are one look under one lock, so they are true of one moment. The guide has the table of what counts.
 
 use std::fmt;
 use std::future::{Future, poll_fn};

@@ -4,7 +4,7 @@ mod step;
 mod tree;
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -91,19 +91,18 @@ impl Recorder {
     /// it so.
     pub(super) fn all(&self) -> Vec<Entry> {
         let all = lock(&self.0.entries).clone();
-        let mut published = BTreeSet::new();
+        let published = all.iter().filter(|entry| entry.is_published());
+        // Those that were not told yet.
+        let mut published: BTreeMap<_, _> = published.filter_map(|e| Some((e.id?, e))).collect();
         let mut ordered: Vec<Entry> = Vec::with_capacity(all.len());
-        for (at, entry) in all.iter().enumerate() {
-            let is_first = entry.id.is_some_and(|id| published.insert(id));
-            if is_first && !entry.is_published() {
-                let later = all[at..].iter().find(|l| l.id == entry.id && l.is_published());
-                ordered.extend(later.cloned());
-                published.extend(later.and_then(|later| later.id));
-            } else if entry.is_published() && !is_first {
-                let has_come = ordered.iter().any(|e| e.id == entry.id && e.is_published());
-                if has_come {
-                    continue;
-                }
+        for entry in &all {
+            if entry.is_published() {
+                // Unless it was put in before.
+                ordered.extend(entry.id.and_then(|id| published.remove(&id)).cloned());
+                continue;
+            }
+            if entry.step.comes_after_publishing() {
+                ordered.extend(entry.id.and_then(|id| published.remove(&id)).cloned());
             }
             ordered.push(entry.clone());
         }

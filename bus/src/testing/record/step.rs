@@ -91,6 +91,30 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Can it not happen to an event that is not queued?
+    pub(super) fn comes_after_publishing(&self) -> bool {
+        match self {
+            Self::Handling { .. }
+            | Self::Handled { .. }
+            | Self::Retrying { .. }
+            | Self::Discarded { .. }
+            | Self::DeadLettered { .. }
+            | Self::Dropped { .. }
+            | Self::Unhandled
+            | Self::Expired => true,
+            Self::Filtered { handler, .. } => handler.is_some(),
+            Self::Executing { .. }
+            | Self::Executed { .. }
+            | Self::Abandoned
+            | Self::Published
+            | Self::Scheduled
+            | Self::Rejected { .. }
+            | Self::Other(_) => false,
+        }
+    }
+}
+
 fn name(handler: &crate::registry::HandlerInfo) -> String {
     handler.name.to_string()
 }
