@@ -159,6 +159,8 @@ impl TestContext {
             info: self.info,
             attempt: self.attempt,
             lifecycle: false,
+            began: None,
+            follows: None,
             timeout: None,
             attempt_timeout: None,
             deadline: None,
