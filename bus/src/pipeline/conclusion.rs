@@ -75,6 +75,15 @@ where
     }
 }
 
+/// Its caller has gone, and nobody asks for its answer: for its handler a failure, that took as long as nobody
+/// knows.
+#[cold]
+pub(crate) fn was_abandoned(core: &Core, plan: &Plan) {
+    if let Some(meter) = &plan.meter {
+        core.settings.metrics.command(meter, false, None);
+    }
+}
+
 /// Its caller is told, and may come to terms with it; what is left behind is for somebody to look at.
 #[cold]
 fn log(context: &Context, plan: &Plan, error: &str, dead_letter: DeadLetterId) {

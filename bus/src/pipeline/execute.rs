@@ -54,8 +54,13 @@ pin_project! {
     impl<C, O, E> PinnedDrop for Execute<'_, C, O, E> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if this.core.observers.is_on() && this.stage.is_at_work() {
-                this.request.tell_abandoned(this.core);
+            if this.stage.is_at_work() {
+                if let StageProj::Running { attempts, .. } = this.stage.project() {
+                    conclusion::was_abandoned(this.core, attempts.plan());
+                }
+                if this.core.observers.is_on() {
+                    this.request.tell_abandoned(this.core);
+                }
             }
             spans::abandoned(this.request.span.as_deref());
         }
@@ -251,6 +256,7 @@ where
         let Accepted { plan, mut found, seed, session } = accepted;
         let held = Held::new(core, seed);
         let context = held.context();
+        let mut unanswered = Unanswered { core, plan: &plan, armed: true };
         let first = command.get().map(|command| command as &dyn Any);
         announce::started(core, context, &sent, &plan.handler, first);
         let source = CommandSource::new(&plan, &found, command);
@@ -262,6 +268,7 @@ where
         };
         let around = Around::new(core, &plan, &held);
         let through = around.run(source, session, cancelled).await;
+        unanswered.armed = false;
         sent.attempts = through.attempts;
         let mut command = through.source.into_command();
         let after =
@@ -273,6 +280,21 @@ where
         let debt = conclusion::debt(core, &sent, context);
         (reply, sent, debt)
     })
+}
+
+/// A command that stands inside of middleware, until there is an answer.
+struct Unanswered<'p> {
+    core: &'p Core,
+    plan: &'p Plan,
+    armed: bool,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            conclusion::was_abandoned(self.core, self.plan);
+        }
+    }
 }
 
 impl Request<'_> {

@@ -183,15 +183,7 @@ impl Drop for CutOff<'_, '_> {
             // One for each event, as of the handlers that take one.
             let all = || self.taken.iter().chain(self.held.iter().map(|held| &held.taken));
             lock(&self.core.work.abandoned).extend(all().map(|_| name.to_string()));
-            let handler = &self.plan.handler;
-            for taken in all() {
-                let error = Some("was cut off when the bus ended");
-                let what = || What::Handled { handler, attempts: 1, error };
-                taken.item.delivery.observe(what);
-            }
-            for share in all().filter_map(|taken| taken.item.delivery.share) {
-                share.failed(Some(name), "was cut off when the bus ended", 1);
-            }
+            all().for_each(|taken| taken.item.delivery.was_cut_off(self.plan));
         }
     }
 }

@@ -129,6 +129,11 @@ impl Delivery<'_> {
         core.failures.note(context, handler, attempts, error.to_owned());
     }
 
+    /// Its handler was at work when the bus ended, and has no answer. When it began is not known here.
+    pub(super) fn was_cut_off(&self, plan: &Plan) {
+        self.did_not_handle(plan, None, "was cut off when the bus ended", 1);
+    }
+
     /// The clock is read once, for all that is measured.
     #[inline]
     fn measure(&self, plan: &Plan, began: Option<Instant>, is_ok: bool) {

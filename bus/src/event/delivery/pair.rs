@@ -193,12 +193,7 @@ impl Drop for CutOff<'_> {
         if self.armed {
             let name = &self.plan.handler.name;
             lock(&self.delivery.core.work.abandoned).push(name.to_string());
-            let error = Some("was cut off when the bus ended");
-            let what = || What::Handled { handler: &self.plan.handler, attempts: 1, error };
-            self.delivery.observe(what);
-            if let Some(share) = self.delivery.share {
-                share.failed(Some(name), "was cut off when the bus ended", 1);
-            }
+            self.delivery.was_cut_off(self.plan);
         }
     }
 }

@@ -135,6 +135,12 @@ pub(crate) enum Needs {
     Slot,
 }
 
+impl<O> Attempts<'_, O> {
+    pub(crate) fn plan(&self) -> &Plan {
+        self.run.plan()
+    }
+}
+
 impl<'a, O: Outcome> Attempts<'a, O> {
     #[inline]
     pub(crate) fn new(
@@ -146,10 +152,6 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         let phase = if plan.policy.is_some() { Phase::Entering } else { Phase::Begins };
         let run = Run::new(core, plan, seed, session);
         Self { run, phase, made: 0, held: Held::default(), trouble: None }
-    }
-
-    pub(crate) fn plan(&self) -> &Plan {
-        self.run.plan()
     }
 
     /// That of the last attempt.
