@@ -32,6 +32,8 @@ mod probe;
 mod registration;
 mod registry;
 mod resilience;
+#[cfg(feature = "json")]
+mod rfc3339;
 mod session;
 mod stats;
 mod sync;

@@ -17,6 +17,11 @@ use crate::resilience::CircuitState;
 pub(crate) trait Visitor {
     fn family(&mut self, family: &Family);
     fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>);
+
+    /// `false` of what it would pass over: what has a series for each handler is then not even read.
+    fn wants(&self, _kind: MetricKind, _name: &str) -> bool {
+        true
+    }
 }
 
 /// A name, and what stands behind it.
@@ -166,10 +171,16 @@ const OF_HANDLER: [OfHandler; 3] = [
 fn handlers(metrics: &Metrics, on: &mut On<'_>) {
     let meters = metrics.meters.all();
     for (name, help, value) in OF_HANDLER {
+        if !on.0.wants(MetricKind::Counter, name) {
+            continue;
+        }
         on.family(name, MetricKind::Counter, help, None);
         for meter in &meters {
             on.0.sample(&labels(meter), Value::Count(value(&meter.metered())));
         }
+    }
+    if !on.0.wants(MetricKind::Histogram, "handler_duration_seconds") {
+        return;
     }
     let help = "How long a handler took with a message, with all attempts.";
     on.family("handler_duration_seconds", MetricKind::Histogram, help, Some("seconds"));
@@ -217,6 +228,9 @@ impl On<'_> {
     }
 
     fn histogram(&mut self, name: &'static str, help: &'static str, histogram: &Histogram) {
+        if !self.0.wants(MetricKind::Histogram, name) {
+            return;
+        }
         self.family(name, MetricKind::Histogram, help, Some("seconds"));
         let (grid, counted) = (histogram.grid(), histogram.counted());
         let counts = counted.buckets(grid);

@@ -15,7 +15,7 @@ use crate::core::Core;
 /// and is in flight.
 #[derive(Clone, Copy)]
 pub struct MetricsCollector<'b> {
-    core: &'b Core,
+    pub(super) core: &'b Core,
 }
 
 impl Bus {
@@ -81,7 +81,7 @@ impl MetricsCollector<'_> {
         text.end()
     }
 
-    fn namespace(&self) -> Option<&str> {
+    pub(super) fn namespace(&self) -> Option<&str> {
         self.core.settings.metrics.config.namespace.as_deref()
     }
 }

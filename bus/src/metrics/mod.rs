@@ -9,6 +9,8 @@ mod collector;
 mod config;
 mod grid;
 mod histogram;
+#[cfg(feature = "json")]
+mod json;
 pub(crate) mod meter;
 mod meters;
 mod snapshot;

@@ -127,7 +127,7 @@ impl fmt::Display for Name<'_> {
 }
 
 /// The value of a label: backslash, quote and line feed are escaped in both formats, and nothing else is.
-struct Escaped<'v>(&'v str);
+pub(super) struct Escaped<'v>(pub(super) &'v str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

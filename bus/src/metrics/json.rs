@@ -1,0 +1,239 @@
+//! Metrics as JSON, for dashboards of one's own.
+
+use std::fmt::{self, Write};
+
+use super::MetricsCollector;
+use super::collect::{Buckets, Family, Value, Visitor, collect};
+use super::snapshot::{HistogramSnapshot, MetricKind};
+use super::text::Escaped;
+use crate::rfc3339::rfc3339;
+
+impl MetricsCollector<'_> {
+    /// One JSON object:
+    ///
+    /// ```json
+    /// {
+    ///   "timestamp": "2026-11-25T20:18:12.042Z",
+    ///   "counters": {"commands_sent_total": 3, "events_dropped_total{reason=\"expired\"}": 0},
+    ///   "histograms": {
+    ///     "command_processing_duration_seconds": {
+    ///       "description": "How long commands took ..", "count": 3, "sum": 0.03,
+    ///       "percentiles": {"p50": 0.01, "p95": 0.01, "p99": 0.01},
+    ///       "buckets": {"0.001": 0, "0.01": 3, "+Inf": 3}
+    ///     }
+    ///   },
+    ///   "gauges": {"queue_size": 0.0}
+    /// }
+    /// ```
+    ///
+    /// What has labels is named as in Prometheus's text, `name{label="value"}`, sorted as there and with the
+    /// same escapes within the quotes. Percentiles are `null` where nothing was seen, and of a single handler;
+    /// buckets are cumulative, and named after their bounds. A number that JSON has no word for is `null`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = String::new();
+        // Only the writer could fail, and a string does not.
+        let _ = self.write_json(&mut text);
+        text
+    }
+
+    /// As [`to_json`](Self::to_json), piece by piece. Histograms are read after the rest.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_json(&self, out: &mut dyn Write) -> fmt::Result {
+        let at = rfc3339(self.core.settings.clock.system_time());
+        write!(out, "{{\"timestamp\":\"{at}\",\"counters\":{{")?;
+        // Counters and gauges are read together, so that what was sent is the sum of what has become of it.
+        let mut gauges = String::new();
+        let (counters, mut aside) = (&mut *out, Fields::new(&mut gauges, self.namespace()));
+        let mut fields = Fields::new(counters, self.namespace());
+        collect(self.core, &mut Split { counters: &mut fields, gauges: &mut aside });
+        fields.result.and(aside.result)?;
+        out.write_str("},\"histograms\":{")?;
+        let mut histograms = Histograms(Fields::new(&mut *out, self.namespace()));
+        collect(self.core, &mut histograms);
+        histograms.0.result?;
+        write!(out, "}},\"gauges\":{{{gauges}}}}}")
+    }
+}
+
+/// The fields of one object.
+struct Fields<'o> {
+    out: &'o mut dyn Write,
+    namespace: Option<&'o str>,
+    family: Option<Family>,
+    is_first: bool,
+    /// The first error: what comes after it is not written.
+    result: fmt::Result,
+}
+
+impl<'o> Fields<'o> {
+    fn new(out: &'o mut dyn Write, namespace: Option<&'o str>) -> Self {
+        Self { out, namespace, family: None, is_first: true, result: Ok(()) }
+    }
+
+    fn write(&mut self, labels: &[(&'static str, &str)], value: &Value<'_>) {
+        if let (Ok(()), Some(family)) = (self.result, self.family) {
+            self.result = self.field(&family, labels, value);
+        }
+    }
+
+    fn field(
+        &mut self,
+        family: &Family,
+        labels: &[(&'static str, &str)],
+        value: &Value<'_>,
+    ) -> fmt::Result {
+        let between = if std::mem::take(&mut self.is_first) { "" } else { "," };
+        write!(self.out, "{between}\"")?;
+        let mut name = InString(&mut *self.out);
+        if let Some(namespace) = self.namespace {
+            write!(name, "{namespace}_")?;
+        }
+        name.write_str(family.name)?;
+        let mut between = '{';
+        for (label, value) in labels {
+            write!(name, "{between}{label}=\"{}\"", Escaped(value))?;
+            between = ',';
+        }
+        if between == ',' {
+            name.write_char('}')?;
+        }
+        self.out.write_str("\":")?;
+        match value {
+            Value::Count(count) => write!(self.out, "{count}"),
+            Value::Gauge(value) => write!(self.out, "{}", Number(*value)),
+            Value::Histogram(buckets) => self.histogram(family, buckets),
+        }
+    }
+
+    fn histogram(&mut self, family: &Family, value: &Buckets<'_>) -> fmt::Result {
+        let HistogramSnapshot { count, sum, buckets, percentiles } = HistogramSnapshot::of(value);
+        self.out.write_str("{\"description\":\"")?;
+        InString(&mut *self.out).write_str(family.help)?;
+        write!(self.out, "\",\"count\":{count},\"sum\":{},\"percentiles\":{{", Number(sum))?;
+        for (at, (name, between)) in [("p50", ""), ("p95", ","), ("p99", ",")].iter().enumerate() {
+            let value = percentiles.map_or(f64::NAN, |all| all[at]);
+            write!(self.out, "{between}\"{name}\":{}", Number(value))?;
+        }
+        self.out.write_str("},\"buckets\":{")?;
+        for (at, (bound, count)) in buckets.iter().enumerate() {
+            let between = if at == 0 { "" } else { "," };
+            match *bound {
+                f64::INFINITY => write!(self.out, "{between}\"+Inf\":{count}")?,
+                bound => write!(self.out, "{between}\"{bound:?}\":{count}")?,
+            }
+        }
+        self.out.write_str("}}")
+    }
+}
+
+/// Counters to one object, gauges to another.
+struct Split<'s, 'o> {
+    counters: &'s mut Fields<'o>,
+    gauges: &'s mut Fields<'o>,
+}
+
+impl Visitor for Split<'_, '_> {
+    fn wants(&self, kind: MetricKind, _: &str) -> bool {
+        kind != MetricKind::Histogram
+    }
+
+    fn family(&mut self, family: &Family) {
+        self.counters.family = (family.kind == MetricKind::Counter).then_some(*family);
+        self.gauges.family = (family.kind == MetricKind::Gauge).then_some(*family);
+    }
+
+    fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>) {
+        self.counters.write(labels, &value);
+        self.gauges.write(labels, &value);
+    }
+}
+
+struct Histograms<'o>(Fields<'o>);
+
+impl Visitor for Histograms<'_> {
+    fn wants(&self, kind: MetricKind, _: &str) -> bool {
+        kind == MetricKind::Histogram
+    }
+
+    fn family(&mut self, family: &Family) {
+        self.0.family = (family.kind == MetricKind::Histogram).then_some(*family);
+    }
+
+    fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>) {
+        self.0.write(labels, &value);
+    }
+}
+
+/// The inside of a JSON string.
+struct InString<'o>(&'o mut dyn Write);
+
+impl Write for InString<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| match c {
+            '"' | '\\' => write!(self.0, "\\{c}"),
+            // What else JSON does not allow; and the two that are the end of a line to JavaScript.
+            '\0'..='\x1f' | '\u{2028}' | '\u{2029}' => write!(self.0, "\\u{:04x}", u32::from(c)),
+            c => self.0.write_char(c),
+        })
+    }
+}
+
+/// A number; `null` where JSON has none.
+struct Number(f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_finite() { write!(f, "{:?}", self.0) } else { f.write_str("null") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(labels: &[(&'static str, &str)], value: &Value<'_>) -> serde_json::Value {
+        let mut text = String::new();
+        let mut fields = Fields::new(&mut text, Some("shop"));
+        let kind = MetricKind::Gauge;
+        fields.family = Some(Family { name: "size", kind, help: "a \"size\"", unit: None });
+        fields.write(labels, value);
+        fields.write(&[], value);
+        serde_json::from_str(&format!("{{{text}}}")).expect("JSON")
+    }
+
+    #[test]
+    fn any_label_is_written_so_that_it_can_be_read() {
+        let hostile = "a\"b\\c\nd\u{7}\u{2028}\u{1F980}}";
+        let object = written(&[("of", hostile)], &Value::Gauge(1.5));
+        let name = "shop_size{of=\"a\\\"b\\\\c\\nd\u{7}\u{2028}\u{1F980}}\"}";
+        assert_eq!(object[name], 1.5, "{object}");
+        assert_eq!(object["shop_size"], 1.5);
+    }
+
+    #[test]
+    fn what_is_no_number_is_null() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(written(&[], &Value::Gauge(value))["shop_size"].is_null(), "{value}");
+        }
+        let tiny = written(&[], &Value::Gauge(1e-300));
+        assert_eq!(tiny["shop_size"], 1e-300);
+    }
+
+    #[test]
+    fn a_histogram_of_nothing_has_no_percentiles() {
+        let buckets = Buckets { bounds: &[1_000_000], counts: &[2, 1], sum: 5, whole: None };
+        let histogram = &written(&[], &Value::Histogram(buckets))["shop_size"];
+        assert_eq!(
+            (&histogram["count"], &histogram["description"]),
+            (&3.into(), &"a \"size\"".into())
+        );
+        assert!(histogram["percentiles"]["p99"].is_null());
+        assert_eq!(
+            (&histogram["buckets"]["0.001"], &histogram["buckets"]["+Inf"]),
+            (&2.into(), &3.into())
+        );
+    }
+}
