@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use super::observer::{Happening, Observer};
+use super::happening::Happening;
+use super::observer::Observer;
 use crate::bus::Bus;
 use crate::core::Core;
 use crate::pipeline::failure::panic_text;

@@ -4,7 +4,8 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::observer::{Happening, What};
+use super::happening::Happening;
+use super::what::What;
 use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
