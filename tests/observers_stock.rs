@@ -12,7 +12,7 @@ use bus::{Bus, Emit, command, event, handler};
 use serde_json::Value;
 
 #[command]
-struct Place(String);
+struct Place;
 #[event]
 struct Placed;
 #[handler]
@@ -52,7 +52,7 @@ impl Write for Broken {
 async fn the_console_has_a_line_for_each_happening() {
     let screen = Screen::default();
     let bus = Bus::builder().observer(Console::to(screen.clone())).build().unwrap();
-    bus.execute(Place("now".into())).await.unwrap();
+    bus.execute(Place).await.unwrap();
     bus.idle().await;
     let text = String::from_utf8(screen.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<_> = text.lines().collect();
@@ -70,7 +70,7 @@ async fn the_console_has_a_line_for_each_happening() {
     assert_eq!(bus.observers()[0].name, "console");
 
     let bus = Bus::builder().observer(Console::to(Broken)).build().unwrap();
-    bus.execute(Place("now".into())).await.unwrap();
+    bus.execute(Place).await.unwrap();
     assert_eq!(bus.observers()[0].panics, 0);
 }
 
@@ -114,7 +114,7 @@ async fn a_file_of_all_that_happens() {
     let folder = Folder::new();
     let log = jsonl(folder.0.join("bus.jsonl"));
     let bus = bus(&log);
-    let report = bus.execute(Place("now".into())).detailed().await;
+    let report = bus.execute(Place).detailed().await;
     bus.idle().await;
     assert!(log.flush(LONG));
     let lines = folder.lines("bus.jsonl");
@@ -141,7 +141,7 @@ async fn a_file_of_all_that_happens() {
     // Another bus, or this one tomorrow, goes on in the same file; and who goes leaves nothing unwritten.
     let again = jsonl(folder.0.join("bus.jsonl"));
     let second = self::bus(&again);
-    second.execute(Place("later".into())).await.unwrap();
+    second.execute(Place).await.unwrap();
     second.shutdown().await;
     let more = again.clone();
     drop((second, again));
@@ -157,7 +157,7 @@ async fn files_are_rotated_by_size_and_so_many_are_kept() {
     let log = jsonl(folder.0.join("bus.jsonl")).rotate_at(4_000).keep(2);
     let bus = bus(&log);
     for _ in 0..60 {
-        bus.execute(Place("now".into())).await.unwrap();
+        bus.execute(Place).await.unwrap();
         bus.idle().await;
         assert!(log.flush(LONG));
     }
@@ -179,7 +179,7 @@ async fn nobody_waits_and_what_is_dropped_is_said() {
     let log = jsonl(inner.join("bus.jsonl")).buffer(4);
     let bus = bus(&log);
     for _ in 0..100 {
-        bus.execute(Place("now".into())).await.unwrap();
+        bus.execute(Place).await.unwrap();
         bus.idle().await;
     }
     assert!(log.flush(LONG), "what cannot be written is not waited for");
@@ -187,7 +187,7 @@ async fn nobody_waits_and_what_is_dropped_is_said() {
     assert_eq!(stats.written, 0);
     assert!(stats.errors > 0 && stats.dropped > 100, "{stats:?}");
     fs::create_dir(&inner).unwrap();
-    bus.execute(Place("now".into())).await.unwrap();
+    bus.execute(Place).await.unwrap();
     assert!(log.flush(LONG));
     drop(bus);
     let written = log.stats().written;

@@ -128,7 +128,9 @@ impl Context {
         self.look_at_trace(|trace| trace.at(self.id()))
     }
 
-    /// What goes with [`traceparent`](Self::traceparent) as the header `tracestate`, as it came.
+    /// What goes with [`traceparent`](Self::traceparent) as the header `tracestate`: the members that came, of
+    /// which the longest and the last are left out where all are longer than 512 characters. `None` too if
+    /// what came is no such list.
     #[must_use]
     pub fn tracestate(&self) -> Option<String> {
         self.look_at_trace(|trace| trace.state().map(str::to_owned)).flatten()

@@ -142,7 +142,7 @@ impl Losses {
         // What was rejected or filtered is told where that is known of each.
         if core.observers.is_on() && !matches!(why, DropReason::Rejected | DropReason::Filtered) {
             let what = What::Dropped { reason: why, count: n };
-            tap::of_sent(core, info, None, None, what);
+            tap::of_sent(core, (info, None), None, None, what);
         }
         self.collect(core, info, n, why);
     }

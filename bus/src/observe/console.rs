@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::observer::{Happening, Observer};
+use super::happening::Happening;
+use super::observer::Observer;
 use crate::sync::{Mutex, lock};
 
 /// Writes a line for each happening to the standard error stream.

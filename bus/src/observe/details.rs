@@ -1,6 +1,6 @@
 //! What of a happening is written down: the same for all who write.
 
-use super::observer::What;
+use super::what::What;
 use crate::registry::HandlerInfo;
 
 /// What of a [`What`] most who look at it want to know.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::details::Details;
-use super::observer::{Happening, Observer, What};
+use super::happening::Happening;
+use super::observer::Observer;
+use super::what::What;
 use crate::message::{MessageId, MessageInfo};
 use crate::registry::HandlerInfo;
 use crate::resilience::dead_letters::DeadLetterId;

@@ -13,7 +13,9 @@ pub(crate) mod failures;
 pub(crate) mod flow;
 mod graph;
 pub(crate) mod handler_stats;
+mod happening;
 pub(crate) mod health;
+mod health_reason;
 pub(crate) mod history;
 #[cfg(feature = "json")]
 mod jsonl;
@@ -26,15 +28,20 @@ pub(crate) mod tap;
 mod text;
 mod trace_tree;
 pub(crate) mod warnings;
+mod what;
+mod words;
 
 pub use console::{Console, console};
 pub use describe::{Description, HandlerDescription, MessageDescription};
 pub use explain::{ExplainedHandler, Explanation};
 pub use failures::RecentFailure;
 pub use handler_stats::{HandlerStats, LastFailure};
-pub use health::{Health, HealthReason};
+pub use happening::Happening;
+pub use health::Health;
+pub use health_reason::HealthReason;
 #[cfg(feature = "json")]
 pub use jsonl::{Jsonl, JsonlStats, jsonl};
-pub use observer::{ErasedEvent, Happening, Observer, What};
+pub use observer::Observer;
 pub use observers::{ObserverHandle, ObserverStats};
 pub use trace_tree::TraceTree;
+pub use what::{ErasedEvent, What};

@@ -7,10 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use super::observer::{Happening, Observer};
+use super::happening::Happening;
+use super::observer::Observer;
 use crate::bus::Bus;
 use crate::core::Core;
 use crate::pipeline::failure::panic_text;
+use crate::pipeline::run::drop_users;
 use crate::sync::{Mutex, lock};
 
 /// Those of one bus.
@@ -23,7 +25,8 @@ pub(crate) struct Observers {
 }
 
 struct Entry {
-    observer: Box<dyn Observer>,
+    /// There until this is dropped.
+    observer: Option<Box<dyn Observer>>,
     name: Cow<'static, str>,
     lifecycle: bool,
     enabled: AtomicBool,
@@ -65,7 +68,7 @@ impl Observers {
         let name = catch_unwind(AssertUnwindSafe(|| observer.name()));
         let lifecycle = catch_unwind(AssertUnwindSafe(|| observer.lifecycle()));
         let entry = Arc::new(Entry {
-            observer,
+            observer: Some(observer),
             name: name.unwrap_or(Cow::Borrowed("an observer")),
             lifecycle: lifecycle.unwrap_or(false),
             enabled: AtomicBool::new(true),
@@ -84,14 +87,15 @@ impl Observers {
         let former = std::mem::replace(&mut *all, changed.into());
         self.on.store(is_on, Ordering::Relaxed);
         drop(all);
-        // It may be the last to hold an observer, and its destructor is a user's code.
+        // Not under the lock: it may be the last to hold an observer, whose destructor is a user's code.
         drop(former);
     }
 }
 
 impl Entry {
     fn tell(&self, happening: &Happening<'_>) {
-        let told = catch_unwind(AssertUnwindSafe(|| self.observer.observe(happening)));
+        let Some(observer) = &self.observer else { return };
+        let told = catch_unwind(AssertUnwindSafe(|| observer.observe(happening)));
         if let Err(panic) = told {
             let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
             // One that always panics is not to fill the log.
@@ -100,6 +104,13 @@ impl Entry {
                 tracing::error!(observer, panic, panics, "an observer panicked");
             }
         }
+    }
+}
+
+/// The last to hold an observer may be a thread that is just telling it, in the midst of a call.
+impl Drop for Entry {
+    fn drop(&mut self) {
+        drop_users(self.observer.take());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The spans of a message: `execute` around a command, `publish` up to the queue, `process` around each
 //! call of a handler.
 //!
-//! All names of OpenTelemetry's semantic conventions for messaging are in this file: version 1.37 of them,
+//! All names of OpenTelemetry's semantic conventions for messaging are in this file: version 1.44 of them,
 //! whose stability is "development". `otel.name`, `otel.kind` and `otel.status_code` are what the crate
 //! `tracing-opentelemetry` makes a span's name, kind and status of.
 //!
@@ -37,8 +37,8 @@ use crate::registry::plan::Plan;
 const TARGET: &str = "bus::spans";
 const SYSTEM: &str = "bus";
 
-/// What the spans of a message's handlers follow from: the `publish` span of the event, or of each event of
-/// a batch. Kept open until then, as a subscriber knows no others.
+/// What the spans of a message's handlers follow from: the `publish` span of the event, or one for each event
+/// of a batch, which is none where the event has none. Kept open until then, as a subscriber knows no others.
 pub(crate) type Links = Arc<Vec<Span>>;
 
 /// May somebody be interested?
@@ -80,7 +80,7 @@ fn begin_execute(core: &Core, request: &mut Request<'_>) {
         target: TARGET,
         "execute",
         otel.name = format_args!("execute {}", info.name()),
-        otel.kind = "internal",
+        otel.kind = "producer",
         otel.status_code = Empty,
         messaging.system = SYSTEM,
         messaging.operation.name = "execute",
@@ -131,6 +131,10 @@ pub(crate) fn process(plan: &Plan, context: &Context) -> Option<Box<Span>> {
 fn begin_process(plan: &Plan, context: &Context) -> Option<Box<Span>> {
     let (message, handler) = (context.message(), &plan.handler);
     let parent = if message.is_command() { Span::current().id() } else { None };
+    // A batch is no message, and its id is that of the run.
+    let batch = plan.batch.is_some().then(|| context.id());
+    let message_id = if batch.is_none() { Some(context.id()) } else { None };
+    let count = batch.map(|_| context.follows().len()).filter(|count| *count > 0);
     let span = debug_span!(
         target: TARGET,
         parent: parent,
@@ -142,8 +146,10 @@ fn begin_process(plan: &Plan, context: &Context) -> Option<Box<Span>> {
         messaging.operation.name = "process",
         "messaging.operation.type" = "process",
         messaging.destination.name = message.name(),
-        messaging.message.id = %context.id(),
+        messaging.message.id = message_id.map(display),
         messaging.message.conversation_id = %context.correlation_id(),
+        messaging.batch.message_count = count,
+        bus.batch = batch.map(display),
         bus.handler = &*handler.name,
         bus.handler.at = format_args!("{}:{}", handler.file, handler.line),
         bus.session = context.scope().map(|scope| display(&scope.id)),
@@ -188,6 +194,11 @@ pub(crate) fn within(links: Option<&Links>) -> Option<EnteredSpan> {
 /// An event is not queued.
 pub(crate) fn not_published(links: Option<&Links>, why: &PublishErrorKind) {
     links.into_iter().flat_map(|links| links.iter()).for_each(|span| failed(span, of_publish(why)));
+}
+
+/// Its publisher has gone away while it waited for room.
+pub(crate) fn given_up(links: Option<&Links>) {
+    links.into_iter().flat_map(|links| links.iter()).for_each(|span| failed(span, "dropped"));
 }
 
 /// What keeps an event that is emitted back remembers who emits it.
@@ -245,10 +256,15 @@ pub(crate) fn filtered(links: Option<&Links>, by: &str) {
     }
 }
 
-/// What a batch follows from.
-pub(crate) fn all<'l>(links: impl Iterator<Item = &'l Links>) -> Option<Links> {
-    let spans: Vec<_> = links.flat_map(|links| links.iter().cloned()).collect();
-    if spans.is_empty() { None } else { Some(Arc::new(spans)) }
+/// What a batch follows from, of whose events each has its place; `None` if no event has a span.
+#[inline]
+pub(crate) fn all<'l>(links: impl Iterator<Item = Option<&'l Links>> + Clone) -> Option<Links> {
+    if !links.clone().any(|links| links.is_some()) {
+        return None;
+    }
+    let first = |links: &Links| links.first().cloned();
+    let spans = links.map(|links| links.and_then(first).unwrap_or_else(Span::none));
+    Some(Arc::new(spans.collect()))
 }
 
 fn keep(span: Span) -> Option<Box<Span>> {

@@ -4,14 +4,16 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::observer::{Happening, What};
+use super::happening::Happening;
+use super::what::What;
 use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::event::Outcome;
 use crate::message::kind::Erased;
 use crate::message::{MessageId, MessageInfo};
-use crate::pipeline::origin::{Inherited, Origin};
+use crate::pipeline::options::{Head, InScope};
+use crate::pipeline::origin::Origin;
 use crate::resilience::dead_letters::DeadLetterData;
 use crate::session::{Scope, SessionId};
 
@@ -59,29 +61,23 @@ pub(crate) fn of_envelope(core: &Core, envelope: &Envelope, what: What<'_>) {
     core.observers.tell(&Happening { sent_from: envelope.sent_from(), ..told });
 }
 
-/// To a message of which there is no context, or not any more.
+/// To a message of which there is no context, or not any more: what is known is what its sender has said, and
+/// what it inherits.
 #[cold]
 pub(crate) fn of_sent(
     core: &Core,
-    info: &'static MessageInfo,
-    id: Option<MessageId>,
+    (info, id): (&'static MessageInfo, Option<MessageId>),
+    head: Option<&Head>,
     origin: Option<&Origin>,
     what: What<'_>,
 ) {
-    let session = origin.and_then(|origin| origin.session.as_ref()).map(id_of);
-    core.observers.tell(&happening(core, what, (Some(info), id), origin, session, false));
-}
-
-/// To a command.
-#[cold]
-pub(crate) fn of_command(
-    core: &Core,
-    info: &'static MessageInfo,
-    id: Option<MessageId>,
-    inherited: &Inherited,
-    what: What<'_>,
-) {
-    of_sent(core, info, id, inherited.origin.as_deref(), what);
+    let session = match head.and_then(|head| head.session.as_ref()) {
+        Some(InScope::Named(id)) => Some(id),
+        Some(InScope::Of(scope)) => Some(id_of(scope)),
+        None => origin.and_then(|origin| origin.session.as_ref()).map(id_of),
+    };
+    let told = happening(core, what, (Some(info), id), origin, session, false);
+    core.observers.tell(&Happening { sent_from: head.and_then(|head| head.sent_from), ..told });
 }
 
 /// To a dead letter.

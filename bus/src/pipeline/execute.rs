@@ -318,7 +318,7 @@ impl Request<'_> {
         if core.observers.is_on() {
             let Sent { info, id, .. } = self.sent;
             let why = conclusion::text_of(refused, info);
-            tap::of_command(core, info, id, &self.inherited, What::Rejected { why: &why });
+            self.tell(core, (info, id), What::Rejected { why: &why });
         }
     }
 
@@ -326,7 +326,11 @@ impl Request<'_> {
     #[cold]
     fn tell_abandoned(&self, core: &Core) {
         let Sent { info, id, .. } = self.sent;
-        tap::of_command(core, info, id, &self.inherited, What::Abandoned);
+        self.tell(core, (info, id), What::Abandoned);
+    }
+
+    fn tell(&self, core: &Core, of: (&'static MessageInfo, Option<MessageId>), what: What<'_>) {
+        tap::of_sent(core, of, self.head.as_deref(), self.inherited.origin.as_deref(), what);
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod origin;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod traceparent;
+mod tracestate;
 
 #[cfg(not(feature = "no-unsafe"))]
 pub(crate) mod frame;

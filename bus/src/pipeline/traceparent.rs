@@ -8,12 +8,13 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use super::options::Headers;
+use super::tracestate;
 use crate::message::MessageId;
 
-/// The name of the header.
-pub(crate) const TRACEPARENT: &str = "traceparent";
-/// What tracing systems add to it, which is handed on as it is.
-pub(crate) const TRACESTATE: &str = "tracestate";
+/// The name of the header, in any case.
+const TRACEPARENT: &str = "traceparent";
+/// What tracing systems add to it.
+const TRACESTATE: &str = "tracestate";
 
 /// The `traceparent` of [W3C Trace Context](https://www.w3.org/TR/trace-context/): which trace a request
 /// belongs to, and which span of it has made the request.
@@ -81,12 +82,13 @@ impl fmt::Display for TraceParent {
 }
 
 /// As lenient as the specification says: a version that is not known is read as version 00 if it begins like
-/// that one, whatever comes after.
+/// that one, whatever comes after. Space around it, which belongs to the header and not to the value, is
+/// passed over.
 impl FromStr for TraceParent {
     type Err = BadTraceParent;
 
     fn from_str(text: &str) -> Result<Self, BadTraceParent> {
-        let bytes = text.as_bytes();
+        let bytes = text.trim_matches([' ', '\t']).as_bytes();
         let (fields, rest) = bytes.split_at_checked(55).ok_or(BadTraceParent("is too short"))?;
         if [2, 35, 52].iter().any(|at| fields[*at] != b'-') {
             return Err(BadTraceParent("has no `-` where one has to be"));
@@ -137,8 +139,8 @@ impl Trace {
     /// That of the headers. One that cannot be read is none: what is wrong with it is not the handler's
     /// business.
     pub(crate) fn of(headers: &Headers) -> Option<Self> {
-        let parent = headers.get(TRACEPARENT)?.parse().ok()?;
-        Some(Self { parent, state: headers.get(TRACESTATE).map(str::to_owned) })
+        let parent = header(headers, TRACEPARENT)?.parse().ok()?;
+        Some(Self { parent, state: header(headers, TRACESTATE).and_then(tracestate::read) })
     }
 
     pub(crate) fn state(&self) -> Option<&str> {
@@ -153,6 +155,13 @@ impl Trace {
         let span = key.hash_one((self.parent.trace, id));
         TraceParent { span: NonZeroU64::new(span).unwrap_or(NonZeroU64::MIN), ..self.parent }
     }
+}
+
+/// Names of headers that come from elsewhere are in any case. One in lower case goes first: it is what a
+/// middleware here has set.
+fn header<'h>(headers: &'h Headers, name: &str) -> Option<&'h str> {
+    let any = || headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    headers.get(name).or_else(|| any().map(|(_, value)| value))
 }
 
 #[cfg(test)]
@@ -178,6 +187,7 @@ mod tests {
             (format!("01-{TRACE}-{SPAN}-01"), 1),
             (format!("cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like"), 1),
             (format!("fe-{TRACE}-{SPAN}-01-"), 1),
+            (format!(" \t00-{TRACE}-{SPAN}-01\t "), 1),
         ] {
             let parent: TraceParent = text.parse().unwrap_or_else(|bad| panic!("{text}: {bad}"));
             assert_eq!(parent.trace_id(), trace, "{text}");
@@ -208,8 +218,10 @@ mod tests {
             (format!("0x-{TRACE}-{SPAN}-01"), "something else than digits"),
             (format!("00-{zeros}-{SPAN}-01"), "an id of zeros"),
             (format!("00-{TRACE}-{}-01", &zeros[..16]), "an id of zeros"),
-            (format!(" 00-{TRACE}-{SPAN}-01"), "has no `-`"),
-            (format!("00-{TRACE}-{SPAN}-01 "), "goes on after the flags"),
+            (format!("\n00-{TRACE}-{SPAN}-01"), "has no `-`"),
+            (format!("00-{TRACE}-{SPAN}-01\u{a0}"), "goes on after the flags"),
+            (format!("00- {TRACE}-{SPAN}-01"), "has no `-`"),
+            (format!("00-+{}-{SPAN}-01", &TRACE[1..]), "something else than digits"),
             // Bytes and not characters are counted, and none is cut.
             ("é".repeat(40), "has no `-`"),
         ] {
@@ -225,7 +237,7 @@ mod tests {
         headers.set("traceparent".into(), format!("00-{TRACE}-{SPAN}-01"));
         headers.set("tracestate".into(), "rojo=00f067aa0ba902b7, congo=t61".to_owned());
         let trace = Trace::of(&headers).expect("it is one");
-        assert_eq!(trace.state(), Some("rojo=00f067aa0ba902b7, congo=t61"));
+        assert_eq!(trace.state(), Some("rojo=00f067aa0ba902b7,congo=t61"));
         let (one, other) = (MessageId::next(1), MessageId::next(1));
         assert_eq!(trace.at(one), trace.at(one));
         assert_ne!(trace.at(one).span_id(), trace.at(other).span_id());
@@ -234,6 +246,21 @@ mod tests {
         assert!(trace.at(one).is_sampled());
         headers.set("traceparent".into(), "nonsense".to_owned());
         assert_eq!(Trace::of(&headers), None);
+    }
+
+    #[test]
+    fn names_of_headers_are_in_any_case_and_a_bad_state_harms_no_parent() {
+        let mut headers = Headers::default();
+        headers.set("TraceParent".into(), format!("00-{TRACE}-{SPAN}-01"));
+        headers.set("TRACESTATE".into(), "a=1".to_owned());
+        let trace = Trace::of(&headers).expect("it is one");
+        assert_eq!(trace.state(), Some("a=1"));
+        headers.set("tracestate".into(), "a=1\r\nHost: elsewhere".to_owned());
+        let trace = Trace::of(&headers).expect("it is one still");
+        assert_eq!(trace.state(), None);
+        headers.set("traceparent".into(), format!("00-{TRACE}-{SPAN}-00"));
+        let trace = Trace::of(&headers).expect("it is another");
+        assert!(!trace.parent.is_sampled(), "what is in lower case goes first");
     }
 
     proptest! {

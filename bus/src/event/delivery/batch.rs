@@ -157,7 +157,7 @@ fn seed(plan: &Plan, taken: &[Taken<'_>], whole: Option<&Arc<Completion>>, befor
         session: envelope.scope().cloned(),
         cancel: None,
         place: None,
-        follows: spans::all(taken.iter().filter_map(|t| t.item.delivery.envelope.links.as_ref())),
+        follows: spans::all(taken.iter().map(|taken| taken.item.delivery.envelope.links.as_ref())),
         lanes: HeldLanes::all(taken.iter().filter_map(|taken| taken.item.line.turns.lane())),
         shared: OnceLock::new(),
     };

@@ -125,21 +125,23 @@ impl Call<'_> {
         // It enters to see that it may. Until it is due, its session does not wait for it.
         let (event, member) = self.enter_session(event)?;
         let id = MessageId::next(core.number);
+        let event = Arc::new(event);
+        let shown =
+            core.observers.is_on().then(|| (Arc::clone(&event) as Erased, self.head.clone()));
         let what = What {
             id,
             info: self.info,
-            event: Arc::new(event),
+            event,
             origin: self.origin.as_ref().map(|origin| origin.of_later()),
             head: self.head.take().map(Head::out_of_session),
             session: member.as_ref().map(|member| Arc::downgrade(member.scope())),
         };
-        let shown = core.observers.is_on().then(|| Arc::clone(&what.event));
         match core.timers.add(at, Entry { what, again }) {
             Ok(number) => {
-                if let Some(event) = shown {
-                    let (origin, event) = (self.origin.as_deref(), &event);
+                if let Some((event, head)) = &shown {
                     let what = Told::Scheduled { event, due: at };
-                    tap::of_sent(core, self.info, Some(id), origin, what);
+                    let origin = self.origin.as_deref();
+                    tap::of_sent(core, (self.info, Some(id)), head.as_deref(), origin, what);
                 }
                 self.origin.iter().for_each(|origin| core.saw(origin, self.info));
                 schedule::start(core);
@@ -230,17 +232,18 @@ impl Call<'_> {
         why: PublishErrorKind,
     ) -> PublishError<E> {
         envelope.withdraw();
-        self.turned_away(Some(envelope.id), unwrap(envelope.event), why)
+        self.turned_away(Some(envelope.id), envelope.head.as_deref(), unwrap(envelope.event), why)
     }
 
     /// Gives back what had no id yet.
     pub(super) fn turn_away<E>(&self, event: E, why: PublishErrorKind) -> PublishError<E> {
-        self.turned_away(None, event, why)
+        self.turned_away(None, self.head.as_deref(), event, why)
     }
 
     fn turned_away<E>(
         &self,
         id: Option<MessageId>,
+        head: Option<&Head>,
         event: E,
         why: PublishErrorKind,
     ) -> PublishError<E> {
@@ -248,7 +251,7 @@ impl Call<'_> {
         if self.core.observers.is_on() {
             let (origin, text) = (self.origin.as_deref(), why.to_string());
             let what = Told::Rejected { why: &text };
-            tap::of_sent(self.core, self.info, id, origin, what);
+            tap::of_sent(self.core, (self.info, id), head, origin, what);
         }
         self.core.queue.rejected.add(1);
         self.core.losses.note(self.core, self.info, 1, DropReason::Rejected);

@@ -12,6 +12,7 @@ use crate::envelope::Envelope;
 use crate::error::PublishErrorKind;
 use crate::event::queue::{BackpressureStrategy, Place, Push};
 use crate::message::MessageId;
+use crate::observe::spans;
 use crate::observe::tap::Queued;
 use crate::resilience::timer::Timer;
 
@@ -26,6 +27,14 @@ pin_project! {
         timer: Timer,
         // What the timer is armed for.
         until: Option<Instant>,
+    }
+
+    impl PinnedDrop for Waiting<'_> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(event) = &this.event {
+                spans::given_up(event.links.as_ref());
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 use serde::Serialize;
 
 use crate::observe::details::Details;
-use crate::observe::observer::{Happening, What};
+use crate::observe::{Happening, What};
 
 /// Keys that say nothing are left out.
 #[derive(Serialize)]

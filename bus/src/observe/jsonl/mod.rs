@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use self::buffer::Buffer;
 use self::file::{Rotation, Writer};
-use super::observer::{Happening, Observer};
+use super::happening::Happening;
+use super::observer::Observer;
 
 /// Writes a line of JSON for each happening to a file, which is appended to.
 ///
