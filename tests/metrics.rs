@@ -72,8 +72,8 @@ async fn a_retried_command_is_one_command_and_every_end_is_counted_once() {
     let pay = [("handler", "pay"), ("message", "metrics::Pay"), ("kind", "command")];
     let of_pay = |name: &str| metrics.get(name, &pay).cloned();
     assert_eq!(of_pay("handler_processed_total"), Some(MetricValue::Counter(2)));
-    // One whose caller has gone has no result.
-    assert_eq!(of_pay("handler_failed_total"), Some(MetricValue::Counter(2)));
+    // The one whose caller has gone is a failure for its handler too.
+    assert_eq!(of_pay("handler_failed_total"), Some(MetricValue::Counter(3)));
     assert_eq!(of_pay("handler_retries_total"), Some(MetricValue::Counter(4)));
 }
 
