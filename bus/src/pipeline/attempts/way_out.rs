@@ -83,7 +83,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         if std::mem::take(&mut trouble.is_broke) {
             core.counters.over_budget.add(1);
             tracing::warn!(
-                message = context.message().name(),
+                message_name = context.message().name(),
                 id = %context.id(),
                 handler = %plan.handler,
                 "a retry is not made: the retry budget is used up; `retry_budget` sets another"
