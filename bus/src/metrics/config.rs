@@ -31,7 +31,7 @@ pub enum Sampling {
     /// Each.
     #[default]
     Every,
-    /// One of so many, on each thread. The others do not read the clock.
+    /// One of so many, by chance. The others do not read the clock.
     OneIn(NonZeroU32),
     /// None: the histograms stay empty.
     Off,

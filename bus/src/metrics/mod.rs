@@ -22,7 +22,6 @@ pub use self::snapshot::{
     HistogramSnapshot, MetricFamily, MetricKind, MetricValue, MetricsSnapshot, Sample,
 };
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -64,7 +63,8 @@ impl Metrics {
     pub(crate) fn start(&self, clock: &dyn Clock) -> Option<Instant> {
         match self.config.sampling {
             Sampling::Every => Some(clock.now()),
-            Sampling::OneIn(n) => is_turn(n.get()).then(|| clock.now()),
+            // By chance: turns would fall in with the order of calls, and time the same one of them for ever.
+            Sampling::OneIn(n) => (fastrand::u32(..n.get()) == 0).then(|| clock.now()),
             Sampling::Off => None,
         }
     }
@@ -107,24 +107,4 @@ impl Metrics {
 /// 584 years are enough.
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Is it this one's turn, of every `n` on this thread? Threads count for themselves: nothing is shared.
-#[inline]
-fn is_turn(n: u32) -> bool {
-    thread_local! {
-        static LEFT: Cell<u32> = const { Cell::new(0) };
-    }
-    let turn = LEFT.try_with(|left| match left.get() {
-        0 => {
-            left.set(n.saturating_sub(1));
-            true
-        }
-        more => {
-            // A bus that samples more often shares the count.
-            left.set(more.min(n).saturating_sub(1));
-            false
-        }
-    });
-    turn.unwrap_or(false)
 }

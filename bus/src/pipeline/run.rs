@@ -230,6 +230,8 @@ impl<'a, O> Run<'a, O> {
         let was = std::mem::replace(this.stage, Stage::Ended);
         let entered = spans::enter(this.span.as_deref());
         stop(this.core, this.frame.as_mut());
+        // It waits for nothing any more, though the attempt after it may come much later.
+        *this.watch = Watch::default();
         if was == Stage::Begun {
             this.plan.ended(this.frame.context(), &Ended::without_answer(&why));
         }

@@ -15,7 +15,7 @@ const SEED: &str = "BUS_TEST_SEED";
 /// seed: each time a handler could go on, it may let others go first. So what is read before an `.await` and
 /// written after it is tried with somebody else in between.
 ///
-/// Each run has a runtime of one thread of its own; the same seed gives the same order, as long as the test does
+/// Each run has a runtime of one thread of its own; the same seed gives the same order, and the same jitter, as long as the test does
 /// nothing else that is random (`tokio::select!` is, without `biased`). With `BUS_TEST_SEED=7` in the environment,
 /// seed 7 alone is tried.
 ///
@@ -34,7 +34,7 @@ const SEED: &str = "BUS_TEST_SEED";
 /// ```
 ///
 /// # Panics
-/// When the test panics: with the seed, and what the test has said.
+/// When the test panics: with the seed, and what the test has said. When `BUS_TEST_SEED` is no number.
 #[track_caller]
 pub fn explore<F, Fut>(seeds: impl IntoIterator<Item = u64>, test: F)
 where
@@ -42,7 +42,12 @@ where
     Fut: Future<Output = ()>,
 {
     let place = Location::caller();
-    let only = std::env::var(SEED).ok().and_then(|seed| seed.trim().parse().ok());
+    let only = std::env::var(SEED).ok().map(|seed| {
+        let number = seed.trim().parse::<u64>();
+        number.unwrap_or_else(|_| {
+            panic!("`{SEED}={seed}` names no seed: a number from 0 to 2^64 - 1")
+        })
+    });
     let seeds: Vec<u64> = match only {
         Some(seed) => vec![seed],
         None => seeds.into_iter().collect(),
@@ -64,6 +69,8 @@ where
     F: Fn(TestBusBuilder) -> Fut,
     Fut: Future<Output = ()>,
 {
+    // What the bus leaves to chance, jitter and chaos, is drawn on this thread, and is replayed too.
+    fastrand::seed(seed);
     catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("there is no runtime: {error}"));

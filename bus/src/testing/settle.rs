@@ -13,9 +13,9 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::TestBus;
 use super::watchdog::TooLong;
@@ -93,7 +93,10 @@ impl TestBus {
     /// # Errors
     /// What does not settle.
     pub async fn try_settle(&self) -> Result<(), Unsettled> {
-        let mut too_long = pin!(TooLong::after(self.limit));
+        self.settle_before(pin!(TooLong::after(self.limit))).await
+    }
+
+    async fn settle_before(&self, mut too_long: Pin<&mut TooLong>) -> Result<(), Unsettled> {
         loop {
             dispatcher::start(self.core());
             let mut changed = pin!(self.tracker.changed.notified());
@@ -175,14 +178,16 @@ impl TestBus {
     /// command that takes its time. `bus.run(bus.execute(Slow)).await`.
     ///
     /// # Panics
-    /// As [`settle`](Self::settle); and when nothing is due and the future is not ready.
+    /// As [`settle`](Self::settle); when nothing is due and the future is not ready; and when that takes longer than
+    /// the limit as a whole, as something that recurs for ever does.
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         let caller = Location::caller();
         async move {
             let mut future = pin!(future);
+            let (mut too_long, began) = (pin!(TooLong::after(self.limit)), Instant::now());
             loop {
-                let mut settled = pin!(self.try_settle());
+                let mut settled = pin!(self.settle_before(too_long.as_mut()));
                 let first = poll_fn(|task| match future.as_mut().poll(task) {
                     Poll::Ready(output) => Poll::Ready(Ok(output)),
                     Poll::Pending => settled.as_mut().poll(task).map(Err),
@@ -193,7 +198,12 @@ impl TestBus {
                     Err(Ok(())) => {}
                 }
                 match self.clock.next_due() {
-                    Some(due) => self.clock.move_to(due),
+                    Some(due) if began.elapsed() < self.limit => self.clock.move_to(due),
+                    Some(_) => panic!(
+                        "the future is not ready after {:?} of real time, though the clock of the bus moves on\n\
+                         at {caller}",
+                        self.limit
+                    ),
                     None => panic!("nothing is due, and the future is not ready\nat {caller}"),
                 }
             }
@@ -232,8 +242,7 @@ impl fmt::Display for Unsettled {
             f.write_str(": is the future of a command held, and not awaited?")?;
         }
         if let Some(due) = self.next_due {
-            let hint = "if that has to come first, `advance` instead of `settle`";
-            write!(f, "\n  the next is due in {due:?}: {hint}")?;
+            write!(f, "\n  the next is due in {due:?}, when the clock of the bus is moved")?;
         }
         Ok(())
     }
