@@ -35,6 +35,7 @@ use crate::pipeline::middleware::Layer;
 use crate::pipeline::origin::Origin;
 #[cfg(feature = "testing")]
 use crate::probe;
+use crate::registry::HandlerInfo;
 use crate::registry::contract::Registry;
 use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
@@ -128,11 +129,20 @@ pub(crate) type Listener<E> = Box<dyn Fn(&E) + Send + Sync>;
 pub(crate) struct Counters {
     pub(crate) processed: Sharded,
     pub(crate) failed: Sharded,
+    /// Pairs whose handlers were at work when the bus ended.
+    pub(crate) cut_off: Sharded,
     /// Of those that ended well, such as their handlers had no interest in.
     pub(crate) discarded: Sharded,
     pub(crate) unhandled: Sharded,
     /// Retries that were not made, since the budget was used up.
     pub(crate) over_budget: Sharded,
+}
+
+impl Counters {
+    /// Pairs of an event and a handler that have not ended well.
+    pub(crate) fn all_failed(&self) -> u64 {
+        self.failed.sum() + self.cut_off.sum()
+    }
 }
 
 /// What has begun and what has ended. Events begin in the queue, which counts them.
@@ -252,15 +262,18 @@ impl Core {
     /// The filters of the bus, then those of its handlers.
     pub(crate) fn filters(&self) -> Vec<FilterStats> {
         let of_bus = self.settings.filters.iter().map(|filter| filter.stats(None));
-        of_bus.chain(self.handler_filters()).collect()
-    }
-
-    /// The filters of the bus's handlers.
-    fn handler_filters(&self) -> Vec<FilterStats> {
         let table = self.wired.table();
         let plans = table.as_deref().unwrap_or(&self.table).event_handlers();
         let stats = |plan: &Arc<Plan>| Some(plan.filter.as_ref()?.stats(Some(&plan.handler)));
-        plans.iter().filter_map(stats).collect()
+        of_bus.chain(plans.iter().filter_map(stats)).collect()
+    }
+
+    /// The same one after the other, in no order, without keeping them.
+    pub(crate) fn each_filter(&self, show: &mut dyn FnMut(&Installed, Option<&HandlerInfo>)) {
+        self.settings.filters.iter().for_each(|filter| show(filter, None));
+        self.wired.table().as_deref().unwrap_or(&self.table).each(&mut |plan| {
+            plan.filter.iter().for_each(|filter| show(filter, Some(&plan.handler)));
+        });
     }
 
     /// A handler of one message has sent another.

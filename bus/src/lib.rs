@@ -64,8 +64,9 @@ pub use crate::message::{
 };
 pub use crate::message_bus::MessageBus;
 pub use crate::metrics::{
-    HistogramSnapshot, MetricFamily, MetricKind, MetricValue, MetricsCollector, MetricsConfig,
-    MetricsSnapshot, Sample, Sampling,
+    HistogramReading, HistogramSnapshot, MetricFamily, MetricInfo, MetricKind, MetricReading,
+    MetricValue, MetricsCollector, MetricsConfig, MetricsExporter, MetricsSnapshot, Sample,
+    Sampling, Timer,
 };
 pub use crate::observe::{
     Description, ErasedEvent, ExplainedHandler, Explanation, HandlerDescription, HandlerStats,

@@ -23,6 +23,7 @@ use crate::event::queue::{BackpressureStrategy, BoundedEventQueue, QueueConfig};
 use crate::event::runtime::Runtime;
 use crate::event::schedule::Timers;
 use crate::handler::resource::{Provided, Resource, ResourceSet};
+use crate::metrics::messages::Tally;
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::observe::failures::Failures;
 use crate::observe::health::Watch;
@@ -224,7 +225,7 @@ impl Builder {
             own_slots: Semaphore::new(self.settings.concurrency.min(Semaphore::MAX_PERMITS)),
             lanes: Lanes::default(),
             listeners: Listeners::default(),
-            losses: Losses::default(),
+            losses: Losses::new(self.settings.metrics.config.series),
             timers: Timers::default(),
             dead_letters: Store::new(self.settings.dead_letters),
             settings: self.settings,
@@ -319,7 +320,8 @@ impl Settings {
 
 /// The queue, which tells the core of its marks.
 fn queue(config: QueueConfig, settings: &Settings, core: Weak<Core>) -> BoundedEventQueue {
-    BoundedEventQueue::new(config, Arc::clone(&settings.clock), core)
+    let tally = Tally::new(Arc::clone(&settings.metrics.messages));
+    BoundedEventQueue::new(config, Arc::clone(&settings.clock), tally, core)
 }
 
 impl fmt::Debug for Builder {

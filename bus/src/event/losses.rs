@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::queue::{Crossing, Intake, Witness};
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::MessageInfo;
+use crate::metrics::OTHERS;
 use crate::observe::{What, tap};
 use crate::pipeline::announce;
 use crate::probe;
@@ -55,6 +57,11 @@ pub enum DropReason {
 }
 
 impl DropReason {
+    /// Is it no loss to its publisher, who was given it back, or wanted it filtered?
+    fn was_told(self) -> bool {
+        matches!(self, Self::Rejected | Self::Filtered)
+    }
+
     /// As the value of a label.
     pub(crate) fn label(self) -> &'static str {
         match self {
@@ -95,8 +102,11 @@ impl fmt::Display for DropReason {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct Losses(Mutex<State>);
+pub(crate) struct Losses {
+    state: Mutex<State>,
+    /// How many messages and reasons are counted for themselves.
+    limit: usize,
+}
 
 /// All reasons, in the order in which they are declared.
 const REASONS: [DropReason; 13] = [
@@ -119,12 +129,18 @@ const REASONS: [DropReason; 13] = [
 struct State {
     /// Since the bus was built.
     all: [u64; REASONS.len()],
+    /// The same by message, but for what its publisher was told.
+    by_message: BTreeMap<(&'static str, DropReason), u64>,
     unsaid: BTreeMap<(&'static str, DropReason), u64>,
     /// Somebody will say what is unsaid.
     collecting: bool,
 }
 
 impl Losses {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { state: Mutex::default(), limit }
+    }
+
     /// Notes that an event is lost, which is here still.
     pub(crate) fn note_event(&self, core: &Core, event: &Envelope, why: DropReason) {
         if core.observers.is_on() {
@@ -140,7 +156,7 @@ impl Losses {
     /// Notes that events of a type are lost, to be said now or soon.
     pub(crate) fn note(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
         // What was rejected or filtered is told where that is known of each.
-        if core.observers.is_on() && !matches!(why, DropReason::Rejected | DropReason::Filtered) {
+        if core.observers.is_on() && !why.was_told() {
             let what = What::Dropped { reason: why, count: n };
             tap::of_sent(core, (info, None), None, None, what);
         }
@@ -148,9 +164,16 @@ impl Losses {
     }
 
     fn collect(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         *state.unsaid.entry((info.name(), why)).or_default() += n;
         state.all[why as usize] += n;
+        if !why.was_told() {
+            let key = (info.name(), why);
+            let is_new = !state.by_message.contains_key(&key);
+            let is_full = is_new && state.by_message.len() >= self.limit;
+            let key = if is_full { (OTHERS, why) } else { key };
+            *state.by_message.entry(key).or_default() += n;
+        }
         if state.collecting {
             return;
         }
@@ -164,16 +187,28 @@ impl Losses {
     }
 
     /// What was lost for each reason, but for what its publisher was told.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        let all = lock(&self.0).all;
-        let told =
-            |reason: &DropReason| matches!(reason, DropReason::Rejected | DropReason::Filtered);
-        REASONS.into_iter().zip(all).filter(move |(reason, _)| !told(reason))
+    pub(crate) fn by_reason(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        let all = lock(&self.state).all;
+        REASONS.into_iter().zip(all).filter(|(reason, _)| !reason.was_told())
+    }
+
+    /// The same of each message, sorted; nothing is locked while they are shown.
+    pub(crate) fn by_message(&self, mut show: impl FnMut(&'static str, DropReason, u64)) {
+        let mut last = Unbounded;
+        loop {
+            let state = lock(&self.state);
+            let next = state.by_message.range((last, Unbounded)).next();
+            let next = next.map(|(key, count)| (*key, *count));
+            drop(state);
+            let Some((key, count)) = next else { return };
+            show(key.0, key.1, count);
+            last = Excluded(key);
+        }
     }
 
     /// Says what is unsaid. `false`: there was nothing.
     pub(crate) fn flush(&self, core: &Core) -> bool {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let unsaid = std::mem::take(&mut state.unsaid);
         drop(state);
         for ((event, reason), count) in &unsaid {
@@ -223,7 +258,7 @@ async fn collect(core: Weak<Core>) {
         }
         let Some(core) = core.upgrade() else { return };
         if !core.losses.flush(&core) {
-            let mut state = lock(&core.losses.0);
+            let mut state = lock(&core.losses.state);
             state.collecting = !state.unsaid.is_empty();
             if !state.collecting {
                 return;

@@ -17,7 +17,7 @@ use crate::sync::lock;
 pub struct ShutdownReport {
     /// Handler runs of events that ended well, since the bus was built.
     pub completed: u64,
-    /// Handler runs of events that failed, since the bus was built. Those that were cut off are among them.
+    /// Handler runs of events that failed, since the bus was built; those that were cut off are not among them.
     pub failed: u64,
     /// Events that were queued and not started when the shutdown gave up on them.
     pub dropped: u64,

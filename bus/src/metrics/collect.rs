@@ -1,59 +1,22 @@
 //! All metrics, one after another, for whoever writes them down: nothing is kept in between, so that an export
 //! takes no more memory than its text.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use super::Metrics;
-use super::grid::Grid;
-use super::histogram::{Counted, Histogram};
+use super::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter};
+use super::histogram::Histogram;
 use super::meter::{Meter, Metered};
+use super::paged::paged;
 use super::snapshot::MetricKind;
 use crate::core::Core;
-use crate::resilience::CircuitState;
-
-/// Is shown one family after another, and the samples of each.
-pub(crate) trait Visitor {
-    fn family(&mut self, family: &Family);
-    fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>);
-
-    /// `false` of what it would pass over: what has a series for each handler is then not even read.
-    fn wants(&self, _kind: MetricKind, _name: &str) -> bool {
-        true
-    }
-}
-
-/// A name, and what stands behind it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Family {
-    /// Without the namespace; of a counter with `_total`.
-    pub(crate) name: &'static str,
-    pub(crate) kind: MetricKind,
-    pub(crate) help: &'static str,
-    pub(crate) unit: Option<&'static str>,
-}
-
-pub(crate) enum Value<'a> {
-    Count(u64),
-    Gauge(f64),
-    Histogram(Buckets<'a>),
-}
-
-/// How many durations are in each bucket, and in none before it; in nanoseconds.
-pub(crate) struct Buckets<'a> {
-    pub(crate) bounds: &'a [u64],
-    /// One more than there are bounds.
-    pub(crate) counts: &'a [u64],
-    pub(crate) sum: u64,
-    /// Where all is known that was recorded: for percentiles.
-    pub(crate) whole: Option<(&'a Grid, &'a Counted)>,
-}
+use crate::resilience::{CircuitBreaker, CircuitState};
 
 /// Shows all there is.
-pub(crate) fn collect(core: &Core, to: &mut dyn Visitor) {
+pub(crate) fn collect(core: &Core, to: &mut dyn MetricsExporter) {
     let metrics = &core.settings.metrics;
-    let mut on = On(to);
+    let namespace = metrics.config.namespace.as_deref();
+    let mut on = On { to, namespace };
     commands(core, &mut on);
     events(core, &mut on);
     on.histogram(
@@ -72,6 +35,7 @@ pub(crate) fn collect(core: &Core, to: &mut dyn Visitor) {
         &metrics.critical,
     );
     gauges(core, &mut on);
+    messages(core, &mut on);
     handlers(metrics, &mut on);
 }
 
@@ -89,7 +53,7 @@ fn commands(core: &Core, on: &mut On<'_>) {
 
 fn events(core: &Core, on: &mut On<'_>) {
     let (queue, counters) = (core.queue.stats(), &core.counters);
-    let (processed, failed) = (counters.processed.sum(), counters.failed.sum());
+    let (processed, failed) = (counters.processed.sum(), counters.all_failed());
     on.count("events_published_total", "Events that were accepted.", queue.accepted);
     let help = "Handlers of events that have ended well: pairs of an event and a handler.";
     on.count("events_processed_total", help, processed);
@@ -105,20 +69,25 @@ fn events(core: &Core, on: &mut On<'_>) {
     let help = "Events that were queued for longer than their ttl.";
     on.count("events_expired_total", help, queue.expired);
     on.family("events_dropped_total", MetricKind::Counter, "Events that were lost.", None);
-    for (reason, count) in core.losses.counts() {
-        on.0.sample(&[("reason", reason.label())], Value::Count(count));
+    for (reason, count) in core.losses.by_reason() {
+        on.to.sample(&[("reason", reason.label())], MetricReading::Counter(count));
     }
     let help = "Events that a filter has kept out, of the bus or of one handler.";
     on.family("events_filtered_total", MetricKind::Counter, help, None);
     // Two filters of one name are one series.
-    let mut filtered = BTreeMap::<_, u64>::new();
-    for filter in core.filters() {
-        let handler = filter.handler.map(|handler| handler.name).unwrap_or_default();
-        *filtered.entry((filter.filter, handler)).or_default() += filter.filtered;
-    }
-    for ((filter, handler), count) in &filtered {
-        on.0.sample(&[("filter", filter), ("handler", handler)], Value::Count(*count));
-    }
+    paged(
+        |offer| {
+            core.each_filter(&mut |filter, handler| {
+                let before = handler.map(|handler| handler.name.clone()).unwrap_or_default();
+                offer((filter.name(), before), filter.filtered());
+            });
+        },
+        |sum, count| *sum += count,
+        |(filter, handler), count| {
+            let labels = [("filter", &**filter), ("handler", &**handler)];
+            on.to.sample(&labels, MetricReading::Counter(*count));
+        },
+    );
     let retries = core.settings.metrics.retries.load(Ordering::Relaxed);
     on.count("retries_total", "Calls of handlers after the first.", retries);
     let help = "Retries that were not made, as the budget was used up.";
@@ -141,22 +110,45 @@ fn gauges(core: &Core, on: &mut On<'_>) {
     on.gauge("registered_handlers", "Handlers of the bus.", handlers as u64);
     let help = "0 closed, 1 open, 2 half-open.";
     on.family("circuit_breaker_state", MetricKind::Gauge, help, None);
-    // Of several of one name, the one that is worst off.
-    let mut states = BTreeMap::<_, u8>::new();
-    for breaker in core.circuit_breakers() {
-        let state = match breaker.state() {
-            CircuitState::Closed => 0,
-            CircuitState::Open => 1,
-            CircuitState::HalfOpen => 2,
-        };
-        let worst = states.entry(breaker.name().to_owned()).or_default();
-        *worst = if *worst == 1 { 1 } else { state.max(*worst) };
-    }
-    for (name, state) in &states {
-        on.0.sample(&[("breaker", name)], Value::Gauge(f64::from(*state)));
-    }
+    paged(
+        |offer| core.each_breaker(&mut |breaker| offer(breaker.shared_name(), state(breaker))),
+        // Of several of one name, the one that is worst off.
+        |worst, state| *worst = if *worst == OPEN { OPEN } else { state.max(*worst) },
+        |name, state| {
+            let reading = MetricReading::Gauge(f64::from(*state));
+            on.to.sample(&[("breaker", name)], reading);
+        },
+    );
     let budget = core.settings.budget.remaining(core.settings.clock.now());
     on.gauge("retry_budget_remaining", "Retries that the budget of the bus has left.", budget);
+}
+
+const OPEN: u8 = 1;
+
+fn state(breaker: &CircuitBreaker) -> u8 {
+    match breaker.state() {
+        CircuitState::Closed => 0,
+        CircuitState::Open => OPEN,
+        CircuitState::HalfOpen => 2,
+    }
+}
+
+fn messages(core: &Core, on: &mut On<'_>) {
+    let name = "message_published_total";
+    if on.to.wants(MetricKind::Counter, name) {
+        on.family(name, MetricKind::Counter, "Events of a type that were accepted.", None);
+        core.settings.metrics.messages.each(|message, count| {
+            on.to.sample(&[("message", message)], MetricReading::Counter(count));
+        });
+    }
+    let name = "message_dropped_total";
+    if on.to.wants(MetricKind::Counter, name) {
+        on.family(name, MetricKind::Counter, "Messages of a type that were lost.", None);
+        core.losses.by_message(|message, reason, count| {
+            let labels = [("message", message), ("reason", reason.label())];
+            on.to.sample(&labels, MetricReading::Counter(count));
+        });
+    }
 }
 
 /// What is told of each handler.
@@ -169,36 +161,42 @@ const OF_HANDLER: [OfHandler; 3] = [
 ];
 
 fn handlers(metrics: &Metrics, on: &mut On<'_>) {
-    let meters = metrics.meters.all();
+    let mut read = Metered::default();
     for (name, help, value) in OF_HANDLER {
-        if !on.0.wants(MetricKind::Counter, name) {
+        if !on.to.wants(MetricKind::Counter, name) {
             continue;
         }
         on.family(name, MetricKind::Counter, help, None);
-        for meter in &meters {
-            on.0.sample(&labels(meter), Value::Count(value(&meter.metered())));
-        }
+        metrics.meters.each(|meter| {
+            meter.read(&mut read);
+            on.to.sample(&labels(meter), MetricReading::Counter(value(&read)));
+        });
     }
-    if !on.0.wants(MetricKind::Histogram, "handler_duration_seconds") {
+    if !on.to.wants(MetricKind::Histogram, "handler_duration_seconds") {
         return;
     }
     let help = "How long a handler took with a message, with all attempts.";
     on.family("handler_duration_seconds", MetricKind::Histogram, help, Some("seconds"));
     let bounds = &metrics.commands.grid().bounds;
-    for meter in &meters {
-        let Metered { buckets, sum, .. } = meter.metered();
-        let value = Buckets { bounds, counts: &buckets, sum, whole: None };
-        on.0.sample(&labels(meter), Value::Histogram(value));
-    }
+    metrics.meters.each(|meter| {
+        meter.read(&mut read);
+        let Metered { buckets: counts, sum, .. } = &read;
+        let value = HistogramReading { bounds, counts, sum: *sum, whole: None };
+        on.to.sample(&labels(meter), MetricReading::Histogram(value));
+    });
 }
 
 fn labels(meter: &Meter) -> [(&'static str, &str); 3] {
+    let (message, handler) = &meter.key;
     let kind = if meter.is_command { "command" } else { "event" };
-    [("handler", &meter.handler), ("message", meter.message), ("kind", kind)]
+    [("handler", handler), ("message", message), ("kind", kind)]
 }
 
 /// Shows families of one sample.
-struct On<'v>(&'v mut dyn Visitor);
+struct On<'v> {
+    to: &'v mut dyn MetricsExporter,
+    namespace: Option<&'v str>,
+}
 
 impl On<'_> {
     fn family(
@@ -208,27 +206,27 @@ impl On<'_> {
         help: &'static str,
         unit: Option<&'static str>,
     ) {
-        self.0.family(&Family { name, kind, help, unit });
+        self.to.family(&MetricInfo { namespace: self.namespace, name, kind, help, unit });
     }
 
     fn count(&mut self, name: &'static str, help: &'static str, count: u64) {
         self.family(name, MetricKind::Counter, help, None);
-        self.0.sample(&[], Value::Count(count));
+        self.to.sample(&[], MetricReading::Counter(count));
     }
 
     #[allow(clippy::cast_precision_loss)]
     fn gauge(&mut self, name: &'static str, help: &'static str, value: u64) {
         self.family(name, MetricKind::Gauge, help, None);
-        self.0.sample(&[], Value::Gauge(value as f64));
+        self.to.sample(&[], MetricReading::Gauge(value as f64));
     }
 
     fn seconds(&mut self, name: &'static str, help: &'static str, value: f64) {
         self.family(name, MetricKind::Gauge, help, Some("seconds"));
-        self.0.sample(&[], Value::Gauge(value));
+        self.to.sample(&[], MetricReading::Gauge(value));
     }
 
     fn histogram(&mut self, name: &'static str, help: &'static str, histogram: &Histogram) {
-        if !self.0.wants(MetricKind::Histogram, name) {
+        if !self.to.wants(MetricKind::Histogram, name) {
             return;
         }
         self.family(name, MetricKind::Histogram, help, Some("seconds"));
@@ -236,11 +234,9 @@ impl On<'_> {
         let counts = counted.buckets(grid);
         let (bounds, sum) = (&*grid.bounds, counted.sum);
         let whole = Some((grid, &counted));
-        self.0.sample(&[], Value::Histogram(Buckets { bounds, counts: &counts, sum, whole }));
+        self.to.sample(
+            &[],
+            MetricReading::Histogram(HistogramReading { bounds, counts: &counts, sum, whole }),
+        );
     }
-}
-
-/// For people and for Prometheus.
-pub(crate) fn seconds(nanos: u64) -> f64 {
-    Duration::from_nanos(nanos).as_secs_f64()
 }

@@ -37,7 +37,7 @@ impl MetricsCollector<'_> {
     /// All of them, as values.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
-        let mut keeps = Keeps { namespace: self.namespace(), families: Vec::new() };
+        let mut keeps = Keeps::default();
         collect(self.core, &mut keeps);
         MetricsSnapshot { at: self.core.settings.clock.system_time(), families: keeps.families }
     }

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::MetricsCollector;
-use super::collect::{Buckets, Family, Value, Visitor, collect};
+use super::collect::collect;
+use super::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter, Name};
 use super::snapshot::{HistogramSnapshot, MetricKind};
 use super::text::Escaped;
 use crate::rfc3339::rfc3339;
@@ -62,7 +63,8 @@ impl MetricsCollector<'_> {
 struct Fields<'o> {
     out: &'o mut dyn Write,
     namespace: Option<&'o str>,
-    family: Option<Family>,
+    /// Name and help, of what belongs here.
+    family: Option<(&'static str, &'static str)>,
     is_first: bool,
     /// The first error: what comes after it is not written.
     result: fmt::Result,
@@ -73,45 +75,42 @@ impl<'o> Fields<'o> {
         Self { out, namespace, family: None, is_first: true, result: Ok(()) }
     }
 
-    fn write(&mut self, labels: &[(&'static str, &str)], value: &Value<'_>) {
+    fn write(&mut self, labels: &[(&'static str, &str)], value: &MetricReading<'_>) {
         if let (Ok(()), Some(family)) = (self.result, self.family) {
-            self.result = self.field(&family, labels, value);
+            self.result = self.field(family, labels, value);
         }
     }
 
     fn field(
         &mut self,
-        family: &Family,
+        (name, help): (&'static str, &'static str),
         labels: &[(&'static str, &str)],
-        value: &Value<'_>,
+        value: &MetricReading<'_>,
     ) -> fmt::Result {
         let between = if std::mem::take(&mut self.is_first) { "" } else { "," };
         write!(self.out, "{between}\"")?;
-        let mut name = InString(&mut *self.out);
-        if let Some(namespace) = self.namespace {
-            write!(name, "{namespace}_")?;
-        }
-        name.write_str(family.name)?;
+        let mut key = InString(&mut *self.out);
+        write!(key, "{}", Name(self.namespace, name))?;
         let mut between = '{';
         for (label, value) in labels {
-            write!(name, "{between}{label}=\"{}\"", Escaped(value))?;
+            write!(key, "{between}{label}=\"{}\"", Escaped(value))?;
             between = ',';
         }
         if between == ',' {
-            name.write_char('}')?;
+            key.write_char('}')?;
         }
         self.out.write_str("\":")?;
         match value {
-            Value::Count(count) => write!(self.out, "{count}"),
-            Value::Gauge(value) => write!(self.out, "{}", Number(*value)),
-            Value::Histogram(buckets) => self.histogram(family, buckets),
+            MetricReading::Counter(count) => write!(self.out, "{count}"),
+            MetricReading::Gauge(value) => write!(self.out, "{}", Number(*value)),
+            MetricReading::Histogram(buckets) => self.histogram(help, buckets),
         }
     }
 
-    fn histogram(&mut self, family: &Family, value: &Buckets<'_>) -> fmt::Result {
+    fn histogram(&mut self, help: &str, value: &HistogramReading<'_>) -> fmt::Result {
         let HistogramSnapshot { count, sum, buckets, percentiles } = HistogramSnapshot::of(value);
         self.out.write_str("{\"description\":\"")?;
-        InString(&mut *self.out).write_str(family.help)?;
+        InString(&mut *self.out).write_str(help)?;
         write!(self.out, "\",\"count\":{count},\"sum\":{},\"percentiles\":{{", Number(sum))?;
         for (at, (name, between)) in [("p50", ""), ("p95", ","), ("p99", ",")].iter().enumerate() {
             let value = percentiles.map_or(f64::NAN, |all| all[at]);
@@ -135,35 +134,38 @@ struct Split<'s, 'o> {
     gauges: &'s mut Fields<'o>,
 }
 
-impl Visitor for Split<'_, '_> {
+impl MetricsExporter for Split<'_, '_> {
     fn wants(&self, kind: MetricKind, _: &str) -> bool {
         kind != MetricKind::Histogram
     }
 
-    fn family(&mut self, family: &Family) {
-        self.counters.family = (family.kind == MetricKind::Counter).then_some(*family);
-        self.gauges.family = (family.kind == MetricKind::Gauge).then_some(*family);
+    fn family(&mut self, family: &MetricInfo<'_>) {
+        self.counters.family =
+            (family.kind == MetricKind::Counter).then_some((family.name, family.help));
+        self.gauges.family =
+            (family.kind == MetricKind::Gauge).then_some((family.name, family.help));
     }
 
-    fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>) {
-        self.counters.write(labels, &value);
-        self.gauges.write(labels, &value);
+    fn sample(&mut self, labels: &[(&'static str, &str)], reading: MetricReading<'_>) {
+        self.counters.write(labels, &reading);
+        self.gauges.write(labels, &reading);
     }
 }
 
 struct Histograms<'o>(Fields<'o>);
 
-impl Visitor for Histograms<'_> {
+impl MetricsExporter for Histograms<'_> {
     fn wants(&self, kind: MetricKind, _: &str) -> bool {
         kind == MetricKind::Histogram
     }
 
-    fn family(&mut self, family: &Family) {
-        self.0.family = (family.kind == MetricKind::Histogram).then_some(*family);
+    fn family(&mut self, family: &MetricInfo<'_>) {
+        self.0.family =
+            (family.kind == MetricKind::Histogram).then_some((family.name, family.help));
     }
 
-    fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>) {
-        self.0.write(labels, &value);
+    fn sample(&mut self, labels: &[(&'static str, &str)], reading: MetricReading<'_>) {
+        self.0.write(labels, &reading);
     }
 }
 
@@ -194,11 +196,10 @@ impl fmt::Display for Number {
 mod tests {
     use super::*;
 
-    fn written(labels: &[(&'static str, &str)], value: &Value<'_>) -> serde_json::Value {
+    fn written(labels: &[(&'static str, &str)], value: &MetricReading<'_>) -> serde_json::Value {
         let mut text = String::new();
         let mut fields = Fields::new(&mut text, Some("shop"));
-        let kind = MetricKind::Gauge;
-        fields.family = Some(Family { name: "size", kind, help: "a \"size\"", unit: None });
+        fields.family = Some(("size", "a \"size\""));
         fields.write(labels, value);
         fields.write(&[], value);
         serde_json::from_str(&format!("{{{text}}}")).expect("JSON")
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn any_label_is_written_so_that_it_can_be_read() {
         let hostile = "a\"b\\c\nd\u{7}\u{2028}\u{1F980}}";
-        let object = written(&[("of", hostile)], &Value::Gauge(1.5));
+        let object = written(&[("of", hostile)], &MetricReading::Gauge(1.5));
         let name = "shop_size{of=\"a\\\"b\\\\c\\nd\u{7}\u{2028}\u{1F980}}\"}";
         assert_eq!(object[name], 1.5, "{object}");
         assert_eq!(object["shop_size"], 1.5);
@@ -216,16 +217,17 @@ mod tests {
     #[test]
     fn what_is_no_number_is_null() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(written(&[], &Value::Gauge(value))["shop_size"].is_null(), "{value}");
+            assert!(written(&[], &MetricReading::Gauge(value))["shop_size"].is_null(), "{value}");
         }
-        let tiny = written(&[], &Value::Gauge(1e-300));
+        let tiny = written(&[], &MetricReading::Gauge(1e-300));
         assert_eq!(tiny["shop_size"], 1e-300);
     }
 
     #[test]
     fn a_histogram_of_nothing_has_no_percentiles() {
-        let buckets = Buckets { bounds: &[1_000_000], counts: &[2, 1], sum: 5, whole: None };
-        let histogram = &written(&[], &Value::Histogram(buckets))["shop_size"];
+        let buckets =
+            HistogramReading { bounds: &[1_000_000], counts: &[2, 1], sum: 5, whole: None };
+        let histogram = &written(&[], &MetricReading::Histogram(buckets))["shop_size"];
         assert_eq!(
             (&histogram["count"], &histogram["description"]),
             (&3.into(), &"a \"size\"".into())

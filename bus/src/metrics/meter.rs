@@ -13,11 +13,13 @@ const SUM: usize = 2;
 /// The buckets come after these: with the twelve bounds of the default they are one line of 128 bytes.
 const BUCKETS: usize = 3;
 
+/// Message, and handler.
+pub(super) type Key = (&'static str, Cow<'static, str>);
+
 /// The counts of a handler, or of all handlers of one name for one message: those of sessions come and go.
 pub(crate) struct Meter {
-    pub(crate) handler: Cow<'static, str>,
-    pub(crate) message: &'static str,
-    pub(crate) is_command: bool,
+    pub(super) key: Key,
+    pub(super) is_command: bool,
     grid: Arc<Grid>,
     retries: AtomicU64,
     shards: [OnceLock<Box<[AtomicU64]>>; SHARDS],
@@ -35,14 +37,9 @@ pub(crate) struct Metered {
 }
 
 impl Meter {
-    pub(super) fn new(
-        handler: Cow<'static, str>,
-        message: &'static str,
-        is_command: bool,
-        grid: Arc<Grid>,
-    ) -> Self {
+    pub(super) fn new(key: Key, is_command: bool, grid: Arc<Grid>) -> Self {
         let shards = std::array::from_fn(|_| OnceLock::new());
-        Self { handler, message, is_command, grid, retries: AtomicU64::new(0), shards }
+        Self { key, is_command, grid, retries: AtomicU64::new(0), shards }
     }
 
     /// It has ended for good; `took` in nanoseconds, if that was measured.
@@ -65,19 +62,21 @@ impl Meter {
         (0..BUCKETS + self.grid.bounds.len() + 1).map(|_| AtomicU64::new(0)).collect()
     }
 
-    pub(crate) fn metered(&self) -> Metered {
-        let buckets = vec![0; self.grid.bounds.len() + 1];
+    /// Reads it into what was read before of another: a thousand of them take the memory of one.
+    pub(super) fn read(&self, into: &mut Metered) {
+        let mut buckets = std::mem::take(&mut into.buckets);
+        buckets.clear();
+        buckets.resize(self.grid.bounds.len() + 1, 0);
         let retries = self.retries.load(Ordering::Relaxed);
-        let mut metered = Metered { buckets, retries, ..Metered::default() };
+        *into = Metered { buckets, retries, ..Metered::default() };
         for line in self.shards.iter().filter_map(OnceLock::get) {
             let load = |at: usize| line[at].load(Ordering::Relaxed);
-            metered.processed += load(PROCESSED);
-            metered.failed += load(FAILED);
-            metered.sum = metered.sum.wrapping_add(load(SUM));
-            for (at, bucket) in metered.buckets.iter_mut().enumerate() {
+            into.processed += load(PROCESSED);
+            into.failed += load(FAILED);
+            into.sum = into.sum.wrapping_add(load(SUM));
+            for (at, bucket) in into.buckets.iter_mut().enumerate() {
                 *bucket += load(BUCKETS + at);
             }
         }
-        metered
     }
 }

@@ -1,17 +1,17 @@
 //! The meters of all handlers, by name: bounded, and never taken out, so that nothing that was counted is lost.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use super::grid::Grid;
-use super::meter::Meter;
+use super::meter::{Key, Meter};
 use crate::message::MessageInfo;
 use crate::registry::HandlerInfo;
 use crate::sync::{Mutex, lock};
 
-/// What handlers beyond the bound are called.
-const OTHERS: &str = "(others)";
+/// What those beyond the bound are called.
+pub(crate) const OTHERS: &str = "(others)";
 
 pub(crate) struct Meters {
     limit: usize,
@@ -21,13 +21,10 @@ pub(crate) struct Meters {
     others: [Arc<Meter>; 2],
 }
 
-/// Message, and handler.
-type Key = (&'static str, Cow<'static, str>);
-
 impl Meters {
     pub(super) fn new(limit: usize, grid: Arc<Grid>) -> Self {
         let others = [true, false].map(|is_command| {
-            Arc::new(Meter::new(OTHERS.into(), OTHERS, is_command, Arc::clone(&grid)))
+            Arc::new(Meter::new((OTHERS, OTHERS.into()), is_command, Arc::clone(&grid)))
         });
         Self { limit, grid, all: Mutex::default(), others }
     }
@@ -43,16 +40,24 @@ impl Meters {
         if all.len() >= self.limit {
             return Arc::clone(&self.others[usize::from(!is_command)]);
         }
-        let name = handler.name.clone();
-        let meter = Arc::new(Meter::new(name, message.name(), is_command, Arc::clone(&self.grid)));
+        let meter = Arc::new(Meter::new(key.clone(), is_command, Arc::clone(&self.grid)));
         all.insert(key, Arc::clone(&meter));
         meter
     }
 
-    /// In the order of messages and handlers, those that share one last.
-    pub(crate) fn all(&self) -> Vec<Arc<Meter>> {
-        let mut all: Vec<_> = lock(&self.all).values().cloned().collect();
-        all.extend(self.others.iter().cloned());
-        all
+    /// In the order of messages and handlers, those that share one last; nothing is locked while they are shown.
+    pub(super) fn each(&self, mut show: impl FnMut(&Meter)) {
+        let mut last: Option<Arc<Meter>> = None;
+        loop {
+            let after = last.as_ref().map_or(Unbounded, |meter| Excluded(&meter.key));
+            let all = lock(&self.all);
+            let next = all.range::<Key, _>((after, Unbounded)).next();
+            let next = next.map(|(_, meter)| Arc::clone(meter));
+            drop(all);
+            let Some(meter) = next else { break };
+            show(&meter);
+            last = Some(meter);
+        }
+        self.others.iter().for_each(|meter| show(meter));
     }
 }

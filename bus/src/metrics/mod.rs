@@ -2,25 +2,31 @@
 //! somebody asks.
 //!
 //! In: a run that has ended, with how long it took ([`Metrics`], [`meter`]). Out: families of counters,
-//! gauges and histograms, to a [`collect::Visitor`]: Prometheus and OpenMetrics text, JSON, a snapshot.
+//! gauges and histograms, to a [`MetricsExporter`]: Prometheus and OpenMetrics text, JSON, a snapshot.
 
-pub(crate) mod collect;
+mod collect;
 mod collector;
 mod config;
+mod exporter;
 mod grid;
 mod histogram;
 #[cfg(feature = "json")]
 mod json;
+pub(crate) mod messages;
 pub(crate) mod meter;
 mod meters;
+mod paged;
 mod snapshot;
 mod text;
+mod timer;
 
 pub use self::collector::MetricsCollector;
 pub use self::config::{MetricsConfig, Sampling};
+pub use self::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter};
 pub use self::snapshot::{
     HistogramSnapshot, MetricFamily, MetricKind, MetricValue, MetricsSnapshot, Sample,
 };
+pub use self::timer::Timer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,8 +34,10 @@ use std::time::{Duration, Instant};
 
 use self::grid::Grid;
 use self::histogram::Histogram;
+use self::messages::Messages;
 use self::meter::Meter;
 use self::meters::Meters;
+pub(crate) use self::meters::OTHERS;
 use crate::clock::Clock;
 
 /// What is measured on one bus. Another bus has its own.
@@ -40,6 +48,7 @@ pub(crate) struct Metrics {
     /// From the publish to the end of each handler.
     pub(crate) critical: Histogram,
     pub(crate) meters: Meters,
+    pub(crate) messages: Arc<Messages>,
     pub(crate) retries: AtomicU64,
 }
 
@@ -52,6 +61,7 @@ impl Metrics {
             events: histogram(),
             critical: histogram(),
             meters: Meters::new(config.series, Arc::clone(&grid)),
+            messages: Arc::new(Messages::new(config.series)),
             config,
             retries: AtomicU64::new(0),
         }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::collect::{Buckets, Family, Value, Visitor, seconds};
+use super::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter};
 
 /// All metrics of one moment: [`MetricsCollector::snapshot`](super::MetricsCollector::snapshot).
 #[derive(Debug, Clone, PartialEq)]
@@ -80,21 +80,13 @@ pub struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
-    pub(crate) fn of(value: &Buckets<'_>) -> Self {
-        let bounds = value.bounds.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);
-        let mut count = 0;
-        let buckets = bounds.zip(value.counts).map(|(bound, n)| {
-            count += n;
-            (bound, count)
-        });
-        let buckets = buckets.collect();
-        let percentile = |part| value.whole.and_then(|(grid, all)| all.percentile(grid, part));
-        let percentiles = [0.5, 0.95, 0.99].map(|part| percentile(part).map(seconds));
-        let percentiles = match percentiles {
+    pub(crate) fn of(value: &HistogramReading<'_>) -> Self {
+        let percentiles = match [0.5, 0.95, 0.99].map(|part| value.percentile(part)) {
             [Some(p50), Some(p95), Some(p99)] => Some([p50, p95, p99]),
             _ => None,
         };
-        Self { count, sum: seconds(value.sum), buckets, percentiles }
+        let (count, sum) = (value.count(), value.sum());
+        Self { count, sum, buckets: value.buckets().collect(), percentiles }
     }
 }
 
@@ -150,25 +142,26 @@ impl MetricsSnapshot {
 }
 
 /// Keeps all that it is shown.
-pub(super) struct Keeps<'n> {
-    pub(super) namespace: Option<&'n str>,
+#[derive(Default)]
+pub(super) struct Keeps {
     pub(super) families: Vec<MetricFamily>,
 }
 
-impl Visitor for Keeps<'_> {
-    fn family(&mut self, family: &Family) {
-        let Family { name, kind, help, unit } = *family;
-        let name =
-            self.namespace.map_or_else(|| name.to_owned(), |space| format!("{space}_{name}"));
+impl MetricsExporter for Keeps {
+    fn family(&mut self, family: &MetricInfo<'_>) {
+        let MetricInfo { kind, help, unit, .. } = *family;
+        let name = family.full_name().to_string();
         self.families.push(MetricFamily { name, kind, help, unit, samples: Vec::new() });
     }
 
-    fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>) {
+    fn sample(&mut self, labels: &[(&'static str, &str)], reading: MetricReading<'_>) {
         let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let value = match value {
-            Value::Count(count) => MetricValue::Counter(count),
-            Value::Gauge(value) => MetricValue::Gauge(value),
-            Value::Histogram(buckets) => MetricValue::Histogram(HistogramSnapshot::of(&buckets)),
+        let value = match reading {
+            MetricReading::Counter(count) => MetricValue::Counter(count),
+            MetricReading::Gauge(value) => MetricValue::Gauge(value),
+            MetricReading::Histogram(value) => {
+                MetricValue::Histogram(HistogramSnapshot::of(&value))
+            }
         };
         if let Some(family) = self.families.last_mut() {
             family.samples.push(Sample { labels, value });

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use super::collect::{Buckets, Family, Value, Visitor, seconds};
+use super::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter, Name};
 use super::snapshot::MetricKind;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl<'t> Text<'t> {
         }
     }
 
-    fn head(&mut self, family: &Family) -> fmt::Result {
+    fn head(&mut self, family: &MetricInfo<'_>) -> fmt::Result {
         let kind = match family.kind {
             MetricKind::Counter => "counter",
             MetricKind::Gauge => "gauge",
@@ -56,23 +56,24 @@ impl<'t> Text<'t> {
         }
     }
 
-    fn write(&mut self, labels: &[(&'static str, &str)], value: &Value<'_>) -> fmt::Result {
+    fn write(&mut self, labels: &[(&'static str, &str)], value: &MetricReading<'_>) -> fmt::Result {
         match value {
-            Value::Count(count) => self.line("", labels, None, count),
-            Value::Gauge(value) => self.line("", labels, None, &Number(*value)),
-            Value::Histogram(buckets) => self.histogram(labels, buckets),
+            MetricReading::Counter(count) => self.line("", labels, None, count),
+            MetricReading::Gauge(value) => self.line("", labels, None, &Number(*value)),
+            MetricReading::Histogram(buckets) => self.histogram(labels, buckets),
         }
     }
 
-    fn histogram(&mut self, labels: &[(&'static str, &str)], value: &Buckets<'_>) -> fmt::Result {
-        let mut count = 0;
-        let bounds = value.bounds.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);
-        for (bound, n) in bounds.zip(value.counts) {
-            count += n;
+    fn histogram(
+        &mut self,
+        labels: &[(&'static str, &str)],
+        value: &HistogramReading<'_>,
+    ) -> fmt::Result {
+        for (bound, count) in value.buckets() {
             self.line("_bucket", labels, Some(bound), &count)?;
         }
-        self.line("_sum", labels, None, &Number(seconds(value.sum)))?;
-        self.line("_count", labels, None, &count)
+        self.line("_sum", labels, None, &Number(value.sum()))?;
+        self.line("_count", labels, None, &value.count())
     }
 
     fn line(
@@ -99,29 +100,17 @@ impl<'t> Text<'t> {
     }
 }
 
-impl Visitor for Text<'_> {
-    fn family(&mut self, family: &Family) {
+impl MetricsExporter for Text<'_> {
+    fn family(&mut self, family: &MetricInfo<'_>) {
         self.name = family.name;
         if self.result.is_ok() {
             self.result = self.head(family);
         }
     }
 
-    fn sample(&mut self, labels: &[(&'static str, &str)], value: Value<'_>) {
+    fn sample(&mut self, labels: &[(&'static str, &str)], reading: MetricReading<'_>) {
         if self.result.is_ok() {
-            self.result = self.write(labels, &value);
-        }
-    }
-}
-
-/// A name in its namespace.
-struct Name<'n>(Option<&'n str>, &'n str);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(namespace) => write!(f, "{namespace}_{}", self.1),
-            None => f.write_str(self.1),
+            self.result = self.write(labels, &reading);
         }
     }
 }

@@ -228,6 +228,21 @@ impl Table {
         plans
     }
 
+    /// All handlers, each once, in no order.
+    pub(crate) fn each(&self, show: &mut dyn FnMut(&Plan)) {
+        self.commands.values().for_each(|plan| show(plan));
+        let own = self.events.values().flat_map(|route| &route.plans);
+        own.filter(|plan| plan.message.hears().is_none()).for_each(|plan| show(plan));
+        // One that hears any event is in the routes of all its categories.
+        for (at, (_, route)) in self.any.iter().enumerate() {
+            let before = &self.any[..at];
+            let is_new = |plan: &&Arc<Plan>| {
+                before.iter().all(|(_, route)| route.plans.iter().all(|other| other.id != plan.id))
+            };
+            route.plans.iter().filter(is_new).for_each(|plan| show(plan));
+        }
+    }
+
     /// All handlers, those of commands first: sorted.
     pub(crate) fn all(&self) -> Vec<Arc<Plan>> {
         let mut plans: Vec<_> = self.commands.values().cloned().collect();

@@ -9,6 +9,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::pipeline::announce;
+use crate::registry::plan::Plan;
 use crate::sync::{Mutex, lock};
 
 #[derive(Default)]
@@ -70,6 +71,18 @@ impl Bus {
 }
 
 impl Core {
+    /// Those, in no order and perhaps several times, without keeping them.
+    pub(crate) fn each_breaker(&self, show: &mut dyn FnMut(&CircuitBreaker)) {
+        let mut of_plan = |plan: &Plan| {
+            let breaker = plan.policy.as_ref().and_then(|policy| policy.breaker.as_ref());
+            breaker.into_iter().for_each(|breaker| show(breaker));
+        };
+        self.wired.table().as_deref().unwrap_or(&self.table).each(&mut of_plan);
+        for scope in self.sessions.all() {
+            scope.wired.table().iter().for_each(|table| table.each(&mut of_plan));
+        }
+    }
+
     /// Each once, sorted by name.
     pub(crate) fn circuit_breakers(&self) -> Vec<CircuitBreaker> {
         let of_bus = self.wired.table();

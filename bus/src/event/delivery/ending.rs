@@ -19,6 +19,7 @@ use crate::pipeline::run::{drop_users, text_of_users};
 use crate::registry::plan::Plan;
 use crate::registry::table::Route;
 use crate::resilience::dead_letters::{Buried, DeadLetterId, NotParked};
+use crate::sync::Sharded;
 
 impl Delivery<'_> {
     #[inline]
@@ -131,7 +132,8 @@ impl Delivery<'_> {
 
     /// Its handler was at work when the bus ended, and has no answer. When it began is not known here.
     pub(super) fn was_cut_off(&self, plan: &Plan) {
-        self.did_not_handle(plan, None, "was cut off when the bus ended", 1);
+        let counter = &self.core.counters.cut_off;
+        self.ended_otherwise(counter, plan, None, "was cut off when the bus ended", 1);
     }
 
     /// The clock is read once, for all that is measured.
@@ -145,10 +147,21 @@ impl Delivery<'_> {
     }
 
     fn did_not_handle(&self, plan: &Plan, began: Option<Instant>, error: &str, attempts: u32) {
-        let Self { core, envelope, share, .. } = self;
+        self.ended_otherwise(&self.core.counters.failed, plan, began, error, attempts);
+    }
+
+    fn ended_otherwise(
+        &self,
+        counter: &Sharded,
+        plan: &Plan,
+        began: Option<Instant>,
+        error: &str,
+        attempts: u32,
+    ) {
+        let Self { envelope, share, .. } = self;
         self.observe(|| What::Handled { handler: &plan.handler, attempts, error: Some(error) });
         if !envelope.lifecycle {
-            core.counters.failed.add(1);
+            counter.add(1);
             self.measure(plan, began, false);
         }
         if let Some(share) = share {

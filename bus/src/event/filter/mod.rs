@@ -185,11 +185,19 @@ impl Installed {
         Self { filter, filtered: AtomicU64::new(0), panicked: AtomicU64::new(0) }
     }
 
+    pub(crate) fn name(&self) -> Cow<'static, str> {
+        name_of(&*self.filter.0)
+    }
+
+    pub(crate) fn filtered(&self) -> u64 {
+        self.filtered.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn stats(&self, handler: Option<&HandlerInfo>) -> FilterStats {
         FilterStats {
-            filter: name_of(&*self.filter.0),
+            filter: self.name(),
             handler: handler.cloned(),
-            filtered: self.filtered.load(Ordering::Relaxed),
+            filtered: self.filtered(),
             panicked: self.panicked.load(Ordering::Relaxed),
         }
     }

@@ -57,6 +57,7 @@ use then::Then;
 
 use crate::clock::Clock;
 use crate::envelope::Envelope;
+use crate::metrics::messages::Tally;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::{Mutex, MutexGuard, Sharded, Waiters, lock};
 
@@ -106,6 +107,7 @@ struct State {
     marks: Marks,
     rate: Rate,
     counts: Counts,
+    tally: Tally,
 }
 
 /// The dispatcher waits until there are so many events.
@@ -118,6 +120,7 @@ impl BoundedEventQueue {
     pub(crate) fn new(
         config: QueueConfig,
         clock: Arc<dyn Clock>,
+        tally: Tally,
         witness: impl Witness + 'static,
     ) -> Self {
         let state = State {
@@ -133,6 +136,7 @@ impl BoundedEventQueue {
             marks: Marks::new(config.capacity, config.marks.0, config.marks.1),
             rate: Rate::new(),
             counts: Counts::default(),
+            tally,
         };
         Self {
             state: Mutex::new(state),

@@ -20,6 +20,7 @@ use super::{
 use crate::clock::{Clock, Sleep};
 use crate::envelope::Envelope;
 use crate::message::{Message, MessageId};
+use crate::metrics::messages::{Messages, Tally};
 
 /// An event with a number.
 #[bus_macros::event(crate = crate)]
@@ -68,7 +69,12 @@ fn watched(
         batch_timeout: Duration::ZERO,
         marks: (1.0, 0.0),
     };
-    Shared::new(BoundedEventQueue::new(config, Arc::new(Still(Instant::now())), lost))
+    Shared::new(BoundedEventQueue::new(
+        config,
+        Arc::new(Still(Instant::now())),
+        Tally::new(Arc::new(Messages::new(1))),
+        lost,
+    ))
 }
 
 fn event(number: u32) -> Envelope {

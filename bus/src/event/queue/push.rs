@@ -185,6 +185,7 @@ impl BoundedEventQueue {
         if let Some(ttl) = event.info.ttl() {
             event.expires = self.clock.now().checked_add(ttl);
         }
+        state.tally.count(event.info);
         state.events.push_back(event);
         state.counts.accepted += 1;
         let occupied = self.occupied(state);
