@@ -118,6 +118,11 @@ impl<'a, O> Run<'a, O> {
             hook::before(&plan.hooks, this.frame.context(), &plan.handler, message(&input));
         }
         plan.counts.begun();
+        if this.frame.context().attempt() > 1
+            && let Some(meter) = &plan.meter
+        {
+            this.core.settings.metrics.retried(meter);
+        }
         if this.core.observers.is_on() && plan.batch.is_none() {
             let (handler, context) = (&plan.handler, this.frame.context());
             let what = What::Handling { handler, attempt: context.attempt(), batch: None };

@@ -104,9 +104,6 @@ impl<'a, O: Outcome> Attempts<'a, O> {
             let what = What::Retrying { handler, attempt, after, error, delayed };
             tap::of_context(core, context, what);
         }
-        if let Some(meter) = &plan.meter {
-            core.settings.metrics.retried(meter);
-        }
         trouble.without_slot = matches!(step, Step::Later(_));
         let until = now.checked_add(after);
         trouble.wait = Wait::Time { timer: Box::pin(Timer::Unarmed), until };
