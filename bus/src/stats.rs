@@ -21,8 +21,9 @@ pub struct Stats {
     pub unhandled: u64,
     /// Handler runs of events that ended well.
     pub processed: u64,
-    /// Handler runs of events that failed or were cut off, and events that a handler was not called with for
-    /// good: parked behind a dead letter, or not let in.
+    /// Handler runs of events that failed, and events that a handler was not called with for good: parked
+    /// behind a dead letter, or not let in. What was cut off is in the
+    /// [report](crate::ShutdownReport::abandoned).
     pub failed: u64,
     /// Of those that ended well, such as had failed with an error that says
     /// [`Discard`](crate::ErrorClass::Discard).
@@ -70,7 +71,7 @@ impl Stats {
             lifecycle_dropped: queue.lifecycle_dropped,
             unhandled: core.counters.unhandled.sum(),
             processed: core.counters.processed.sum(),
-            failed: core.counters.all_failed(),
+            failed: core.counters.failed.sum(),
             discarded: core.counters.discarded.sum(),
             retries_refused: core.counters.over_budget.sum(),
             dead_letters: core.dead_letters.len(),
