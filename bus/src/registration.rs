@@ -173,7 +173,7 @@ where
         timeout: message.timeout(),
         batch: None,
         deliver: <<A::Message as Message>::Kind as Kind<A::Message>>::DELIVER,
-        emits: Vec::new(),
+        emits: Box::default(),
         concurrency: options.concurrency.map(NonZeroU32::get),
         slots: slots(options.concurrency),
         is_plain: false,

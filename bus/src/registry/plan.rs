@@ -37,7 +37,7 @@ pub(crate) struct Plan {
     /// Of a handler that takes batches.
     pub(crate) batch: Option<Batching>,
     /// The events that it may emit, by its parameters.
-    pub(crate) emits: Vec<&'static MessageInfo>,
+    pub(crate) emits: Box<[&'static MessageInfo]>,
     /// How many runs there may be at once, if that is limited.
     pub(crate) concurrency: Option<u32>,
     pub(crate) slots: Option<Semaphore>,
@@ -179,7 +179,7 @@ impl Plan {
             timeout: meta.timeout.or(entry.message.timeout()),
             deliver: entry.deliver,
             batch: Batching::of(entry),
-            emits: takes.emits,
+            emits: takes.emits.into(),
             concurrency: meta.concurrency.map(NonZeroU32::get),
             slots: slots(meta.concurrency),
             is_plain: entry.is_plain,
