@@ -3,7 +3,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bus::{
@@ -182,25 +181,6 @@ fn settings_that_make_no_sense_are_refused() {
     }
 }
 
-/// Registers handlers with names that break careless writers.
-async fn hostile(bus: &Bus) {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    for name in ["a\"b", "c\\d", "e\nf", "{g=\"h\"}", "ü\t,", ""] {
-        let options = HandlerOptions::default().name(name.to_owned());
-        bus.register_event_handler_with(
-            options,
-            |_: std::sync::Arc<Paid>, _: OwnedContext| async {
-                CALLS.fetch_add(1, Ordering::Relaxed);
-            },
-        )
-        .unwrap();
-    }
-    for n in 4..8 {
-        bus.execute(Pay(n)).await.unwrap();
-    }
-    bus.idle().await;
-}
-
 /// Names and labels of each line, with its value.
 fn samples(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -214,52 +194,30 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn buckets_add_up_and_labels_are_escaped() {
-    let bus = Bus::builder().metrics(MetricsConfig::default().namespace("shop")).build().unwrap();
-    hostile(&bus).await;
-    let text = bus.metrics().to_prometheus();
-    assert!(text.contains(r#"handler_processed_total{handler="a\"b","#), "{text}");
-    assert!(text.contains(r#"handler="c\\d","#) && text.contains(r#"handler="e\nf","#), "{text}");
-    let samples = samples(&text);
-    let ends = samples.keys().filter(|series| series.contains("le=\"+Inf\""));
-    for end in ends {
-        let count = end
-            .replace("_bucket", "_count")
-            .replace(",le=\"+Inf\"", "")
-            .replace("{le=\"+Inf\"}", "");
-        assert_eq!(samples.get(end), samples.get(&count), "{count}");
+async fn messages_are_bounded_as_handlers_are() {
+    let bus = Bus::builder().metrics(MetricsConfig::default().series(1)).build().unwrap();
+    for n in 4..7 {
+        bus.publish(Paid(n)).await.unwrap();
     }
-    assert_eq!(samples["shop_events_processed_total"], 30.0, "4 x (book and 6), 2 x refuse");
-    assert!(!text.contains("\nevents_"), "all names are in the namespace");
+    let names = |bus: &Bus| {
+        let families = bus.metrics().snapshot().families;
+        let family = families.into_iter().find(|family| family.name == "message_published_total");
+        let samples = family.unwrap().samples.into_iter();
+        samples.map(|sample| (sample.labels[0].1.clone(), sample.value)).collect::<Vec<_>>()
+    };
+    let paid = ("metrics::Paid".to_owned(), MetricValue::Counter(3));
+    assert_eq!(names(&bus), std::slice::from_ref(&paid));
+    bus.publish(Unheard).await.unwrap();
+    assert_eq!(names(&bus), [paid, ("(others)".to_owned(), MetricValue::Counter(1))]);
+    bus.idle().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn openmetrics_follows_its_own_rules() {
+async fn a_timer_goes_by_the_clock_of_the_bus() {
     let bus = bus();
-    hostile(&bus).await;
-    let text = bus.metrics().to_openmetrics();
-    assert!(text.ends_with("\n# EOF\n"), "{text}");
-    let mut kinds = BTreeMap::new();
-    let mut family = "";
-    for line in text.lines().filter(|line| *line != "# EOF") {
-        if let Some(rest) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = rest.split_once(' ').unwrap();
-            assert_eq!(kinds.insert(name, kind), None, "a family is there twice: {name}");
-            family = name;
-        } else if let Some(rest) = line.strip_prefix("# UNIT ") {
-            let (name, unit) = rest.split_once(' ').unwrap();
-            assert!(name.ends_with(&format!("_{unit}")), "{name} is not in {unit}");
-        } else if !line.starts_with('#') {
-            let suffix = line.strip_prefix(family).unwrap().split(['{', ' ']).next().unwrap();
-            let allowed: &[&str] = match kinds[family] {
-                "counter" => &["_total"],
-                "gauge" => &[""],
-                "histogram" => &["_bucket", "_sum", "_count"],
-                other => panic!("{other}"),
-            };
-            assert!(allowed.contains(&suffix), "{line}");
-        }
-    }
+    let timer = bus.metrics().timer();
+    tokio::time::advance(Duration::from_millis(1500)).await;
+    assert_eq!(timer.elapsed(), Duration::from_millis(1500));
 }
 
 #[tokio::test(start_paused = true)]

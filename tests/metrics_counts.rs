@@ -231,9 +231,8 @@ async fn play(scenario: &Scenario) -> Result<(), TestCaseError> {
         .shutdown_timeout(Duration::from_millis(100), Duration::from_millis(100))
         .build()
         .unwrap();
-    let mut told = Told::default();
-    told.sent = scenario.ops.iter().filter(|op| matches!(op, Op::Execute(..))).count() as u64;
-    let told = Arc::new(told);
+    let sent = scenario.ops.iter().filter(|op| matches!(op, Op::Execute(..))).count() as u64;
+    let told = Arc::new(Told { sent, ..Told::default() });
     let mut tasks = JoinSet::new();
     for id in 0..scenario.stuck {
         told.published(bus.publish(Stuck(id)).await);

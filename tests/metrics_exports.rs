@@ -8,6 +8,8 @@ mod promtool;
 mod reader;
 #[path = "metrics_exports/rules.rs"]
 mod rules;
+#[path = "metrics_exports/table.rs"]
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use std::sync::Arc;
 
-use bus::{Bus, EventFilter, HandlerOptions, OwnedContext, filters};
+use bus::{Bus, Context, EventFilter, HandlerOptions, OwnedContext, command, filters, handler};
 
 struct Counting;
 
@@ -56,26 +56,40 @@ impl Write for Length {
     }
 }
 
-/// A thousand types of messages in ten modules of ten of ten, and a function that publishes one of each.
+/// A thousand types of messages in ten modules of ten of ten, and a function that emits one of each.
 macro_rules! thousand {
     ($($hundred:ident)*) => {
         $( mod $hundred { hundred!(a b c d e f g h i j); } )*
-        fn publish_all(bus: &Bus) { $( $hundred::publish(bus); )* }
+        fn emit_all(cx: &Context) { $( $hundred::emit(cx); )* }
     };
 }
 macro_rules! hundred {
     ($($ten:ident)*) => {
         $( pub(super) mod $ten { ten!(A B C D E F G H I J); } )*
-        pub(super) fn publish(bus: &bus::Bus) { $( $ten::publish(bus); )* }
+        pub(super) fn emit(cx: &bus::Context) { $( $ten::emit(cx); )* }
     };
 }
 macro_rules! ten {
     ($($one:ident)*) => {
         $( #[bus::event] pub(crate) struct $one; )*
-        pub(crate) fn publish(bus: &bus::Bus) { $( drop(bus.try_publish($one).unwrap()); )* }
+        pub(crate) fn emit(cx: &bus::Context) { $( cx.emit($one); )* }
     };
 }
 thousand!(a b c d e f g h i j);
+
+#[command]
+struct Emit {
+    all: bool,
+}
+#[handler]
+fn emit(emit: &Emit, cx: &Context) -> bus::Result<()> {
+    if emit.all {
+        emit_all(cx);
+    } else {
+        a::a::emit(cx);
+    }
+    Ok(())
+}
 
 fn handle(bus: &Bus, n: usize) {
     let options = HandlerOptions::default().name(format!("handler {n}"));
@@ -98,12 +112,12 @@ fn exports(bus: &Bus) -> [(usize, usize); 3] {
 #[tokio::test]
 async fn an_export_takes_no_more_memory_of_a_thousand_messages() {
     let small = Bus::from_registered().unwrap();
-    a::a::publish(&small);
+    small.execute(Emit { all: false }).await.unwrap();
     (0..10).for_each(|n| handle(&small, n));
     let filters = (0..1000).map(|n| filters::name(format!("noise{n}")).not());
     let large = filters.fold(Bus::builder(), bus::Builder::filter).build().unwrap();
     (0..1000).for_each(|n| handle(&large, n));
-    publish_all(&large);
+    large.execute(Emit { all: true }).await.unwrap();
     large.idle().await;
     for ((few, short), (many, long)) in exports(&small).into_iter().zip(exports(&large)) {
         assert!(long > 30 * short, "{short} and {long} bytes of text");

@@ -27,6 +27,12 @@ pub mod listening {}
 #[doc = include_str!("../guide/tracing.md")]
 pub mod tracing {}
 
+#[doc = include_str!("../guide/metrics.md")]
+pub mod metrics {}
+
+#[doc = include_str!("../guide/observers.md")]
+pub mod observers {}
+
 #[doc = include_str!("../guide/health.md")]
 pub mod health {}
 

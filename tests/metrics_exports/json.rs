@@ -33,10 +33,10 @@ async fn json_says_what_the_snapshot_says() {
             let said = &json[object][format!("{}{labels}", family.name)];
             match &sample.value {
                 MetricValue::Counter(count) => {
-                    assert_eq!(said.as_u64(), Some(*count), "{}", family.name)
+                    assert_eq!(said.as_u64(), Some(*count), "{}", family.name);
                 }
                 MetricValue::Gauge(value) => {
-                    assert_eq!(said.as_f64(), Some(*value), "{}", family.name)
+                    assert_eq!(said.as_f64(), Some(*value), "{}", family.name);
                 }
                 MetricValue::Histogram(histogram) => {
                     assert_eq!(said["count"].as_u64(), Some(histogram.count));

@@ -98,7 +98,7 @@ fn events(core: &Core, on: &mut On<'_>) {
 fn gauges(core: &Core, on: &mut On<'_>) {
     let queue = core.queue.stats();
     on.gauge("queue_size", "Events that are queued.", queue.queued as u64);
-    let help = "For how long the oldest of them has waited.";
+    let help = "For how long the oldest of the queued events has waited.";
     let oldest = queue.oldest.unwrap_or_default().as_secs_f64();
     on.seconds("queue_oldest_age_seconds", help, oldest);
     let help = "1 from the high mark of the queue on, until it is at its low mark.";
@@ -108,7 +108,7 @@ fn gauges(core: &Core, on: &mut On<'_>) {
     on.gauge("active_sessions", "Sessions that are open.", core.sessions.len() as u64);
     let handlers = core.wired.table().map_or_else(|| core.table.handlers(), |t| t.handlers());
     on.gauge("registered_handlers", "Handlers of the bus.", handlers as u64);
-    let help = "0 closed, 1 open, 2 half-open.";
+    let help = "What a circuit breaker does: 0 closed, 1 open, 2 half-open.";
     on.family("circuit_breaker_state", MetricKind::Gauge, help, None);
     paged(
         |offer| core.each_breaker(&mut |breaker| offer(breaker.shared_name(), state(breaker))),

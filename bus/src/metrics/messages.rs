@@ -32,7 +32,7 @@ impl Messages {
         }
     }
 
-    /// In the order of names, the others last; nothing is locked while they are shown.
+    /// In the order of names, the others last, if there are any; nothing is locked while they are shown.
     pub(super) fn each(&self, mut show: impl FnMut(&'static str, u64)) {
         let mut last = Unbounded;
         loop {
@@ -44,7 +44,10 @@ impl Messages {
             show(name, count.load(Ordering::Relaxed));
             last = Excluded(name);
         }
-        show(OTHERS, self.others.load(Ordering::Relaxed));
+        let others = self.others.load(Ordering::Relaxed);
+        if others > 0 {
+            show(OTHERS, others);
+        }
     }
 }
 

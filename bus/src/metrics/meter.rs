@@ -62,6 +62,11 @@ impl Meter {
         (0..BUCKETS + self.grid.bounds.len() + 1).map(|_| AtomicU64::new(0)).collect()
     }
 
+    /// Was anything counted?
+    pub(super) fn is_used(&self) -> bool {
+        self.shards.iter().any(|line| line.get().is_some())
+    }
+
     /// Reads it into what was read before of another: a thousand of them take the memory of one.
     pub(super) fn read(&self, into: &mut Metered) {
         let mut buckets = std::mem::take(&mut into.buckets);

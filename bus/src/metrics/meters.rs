@@ -45,7 +45,7 @@ impl Meters {
         meter
     }
 
-    /// In the order of messages and handlers, those that share one last; nothing is locked while they are shown.
+    /// In the order of messages and handlers, those that share one last, if there are any; nothing is locked while they are shown.
     pub(super) fn each(&self, mut show: impl FnMut(&Meter)) {
         let mut last: Option<Arc<Meter>> = None;
         loop {
@@ -58,6 +58,6 @@ impl Meters {
             show(&meter);
             last = Some(meter);
         }
-        self.others.iter().for_each(|meter| show(meter));
+        self.others.iter().filter(|meter| meter.is_used()).for_each(|meter| show(meter));
     }
 }

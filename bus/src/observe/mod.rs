@@ -1,9 +1,11 @@
-//! A bus that can describe itself: what is wired, read from the plans that dispatches follow.
+//! What can be seen of a bus: what is wired, what happens, and how it is.
 //!
-//! In: the tables of a bus and of its open sessions. Out: a [`Description`] ([`describe`]), as text, as
-//! JSON (feature `json`), or as a graph ([`graph`]); and what in it looks wrong ([`warnings`]).
-//!
-//! And what happens on it, where it happens: the taps in the flows ([`tap`]) tell the [`observers`].
+//! Observers for [people](console) and for files (`jsonl`, feature `json`), and what a bus tells of itself: its
+//! [`Description`], an [`Explanation`] of one message, its [`Health`].
+
+// In: the tables of a bus and of its open sessions. Out: a `Description` (`describe`), as text, as JSON, or as a
+// graph (`graph`); and what in it looks wrong (`warnings`). And what happens on it, where it happens: the taps in the
+// flows (`tap`) tell the `observers`.
 
 mod console;
 mod describe;

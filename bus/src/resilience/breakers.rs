@@ -74,8 +74,9 @@ impl Core {
     /// Those, in no order and perhaps several times, without keeping them.
     pub(crate) fn each_breaker(&self, show: &mut dyn FnMut(&CircuitBreaker)) {
         let mut of_plan = |plan: &Plan| {
-            let breaker = plan.policy.as_ref().and_then(|policy| policy.breaker.as_ref());
-            breaker.into_iter().for_each(|breaker| show(breaker));
+            if let Some(breaker) = plan.policy.as_ref().and_then(|policy| policy.breaker.as_ref()) {
+                show(breaker);
+            }
         };
         self.wired.table().as_deref().unwrap_or(&self.table).each(&mut of_plan);
         for scope in self.sessions.all() {
