@@ -63,6 +63,8 @@ pub use crate::message::{
     SessionStartEvent, UnhandledEvent, Validate, category,
 };
 pub use crate::message_bus::MessageBus;
+#[cfg(feature = "metrics")]
+pub use crate::metrics::MetricsFacade;
 pub use crate::metrics::{
     HistogramReading, HistogramSnapshot, MetricFamily, MetricInfo, MetricKind, MetricReading,
     MetricValue, MetricsCollector, MetricsConfig, MetricsExporter, MetricsSnapshot, Sample,

@@ -156,12 +156,22 @@ impl HistogramReading<'_> {
     }
 
     /// Values in seconds, ascending, each with how many there are of it, off by a 32nd at most: for systems that
-    /// have histograms of their own. Of a single handler there are none.
+    /// have histograms of their own. Of a single handler they are the middles of its buckets, and what is above the
+    /// last bound is that bound and a bit.
     pub fn values(&self) -> impl Iterator<Item = (f64, u64)> {
-        self.whole.into_iter().flat_map(|(grid, all)| {
-            let cells = all.cells.iter().enumerate().filter(|(_, count)| **count > 0);
-            cells.map(|(cell, count)| (seconds(grid.middle(cell)), *count))
-        })
+        let cells = self.whole.into_iter().flat_map(|(grid, all)| {
+            all.cells.iter().enumerate().map(|(cell, count)| (grid.middle(cell), *count))
+        });
+        let buckets = self.counts.iter().enumerate().filter(|_| self.whole.is_none());
+        let buckets = buckets.map(|(at, count)| (self.middle(at), *count));
+        cells.chain(buckets).filter(|(_, n)| *n > 0).map(|(value, n)| (seconds(value), n))
+    }
+
+    fn middle(&self, bucket: usize) -> u64 {
+        let lower = bucket.checked_sub(1).map_or(0, |below| self.bounds[below]);
+        self.bounds
+            .get(bucket)
+            .map_or(lower.saturating_add(1), |upper| u64::midpoint(lower, *upper))
     }
 }
 

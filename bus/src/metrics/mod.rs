@@ -7,7 +7,11 @@
 mod collect;
 mod collector;
 mod config;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod deltas;
 mod exporter;
+#[cfg(feature = "metrics")]
+mod facade;
 mod grid;
 mod histogram;
 #[cfg(feature = "json")]
@@ -15,6 +19,8 @@ mod json;
 pub(crate) mod messages;
 pub(crate) mod meter;
 mod meters;
+#[cfg(feature = "otel")]
+mod otel;
 mod paged;
 mod snapshot;
 mod text;
@@ -23,6 +29,8 @@ mod timer;
 pub use self::collector::MetricsCollector;
 pub use self::config::{MetricsConfig, Sampling};
 pub use self::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter};
+#[cfg(feature = "metrics")]
+pub use self::facade::MetricsFacade;
 pub use self::snapshot::{
     HistogramSnapshot, MetricFamily, MetricKind, MetricValue, MetricsSnapshot, Sample,
 };

@@ -1,0 +1,142 @@
+//! The bridge to the crate `metrics`: what a bus has counted, to its recorder.
+
+use std::fmt;
+use std::sync::Weak;
+use std::time::Duration;
+
+use ::metrics::{Key, Label, Level, Metadata, Recorder, Unit, with_recorder};
+
+use super::MetricsCollector;
+use super::collect::collect;
+use super::deltas::Deltas;
+use super::exporter::{MetricInfo, MetricReading, MetricsExporter};
+use super::snapshot::MetricKind;
+use crate::core::Core;
+use crate::sync::{Mutex, lock};
+
+impl MetricsCollector<'_> {
+    /// The way to the recorder of the crate [`metrics`](::metrics), whichever is installed. Messages do not go that
+    /// way: what has happened is handed over when it is told to, so a call costs what it costs without.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = bus::Bus::from_registered()?;
+    /// let facade = bus.metrics().to_facade();
+    /// // Before each scrape ..
+    /// facade.flush();
+    /// // .. or every so often, as long as the bus is there.
+    /// tokio::spawn(facade.every(Duration::from_secs(10)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "nothing is handed over until it is told to"]
+    pub fn to_facade(&self) -> MetricsFacade {
+        MetricsFacade { core: self.core.weak(), seen: Mutex::default() }
+    }
+}
+
+/// Hands what a bus has counted to the recorder of the crate `metrics`: [`MetricsCollector::to_facade`].
+///
+/// All names, labels and meanings are those of the [guide](crate::guide::metrics). Counters are set to what they are
+/// (`absolute`), gauges too. Histograms are given each value that has come since the last time, as it is kept: off by
+/// a 32nd at most, and of single handlers the middle of its bucket. Make one for a bus: two would hand each value over
+/// twice.
+pub struct MetricsFacade {
+    core: Weak<Core>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    deltas: Deltas,
+    /// The recorder was told what the names mean.
+    is_described: bool,
+}
+
+impl MetricsFacade {
+    /// Hands over what there is now. `false`: the bus is gone.
+    pub fn flush(&self) -> bool {
+        let Some(core) = self.core.upgrade() else { return false };
+        let mut seen = lock(&self.seen);
+        with_recorder(|recorder| {
+            let describes = !std::mem::replace(&mut seen.is_described, true);
+            let deltas = &mut seen.deltas;
+            collect(&core, &mut Out { recorder, describes, deltas, name: "", key: String::new() });
+        });
+        true
+    }
+
+    /// Hands over what there is after each such time, by the clock of the bus, until the bus is gone. At most every
+    /// millisecond.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, nothing is handed over any more.
+    pub async fn every(self, interval: Duration) {
+        let interval = interval.max(Duration::from_millis(1));
+        loop {
+            let Some(core) = self.core.upgrade() else { return };
+            let clock = core.settings.clock.clone();
+            drop(core);
+            match clock.now().checked_add(interval) {
+                Some(until) => clock.sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+            if !self.flush() {
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for MetricsFacade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MetricsFacade")
+    }
+}
+
+const METADATA: Metadata<'static> = Metadata::new("bus", Level::INFO, Some("bus"));
+
+struct Out<'r> {
+    recorder: &'r dyn Recorder,
+    describes: bool,
+    deltas: &'r mut Deltas,
+    /// Of the family: in the table, and in its namespace.
+    name: &'static str,
+    key: String,
+}
+
+impl MetricsExporter for Out<'_> {
+    fn family(&mut self, family: &MetricInfo<'_>) {
+        self.name = family.name;
+        self.key = family.full_name().to_string();
+        if !self.describes {
+            return;
+        }
+        let (name, help) = (self.key.clone().into(), family.help.into());
+        let unit = family.unit.map(|_| Unit::Seconds);
+        match family.kind {
+            MetricKind::Counter => self.recorder.describe_counter(name, unit, help),
+            MetricKind::Gauge => self.recorder.describe_gauge(name, unit, help),
+            MetricKind::Histogram => self.recorder.describe_histogram(name, unit, help),
+        }
+    }
+
+    fn sample(&mut self, labels: &[(&'static str, &str)], reading: MetricReading<'_>) {
+        let own = labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned()));
+        let key = Key::from_parts(self.key.clone(), own.collect::<Vec<_>>());
+        match reading {
+            MetricReading::Counter(count) => {
+                self.recorder.register_counter(&key, &METADATA).absolute(count);
+            }
+            MetricReading::Gauge(value) => self.recorder.register_gauge(&key, &METADATA).set(value),
+            MetricReading::Histogram(reading) => {
+                let histogram = self.recorder.register_histogram(&key, &METADATA);
+                self.deltas.new_of(self.name, labels, &reading, |value, count| {
+                    histogram.record_many(value, usize::try_from(count).unwrap_or(usize::MAX));
+                });
+            }
+        }
+    }
+}
