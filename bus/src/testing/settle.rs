@@ -167,7 +167,8 @@ impl TestBus {
         }
     }
 
-    /// How long it is until something is due: an event that is scheduled, the end of a sleep, a retry, a timeout.
+    /// How long it is until something is due: an event that is scheduled, the end of a sleep, a retry, a timeout, or
+    /// a look at whether a handler is slow.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
         let due = self.clock.next_due()?;
