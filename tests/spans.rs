@@ -1,127 +1,22 @@
 //! The spans of commands and events, as a subscriber sees them; and the levels of the log.
 
+#[path = "spans/seen.rs"]
+mod seen;
+
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bus::{
     Bus, Call, Context, Emit, Error, Handled, Middleware, Next, Resilience, RetryConfig,
     async_trait, command, event, handler,
 };
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
+use seen::{Seen, Seen1};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Level, Subscriber, info};
-use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt as _};
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{Layer, Registry};
-
-/// All that a subscriber is told.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<World>>);
-
-#[derive(Default)]
-struct World {
-    spans: BTreeMap<u64, Seen1>,
-    lines: Vec<(Level, String, Option<u64>)>,
-    /// Entered and left, by thread.
-    open: Vec<(std::thread::ThreadId, u64)>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Seen1 {
-    name: &'static str,
-    parent: Option<u64>,
-    fields: BTreeMap<&'static str, String>,
-    follows: Vec<u64>,
-    closed: bool,
-    entered: u32,
-}
-
-impl Visit for Seen1 {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.fields.insert(field.name(), format!("{value:?}").trim_matches('"').to_owned());
-    }
-}
-
-impl Seen {
-    fn with<R>(&self, look: impl FnOnce(&mut World) -> R) -> R {
-        look(&mut self.0.lock().unwrap())
-    }
-    fn install(&self) -> DefaultGuard {
-        tracing::subscriber::set_default(Registry::default().with(self.clone()))
-    }
-    /// The spans of this name, in the order in which they were made.
-    fn named(&self, name: &str) -> Vec<(u64, Seen1)> {
-        self.with(|world| {
-            let all = world.spans.iter().filter(|(_, span)| span.name == name);
-            all.map(|(id, span)| (*id, span.clone())).collect()
-        })
-    }
-    fn lines(&self, text: &str) -> Vec<(Level, Option<u64>)> {
-        self.with(|world| {
-            let lines = world.lines.iter().filter(|(_, line, _)| line.contains(text));
-            lines.map(|(level, _, span)| (*level, *span)).collect()
-        })
-    }
-    fn is_entered(&self) -> bool {
-        self.with(|world| !world.open.is_empty())
-    }
-}
-
-impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for Seen {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: LayerContext<'_, S>) {
-        if attributes.metadata().target() != "bus::spans" {
-            return;
-        }
-        let parent = match (attributes.is_root(), attributes.parent()) {
-            (true, _) => None,
-            (_, Some(parent)) => Some(parent.into_u64()),
-            (_, None) => cx.current_span().id().map(Id::into_u64),
-        };
-        let mut span = Seen1 { name: attributes.metadata().name(), parent, ..Seen1::default() };
-        attributes.record(&mut span);
-        self.with(|world| world.spans.insert(id.into_u64(), span));
-    }
-    fn on_record(&self, id: &Id, values: &Record<'_>, _: LayerContext<'_, S>) {
-        self.with(|world| world.spans.get_mut(&id.into_u64()).map(|span| values.record(span)));
-    }
-    fn on_follows_from(&self, id: &Id, follows: &Id, cx: LayerContext<'_, S>) {
-        assert!(cx.span(follows).is_some(), "what is followed is known still");
-        let follows = follows.into_u64();
-        self.with(|world| {
-            world.spans.get_mut(&id.into_u64()).map(|span| span.follows.push(follows))
-        });
-    }
-    fn on_event(&self, event: &tracing::Event<'_>, cx: LayerContext<'_, S>) {
-        let mut text = Seen1::default();
-        event.record(&mut text);
-        let line = text.fields.into_iter().map(|(name, value)| format!("{name}={value} "));
-        let span = cx.event_span(event).map(|span| span.id().into_u64());
-        let line = (*event.metadata().level(), line.collect(), span);
-        self.with(|world| world.lines.push(line));
-    }
-    fn on_enter(&self, id: &Id, _: LayerContext<'_, S>) {
-        let id = id.into_u64();
-        self.with(|world| {
-            world.open.push((std::thread::current().id(), id));
-            world.spans.get_mut(&id).map(|span| span.entered += 1)
-        });
-    }
-    fn on_exit(&self, id: &Id, _: LayerContext<'_, S>) {
-        let left = (std::thread::current().id(), id.into_u64());
-        self.with(|world| {
-            let at = world.open.iter().rposition(|open| *open == left);
-            world.open.remove(at.expect("a span is left on the thread that it was entered on"));
-        });
-    }
-    fn on_close(&self, id: Id, _: LayerContext<'_, S>) {
-        self.with(|world| world.spans.get_mut(&id.into_u64()).map(|span| span.closed = true));
-    }
-}
+use tracing::{Level, info};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 #[command]
 struct Sign {
@@ -361,8 +256,42 @@ async fn a_batch_follows_from_all_of_its_events() {
     bus.idle().await;
     let publishes: Vec<_> = seen.named("publish").iter().map(|(id, _)| *id).collect();
     let processes = seen.named("process");
-    assert_eq!(processes.len(), 1);
-    assert_eq!(processes[0].1.follows, publishes);
+    let [(_, process)] = &processes[..] else { panic!("{processes:?}") };
+    assert_eq!(process.follows, publishes);
+    // A batch is no message: it has an id of its own, and says how many it has.
+    assert_eq!(process.fields["messaging.batch.message_count"], "4");
+    assert!(process.fields.contains_key("bus.batch"), "{process:?}");
+    assert!(!process.fields.contains_key("messaging.message.id"), "{process:?}");
+    let kinds =
+        |name| seen.named(name).into_iter().map(|(_, span)| span.fields["otel.kind"].clone());
+    assert!(kinds("publish").all(|kind| kind == "producer"));
+    assert!(kinds("process").all(|kind| kind == "consumer"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_that_its_publisher_drops_says_so() {
+    let seen = Seen::default();
+    let _installed = seen.install();
+    let bus = Bus::builder().event_queue_size(1).concurrency(1).build().unwrap();
+    let hour = Duration::from_secs(3600);
+    let published = tokio::time::timeout(Duration::from_millis(1), async {
+        loop {
+            bus.publish(Lasts(hour)).await.unwrap();
+        }
+    });
+    assert!(published.await.is_err());
+    let publishes = seen.named("publish");
+    let (_, last) = publishes.last().unwrap();
+    assert_eq!((&*last.fields["error.type"], last.closed), ("dropped", true));
+    let others = &publishes[..publishes.len() - 1];
+    assert!(others.iter().all(|(_, span)| !span.fields.contains_key("error.type")), "{others:?}");
+}
+
+#[event]
+struct Lasts(Duration);
+#[handler]
+async fn lasts(event: &Lasts) {
+    tokio::time::sleep(event.0).await;
 }
 
 #[event]

@@ -35,7 +35,7 @@ pub struct TestContext {
 impl Context {
     /// A context for a test that calls a handler as the function that it is.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use bus::prelude::*;
     ///
     /// #[event]
