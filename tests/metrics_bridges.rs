@@ -87,10 +87,10 @@ async fn a_recorder_is_told_all_that_the_bus_knows() {
         for (series, said) in said {
             match (&told[&series], said) {
                 (DebugValue::Counter(told), MetricValue::Counter(said)) => {
-                    assert_eq!(*told, said, "{series:?}")
+                    assert_eq!(*told, said, "{series:?}");
                 }
                 (DebugValue::Gauge(told), MetricValue::Gauge(said)) => {
-                    assert_eq!(told.0, said, "{series:?}")
+                    assert_eq!(told.0, said, "{series:?}");
                 }
                 (DebugValue::Histogram(new), MetricValue::Histogram(said)) => {
                     let all = values.entry(series.clone()).or_default();

@@ -180,9 +180,9 @@ async fn filters(n: u32) {
     bus.publish(Measured { of: n }).await.unwrap();
     bus.settle().await;
     if n < 50 {
-        bus.expect_none::<Warned>()
+        bus.expect_none::<Warned>();
     } else {
-        drop(bus.expect::<Warned>().with(|warned| warned.0 == n).once())
+        drop(bus.expect::<Warned>().with(|warned| warned.0 == n).once());
     }
 }
 
@@ -195,7 +195,7 @@ async fn batches(n: u32) {
     bus.advance(SECOND).await;
     let billed = bus.published::<Billed>();
     assert_eq!(billed.iter().map(|billed| billed.0).sum::<u32>(), n * n.saturating_sub(1) / 2);
-    assert!(billed.len() as u32 >= n.div_ceil(10), "{} batches", billed.len());
+    assert!(billed.len() >= n.div_ceil(10) as usize, "{} batches", billed.len());
 }
 
 /// What happens by chance happens again with the same seed: the order of handlers, and the jitter of retries.
