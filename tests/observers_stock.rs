@@ -152,6 +152,21 @@ async fn a_file_of_all_that_happens() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_line_that_was_cut_off_spoils_no_other() {
+    let folder = Folder::new();
+    let path = folder.0.join("bus.jsonl");
+    fs::write(&path, "{\"what\": \"half of a li").unwrap();
+    let log = jsonl(&path);
+    bus(&log).execute(Place).await.unwrap();
+    assert!(log.flush(LONG));
+    let text = fs::read_to_string(&path).unwrap();
+    let (torn, rest) = text.split_once('\n').unwrap();
+    assert_eq!(torn, "{\"what\": \"half of a li");
+    let read = rest.lines().map(serde_json::from_str::<serde_json::Value>);
+    assert!(read.clone().count() > 1 && read.clone().all(|line| line.is_ok()), "{rest}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn files_are_rotated_by_size_and_so_many_are_kept() {
     let folder = Folder::new();
     let log = jsonl(folder.0.join("bus.jsonl")).rotate_at(4_000).keep(2);

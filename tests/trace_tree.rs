@@ -196,3 +196,19 @@ async fn what_is_refused_is_in_it() {
     let text = bus.trace_tree(report.command_id).to_string();
     assert!(text.contains("trace_tree::Charge") && text.contains("rejected: "), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_does_not_come_back_when_it_ends() {
+    let bus = Bus::builder().trace_history(2).build().unwrap();
+    let tracked = bus.publish(Shipped).await.unwrap().id;
+    tokio::task::yield_now().await;
+    assert_eq!(bus.trace_tree(tracked).len(), 1);
+    let later =
+        [bus.publish(Forgotten).await.unwrap().id, bus.publish(Forgotten).await.unwrap().id];
+    assert!(bus.trace_tree(tracked).is_empty());
+    bus.idle().await;
+    assert!(bus.trace_tree(tracked).is_empty(), "{}", bus.trace_tree(tracked));
+    for id in later {
+        assert_eq!((bus.trace_tree(id).len(), bus.trace_tree(id).evicted()), (1, 0));
+    }
+}

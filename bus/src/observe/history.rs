@@ -105,8 +105,7 @@ impl History {
         let mut guard = lock(&self.state);
         let state = &mut *guard;
         if !state.messages.contains_key(&id) {
-            // What is said of a message when all is over makes none known.
-            if matches!(happening.what(), What::DeadLettered { .. }) {
+            if is_late(happening.what()) {
                 return;
             }
             state.add(happening, id, info, self.most);
@@ -115,6 +114,18 @@ impl History {
             record.note(happening);
         }
     }
+}
+
+/// What is never the first that is heard of a message makes none known: it was forgotten.
+fn is_late(what: &What<'_>) -> bool {
+    matches!(
+        what,
+        What::DeadLettered { .. }
+            | What::Executed { .. }
+            | What::Handled { .. }
+            | What::Retrying { .. }
+            | What::Discarded { .. }
+    )
 }
 
 impl State {

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::JsonlStats;
 
+/// For so many bytes a line there is room: an error may have a text of any length.
+const LINE: usize = 1024;
+
 pub(super) struct Buffer {
     room: usize,
     state: Mutex<State>,
@@ -18,6 +21,8 @@ pub(super) struct Buffer {
 #[derive(Default)]
 struct State {
     lines: VecDeque<String>,
+    /// Of all of them together.
+    bytes: usize,
     /// Not said yet.
     unsaid: u64,
     closed: bool,
@@ -48,11 +53,14 @@ impl Buffer {
     /// Does not wait: where there is no room, the line is dropped.
     pub(super) fn push(&self, line: String) {
         let mut state = self.lock();
-        if state.closed || state.lines.len() >= self.room {
+        let bytes = state.bytes.saturating_add(line.len());
+        let is_large = bytes > self.room.saturating_mul(LINE) && !state.lines.is_empty();
+        if state.closed || is_large || state.lines.len() >= self.room {
             state.unsaid += 1;
             state.stats.dropped += 1;
             return;
         }
+        state.bytes = bytes;
         state.lines.push_back(line);
         state.pushed += 1;
         let was_empty = state.lines.len() == 1;
@@ -75,6 +83,7 @@ impl Buffer {
             return None;
         }
         let lines = std::mem::take(&mut state.lines);
+        state.bytes = 0;
         Some(Lines { lines, dropped: std::mem::take(&mut state.unsaid) })
     }
 
@@ -150,6 +159,20 @@ mod tests {
         assert!(buffer.flush(Duration::ZERO));
         let stats = buffer.stats();
         assert_eq!((stats.written, stats.dropped, stats.errors), (2, 4, 1));
+    }
+
+    #[test]
+    fn long_lines_take_the_room_of_many() {
+        let buffer = Buffer::new(4);
+        let long = "x".repeat(5000);
+        buffer.push(long.clone());
+        // One that is alone has room, however long it is.
+        buffer.push("short".into());
+        assert_eq!(buffer.stats().dropped, 1);
+        let taken = buffer.take().expect("there is something");
+        assert_eq!((Vec::from(taken.lines), taken.dropped), (vec![long], 1));
+        push(&buffer, 0..4);
+        assert_eq!(buffer.stats().dropped, 1);
     }
 
     #[test]

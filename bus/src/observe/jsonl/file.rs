@@ -1,7 +1,7 @@
 //! The file: written, and begun anew when it is large.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use super::buffer::{Buffer, Lines};
@@ -37,8 +37,19 @@ impl Rotation {
     }
 
     fn open(&self) -> io::Result<Opened> {
-        let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-        let size = file.metadata()?.len();
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).append(true).read(true).open(&self.path)?;
+        let mut size = file.metadata()?.len();
+        if size > 0 {
+            // Whoever wrote it last may have been cut off in the middle of a line: that one ends here.
+            let mut last = [b'\n'];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last != [b'\n'] {
+                file.write_all(b"\n")?;
+                size += 1;
+            }
+        }
         Ok(Opened { file: BufWriter::new(file), size })
     }
 }
@@ -52,6 +63,7 @@ struct Opened {
 pub(super) struct Writer {
     rotation: Rotation,
     opened: Option<Opened>,
+    /// That it cannot be written, since it last could.
     has_said: bool,
 }
 
@@ -77,6 +89,7 @@ impl Writer {
             };
             let Err(error) = write() else {
                 buffer.done(written, 0, 0, 0);
+                self.has_said = false;
                 continue;
             };
             // What was in the file's own buffer is lost too; how much of it is not known. It is counted as

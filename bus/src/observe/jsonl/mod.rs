@@ -36,7 +36,7 @@ use super::observer::Observer;
 ///
 /// The bus never waits for it. The file is written by a thread, which begins with the first line; what does
 /// not fit the [buffer](Jsonl::buffer) is dropped and counted, and when there is room again a line says so:
-/// `{"dropped": 12}`. So is what cannot be written; that is logged once, and tried again with each line.
+/// `{"dropped": 12}`. So is what cannot be written; that is logged once for as long as it lasts, and tried again with each line.
 #[must_use]
 pub fn jsonl(path: impl Into<PathBuf>) -> Jsonl {
     let rotation = Rotation { path: path.into(), at: 64 << 20, keep: 4 };
@@ -90,7 +90,7 @@ impl Jsonl {
         self
     }
 
-    /// How many lines may wait to be written: 8 192 by default, at least 1.
+    /// How many lines may wait to be written: 8 192 by default, at least 1; and so many KiB of them.
     #[must_use]
     pub fn buffer(mut self, lines: usize) -> Self {
         self.room = lines.max(1);
