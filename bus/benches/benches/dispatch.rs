@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bus::Resilience;
+use bus::{MetricsConfig, Resilience, Sampling};
 use bus_bench::{
     AddAsync, AddLent, AddPlain, Added, AddedByFour, Counter, Handler, Passes, Watches, actor,
     add_lent, add_plain, ask, bus, tower_call, tower_layers, tower_service, with,
@@ -150,6 +150,21 @@ async fn main() {
         })
         .await,
     );
+    for (name, sampling) in [
+        ("bus.execute, plain fn, 1 in 64 timed", Sampling::one_in(64)),
+        ("bus.execute, plain fn, none timed", Sampling::Off),
+    ] {
+        let metrics = MetricsConfig::default().sampling(sampling);
+        let sampled = with(|builder| builder.metrics(metrics));
+        rows.push(
+            row(name, Some(0.0), size, async |calls| {
+                for n in 0..calls {
+                    black_box(sampled.execute(AddPlain(black_box(n))).await.unwrap());
+                }
+            })
+            .await,
+        );
+    }
     let hooked = with(|builder| builder.hook(Watches).hook(Watches).hook(Watches));
     rows.push(
         row("bus.execute, plain fn, 3 hooks", Some(0.0), size, async |calls| {

@@ -12,7 +12,7 @@ pub(crate) fn task<F>(_: &Core, future: F) -> F {
 }
 
 #[derive(Default)]
-pub(crate) struct Caller;
+pub(crate) struct Caller(());
 
 impl Caller {
     #[inline]
@@ -27,7 +27,7 @@ impl Caller {
 }
 
 #[derive(Default)]
-pub(crate) struct Watch;
+pub(crate) struct Watch(());
 
 impl Watch {
     #[inline]

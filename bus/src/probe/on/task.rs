@@ -1,0 +1,173 @@
+//! Who is woken and not polled yet: tasks of the bus, and the callers of commands.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll, Wake, Waker};
+
+use pin_project_lite::pin_project;
+
+use super::tracker::Tracker;
+use super::watch::{Rest, current};
+use crate::core::Core;
+use crate::sync::{Mutex, lock};
+
+/// Wakes the task, and counts it as runnable.
+struct Woken {
+    tracker: Arc<Tracker>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    waker: Waker,
+    woken: bool,
+    /// It is over: nothing is counted any more.
+    ended: bool,
+}
+
+impl Woken {
+    /// It is runnable until it is polled.
+    fn new(tracker: &Arc<Tracker>, waker: &Waker) -> Arc<Self> {
+        tracker.up();
+        let inner = Inner { waker: waker.clone(), woken: true, ended: false };
+        Arc::new(Self { tracker: Arc::clone(tracker), inner: Mutex::new(inner) })
+    }
+
+    fn begin(&self, waker: &Waker) {
+        let mut inner = lock(&self.inner);
+        inner.waker.clone_from(waker);
+        let was_woken = std::mem::take(&mut inner.woken);
+        drop(inner);
+        // What has counted as woken counts as polled from now on.
+        if !was_woken {
+            self.tracker.up();
+        }
+    }
+
+    /// It will not be polled any more.
+    fn is_over(&self) {
+        let mut inner = lock(&self.inner);
+        inner.ended = true;
+        let was_woken = std::mem::take(&mut inner.woken);
+        drop(inner);
+        if was_woken {
+            self.tracker.down();
+        }
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Before it is marked: whoever polls it takes the count over.
+        self.tracker.up();
+        let mut inner = lock(&self.inner);
+        let is_counted = inner.ended || std::mem::replace(&mut inner.woken, true);
+        let waker = inner.waker.clone();
+        drop(inner);
+        waker.wake();
+        if is_counted {
+            self.tracker.down();
+        }
+    }
+}
+
+/// While it is polled; also when that panics.
+struct Polling<'w>(&'w Woken);
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        self.0.tracker.down();
+    }
+}
+
+/// A task of the bus's own, to be spawned.
+pub(crate) fn task<F>(core: &Core, future: F) -> Task<F> {
+    let woken = core.settings.probe.as_ref().map(|tracker| Woken::new(tracker, Waker::noop()));
+    Task { future, woken: Counted(woken) }
+}
+
+pin_project! {
+    pub(crate) struct Task<F> {
+        #[pin]
+        future: F,
+        // After the future: what its destructors do belongs to it.
+        woken: Counted,
+    }
+}
+
+struct Counted(Option<Arc<Woken>>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|woken| woken.is_over());
+    }
+}
+
+impl<F: Future> Future for Task<F> {
+    type Output = F::Output;
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        match &this.woken.0 {
+            None => this.future.poll(task),
+            Some(woken) => polled(woken, task, |task| this.future.poll(task)),
+        }
+    }
+}
+
+fn polled<T>(
+    woken: &Arc<Woken>,
+    task: &task::Context<'_>,
+    poll: impl FnOnce(&mut task::Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    woken.begin(task.waker());
+    let _polling = Polling(woken);
+    let waker = Waker::from(Arc::clone(woken));
+    if woken.tracker.yields() {
+        waker.wake();
+        return Poll::Pending;
+    }
+    poll(&mut task::Context::from_waker(&waker))
+}
+
+/// A command, in the hands of whoever executes it: outside of handlers it is a task like others, inside of one
+/// that waits for it, and has probes of its own.
+#[derive(Default)]
+pub(crate) enum Caller {
+    #[default]
+    New,
+    Outside(Counting),
+    Inside {
+        _rest: Rest,
+    },
+}
+
+/// [`Counted`], to be named outside.
+pub(crate) struct Counting(Counted);
+
+impl Caller {
+    pub(crate) fn poll<T>(
+        &mut self,
+        core: &Core,
+        task: &mut task::Context<'_>,
+        poll: impl FnOnce(&mut task::Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let Some(tracker) = &core.settings.probe else { return poll(task) };
+        if let Self::New = self {
+            *self = match current() {
+                Some(_) => Self::Inside { _rest: Rest::begin() },
+                None => Self::Outside(Counting(Counted(Some(Woken::new(tracker, task.waker()))))),
+            };
+        }
+        let polled = match self {
+            Self::Outside(Counting(Counted(Some(woken)))) => polled(woken, task, poll),
+            _ => poll(task),
+        };
+        if polled.is_ready() {
+            *self = Self::Outside(Counting(Counted(None)));
+        }
+        polled
+    }
+}

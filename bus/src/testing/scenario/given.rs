@@ -1,0 +1,160 @@
+//! What was before.
+
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+use super::said::said;
+use super::when::{Executed, When};
+use super::{Act, Place};
+use crate::error::PublishError;
+use crate::event::publish::Published;
+use crate::handler::slot::BoxFuture;
+use crate::message::{Command, Event};
+use crate::testing::TestBus;
+
+/// What was before: [`TestBus::given`].
+#[must_use = "nothing happens until the chain is awaited"]
+pub struct Given<'b> {
+    pub(super) bus: &'b TestBus,
+    pub(super) steps: Vec<(Place, Act<'b, Result<(), String>>)>,
+}
+
+impl TestBus {
+    /// Begins a test with an event that was published and handled before.
+    ///
+    /// ```standalone_crate
+    /// use bus::prelude::*;
+    /// use bus::testing::TestBus;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// #[event]
+    /// struct Stocked(u32);
+    /// #[command]
+    /// struct Sell(u32);
+    /// #[event]
+    /// struct Sold(u32);
+    /// #[derive(Debug, thiserror::Error)]
+    /// #[error("sold out")]
+    /// struct SoldOut;
+    ///
+    /// #[resource]
+    /// fn stock() -> AtomicU32 { AtomicU32::new(0) }
+    /// #[handler]
+    /// fn stocked(event: &Stocked, stock: &Res<AtomicU32>) {
+    ///     stock.fetch_add(event.0, Ordering::Relaxed);
+    /// }
+    /// #[handler]
+    /// fn sell(command: Sell, stock: &Res<AtomicU32>, emit: Emit<Sold>) -> bus::Result<()> {
+    ///     if stock.load(Ordering::Relaxed) < command.0 {
+    ///         return Err(SoldOut.into());
+    ///     }
+    ///     stock.fetch_sub(command.0, Ordering::Relaxed);
+    ///     emit.send(Sold(command.0));
+    ///     Ok(())
+    /// }
+    ///
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> Result<(), bus::BuildError> {
+    ///     let bus = TestBus::from_registered()?;
+    ///     bus.given(Stocked(3)).when(Sell(2)).then().succeeds().expect::<Sold>(|sold| sold.0 == 2).await.ok();
+    ///     bus.when(Sell(2)).then().fails().expect_none::<Sold>().await.ok();
+    ///     Ok(())
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn given<E: Event>(&self, event: E) -> Given<'_> {
+        Given { bus: self, steps: Vec::new() }.event(event)
+    }
+
+    /// Begins a test with a command that was executed before, and has succeeded.
+    #[track_caller]
+    pub fn given_executed<C: Command>(&self, command: C) -> Given<'_> {
+        Given { bus: self, steps: Vec::new() }.executed(command)
+    }
+
+    /// A test of a command.
+    #[track_caller]
+    pub fn when<C: Command>(&self, command: C) -> When<'_, Executed<C>> {
+        Given { bus: self, steps: Vec::new() }.when(command)
+    }
+
+    /// A test of an event.
+    #[track_caller]
+    pub fn when_published<E: Event>(
+        &self,
+        event: E,
+    ) -> When<'_, Result<Published, PublishError<E>>> {
+        Given { bus: self, steps: Vec::new() }.when_published(event)
+    }
+}
+
+impl<'b> Given<'b> {
+    /// And an event that was published and handled.
+    #[track_caller]
+    pub fn event<E: Event>(self, event: E) -> Self {
+        self.step(Location::caller(), move |bus| {
+            Box::pin(async move {
+                bus.bus().publish(event).await.map(drop).map_err(|error| error.to_string())
+            })
+        })
+    }
+
+    /// And a command that was executed, and has succeeded.
+    #[track_caller]
+    pub fn executed<C: Command>(self, command: C) -> Self {
+        self.step(Location::caller(), move |bus| {
+            Box::pin(async move {
+                let done = bus.run(bus.bus().execute(command)).await;
+                done.map(drop).map_err(|error| said(&error))
+            })
+        })
+    }
+
+    /// And so much time that has passed.
+    #[track_caller]
+    pub fn passed(self, time: Duration) -> Self {
+        self.step(Location::caller(), move |bus| {
+            Box::pin(async move { bus.try_advance(time).await.map_err(|error| error.to_string()) })
+        })
+    }
+
+    fn step(
+        mut self,
+        place: Place,
+        act: impl FnOnce(&'b TestBus) -> BoxFuture<'b, Result<(), String>> + Send + 'b,
+    ) -> Self {
+        self.steps.push((place, Box::new(act)));
+        self
+    }
+
+    /// Then this command is executed.
+    #[track_caller]
+    pub fn when<C: Command>(self, command: C) -> When<'b, Executed<C>> {
+        self.act(Location::caller(), move |bus| Box::pin(bus.bus().execute(command)))
+    }
+
+    /// Then this event is published.
+    #[track_caller]
+    pub fn when_published<E: Event>(
+        self,
+        event: E,
+    ) -> When<'b, Result<Published, PublishError<E>>> {
+        self.act(Location::caller(), move |bus| Box::pin(bus.bus().publish(event)))
+    }
+
+    fn act<R>(
+        self,
+        place: Place,
+        act: impl FnOnce(&'b TestBus) -> BoxFuture<'b, R> + Send + 'b,
+    ) -> When<'b, R> {
+        let (act, after, checks) = (Box::new(act), Duration::ZERO, Vec::new());
+        When { given: self, place, act, after, checks }
+    }
+}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Given({} steps)", self.steps.len())
+    }
+}
