@@ -1,8 +1,9 @@
 //! `bus.health()`: each reason is brought about, and made to go away again.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::time::{Duration, Instant};
 
+use bus::testing::TestClock;
 use bus::{
     Builder, Bus, CircuitBreakerConfig, Clock, Error, Health, HealthReason, Res, Sleep, command,
     event, handler,
@@ -175,6 +176,55 @@ async fn a_handler_that_is_stuck() {
     let HealthReason::HandlerStuck { handler, .. } = reason(&bus) else { panic!("of the event") };
     assert_eq!(handler, "welcome");
     sleep(s(600)).await;
+    is_well(&bus);
+}
+
+/// On a thread of the pool.
+#[event]
+struct Grist;
+#[handler(manual, blocking, timeout = "10m")]
+fn grinds(_: &Grist, gate: &Res<Gate>) {
+    let _ = gate.0.lock().unwrap().recv();
+}
+struct Gate(Mutex<mpsc::Receiver<()>>);
+
+/// Several at once.
+#[event]
+struct Leaf;
+#[handler(manual, batch = 5, timeout = "10m")]
+async fn presses(_: &[Arc<Leaf>], door: &Res<Door>) {
+    door.0.notified().await;
+}
+
+#[tokio::test]
+async fn a_stuck_handler_is_named_whatever_form_it_has() {
+    let ((open, gate), clock) = (mpsc::channel(), TestClock::new());
+    let bus = bus(|builder| {
+        let builder = builder.clock(clock.clone()).provide(Gate(Mutex::new(gate)));
+        builder.handler::<grinds>().handler::<presses>().stuck_handler_after(s(20))
+    });
+    bus.publish(Grist).await.unwrap();
+    bus.publish(Leaf).await.unwrap();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    clock.pass(s(21));
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let stuck = bus.health().reasons.into_iter().map(|reason| match reason {
+        HealthReason::HandlerStuck { handler, file, line, .. } => {
+            assert!(file.ends_with("health.rs") && line > 0);
+            handler.to_string()
+        }
+        other => panic!("{other}"),
+    });
+    let mut stuck: Vec<_> = stuck.collect();
+    stuck.sort();
+    assert_eq!(stuck, ["grinds", "presses"]);
+    open.send(()).unwrap();
+    bus.resource::<Door>().unwrap().0.notify_one();
+    bus.idle().await;
     is_well(&bus);
 }
 

@@ -71,10 +71,12 @@ impl Timer {
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Poll::Ready(());
             }
-            let (since, taken) = match self.as_mut().project() {
-                TimerProj::Slow { slow } => (slow.since, slow.next),
-                _ => (now.checked_sub(first).unwrap_or(now), first),
+            // The look may come late, where its thread had no time for it.
+            let since = match self.as_mut().project() {
+                TimerProj::Slow { slow } => slow.since,
+                _ => watched.since(core).min(now.checked_sub(first).unwrap_or(now)),
             };
+            let taken = now.saturating_duration_since(since);
             if core.settings.slow_handler.is_some_and(|slow| slow <= taken) {
                 watched.is_slow(taken);
             }
