@@ -43,7 +43,9 @@ fn peer(handlers: usize) -> Registry {
     };
     for name in ["processed", "failed", "retries"] {
         let family = Family::<Labels, Counter>::default();
-        (0..handlers).for_each(|n| drop(family.get_or_create(&labels(n)).inc()));
+        for n in 0..handlers {
+            family.get_or_create(&labels(n)).inc();
+        }
         registry.register(name, "What is counted", family);
     }
     let family = Family::<Labels, Histogram>::new_with_constructor(|| Histogram::new(BOUNDS));

@@ -1,5 +1,7 @@
 //! Nothing.
 
+#![allow(clippy::unused_self, reason = "what the probes of a test bus take, these take too")]
+
 use std::task;
 
 use crate::core::Core;
