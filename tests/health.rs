@@ -215,7 +215,7 @@ async fn a_stuck_handler_is_named_whatever_form_it_has() {
     let stuck = bus.health().reasons.into_iter().map(|reason| match reason {
         HealthReason::HandlerStuck { handler, file, line, .. } => {
             assert!(file.ends_with("health.rs") && line > 0);
-            handler.to_string()
+            handler
         }
         other => panic!("{other}"),
     });

@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{
@@ -229,10 +230,7 @@ async fn handlers_of_sessions_share_a_series_and_series_are_bounded() {
         let session = bus.session(format!("s{n}")).open().await.unwrap();
         let options = HandlerOptions::default().name(format!("made up {n}"));
         session
-            .register_event_handler_with(
-                options,
-                |_: std::sync::Arc<Paid>, _: OwnedContext| async {},
-            )
+            .register_event_handler_with(options, |_: Arc<Paid>, _: OwnedContext| async {})
             .unwrap();
         session.close().await;
         if n == 10 {
@@ -242,4 +240,71 @@ async fn handlers_of_sessions_share_a_series_and_series_are_bounded() {
     assert_eq!(series(&bus), before, "forty handlers more, and no series");
     bus.idle().await;
     assert_eq!(bus.metrics().snapshot().gauge("active_sessions"), 0.0);
+}
+
+/// Fails after a second, and once more.
+#[event]
+struct Stacked;
+#[handler(batch = 10, retry(max_retries = 1, initial_delay = "1s", jitter = none))]
+async fn stack(_: &[Arc<Stacked>]) -> bus::Result<()> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Err(Closed)?
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_events_of_a_batch_take_as_long_as_all_of_its_attempts() {
+    let bus = bus();
+    for _ in 0..3 {
+        bus.publish(Stacked).await.unwrap();
+    }
+    bus.idle().await;
+    let metrics = bus.metrics().snapshot();
+    let took = metrics.histogram("event_processing_duration_seconds").unwrap();
+    assert_eq!((took.count, took.sum), (3, 9.0), "two calls of a second, and one in between");
+    assert_eq!(metrics.counter("retries_total"), 1, "it was called once more, with all of them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_into_a_session_that_is_closed_has_failed() {
+    let bus = bus();
+    let session = bus.session("desk").open().await.unwrap();
+    let handle = session.handle();
+    session.close().await;
+    handle.execute(Pay(5)).await.unwrap_err();
+    bus.execute(Pay(5)).session("nowhere").await.unwrap_err();
+    let metrics = bus.metrics().snapshot();
+    let counts = ["sent", "processed", "failed"]
+        .map(|what| metrics.counter(&format!("commands_{what}_total")));
+    assert_eq!(counts, [2, 0, 2]);
+}
+
+/// A listener of the bus's own events, which fails and is called again.
+#[handler(retry(max_retries = 1, initial_delay = "1ms", jitter = none))]
+async fn listens(_: &bus::SessionStartEvent) -> bus::Result<()> {
+    Err(Closed)?
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_to_the_bus_s_own_events_is_counted_nowhere() {
+    let bus = bus();
+    let session = bus.session("desk").open().await.unwrap();
+    bus.idle().await;
+    let stats = bus.handler_stats();
+    let runs = stats.iter().find(|stats| stats.handler.name == "listens").unwrap().runs;
+    assert_eq!(runs, 2);
+    let text = bus.metrics().to_prometheus();
+    assert!(!text.contains("listens"), "{text}");
+    for name in ["retries_total", "events_published_total", "events_failed_total"] {
+        assert!(text.contains(&format!("\n{name} 0\n")), "{name}: {text}");
+    }
+    session.close().await;
+}
+
+#[test]
+fn a_metric_is_asked_for_by_its_whole_name() {
+    let bus = Bus::builder().metrics(MetricsConfig::default().namespace("shop")).build().unwrap();
+    let metrics = bus.metrics().snapshot();
+    assert!(metrics.get("commands_failed_total", &[]).is_some());
+    assert!(metrics.get("failed_total", &[]).is_none());
+    assert!(metrics.get("shop_commands_failed_total", &[]).is_none());
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::carrier::Moved;
 use super::{MessageInfo, Takes};
+use crate::pipeline::run::drop_users;
 use crate::registry::type_map::TypeIdHasher;
 
 /// Clones a message into an `Option` of its type.
@@ -177,7 +178,7 @@ fn place<C: Send + Sync + 'static>(command: C) -> Arc<Option<C>> {
 fn give_back<C: Send + Sync + 'static>(mut place: Arc<Option<C>>) {
     let Some(command) = Arc::get_mut(&mut place) else { return };
     // A destructor of the user's: before the places are borrowed.
-    drop(command.take());
+    drop_users(command.take());
     if size_of::<C>() <= LARGE {
         let place: Arc<dyn Any + Send + Sync> = place;
         // What is replaced is empty. A thread that ends keeps nothing.

@@ -39,7 +39,9 @@ impl MetricsCollector<'_> {
     pub fn snapshot(&self) -> MetricsSnapshot {
         let mut keeps = Keeps::default();
         collect(self.core, &mut keeps);
-        MetricsSnapshot { at: self.core.settings.clock.system_time(), families: keeps.families }
+        let namespace = self.namespace().map(str::to_owned);
+        let at = self.core.settings.clock.system_time();
+        MetricsSnapshot { at, families: keeps.families, namespace }
     }
 
     /// Prometheus's text format, to be served as `text/plain; version=0.0.4; charset=utf-8`.

@@ -3,6 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::exporter::seconds;
+use super::nanos;
+
 /// What a bus measures of itself: [`Builder::metrics`](crate::Builder::metrics). The default times every
 /// call.
 ///
@@ -103,7 +106,10 @@ impl MetricsConfig {
             let range = "letters, digits and underscores, and no digit first";
             problems.push(("metrics.namespace", format!("{namespace:?}"), range));
         }
-        let is_ascending = self.buckets.windows(2).all(|pair| pair[0] < pair[1]);
+        // As they are written: two that are the same there would be one bucket twice.
+        let written = |bound: &Duration| seconds(nanos(*bound));
+        let is_ascending =
+            self.buckets.windows(2).all(|pair| written(&pair[0]) < written(&pair[1]));
         let is_positive = self.buckets.first().is_none_or(|first| !first.is_zero());
         if !is_ascending || !is_positive || self.buckets.len() > 60 {
             let range = "at most 60 bounds, ascending, and longer than 0 s";

@@ -42,17 +42,11 @@ impl MetricsCollector<'_> {
 /// All names, labels and meanings are those of the [guide](crate::guide::metrics). Counters are set to what they are
 /// (`absolute`), gauges too. Histograms are given each value that has come since the last time, as it is kept: off by
 /// a 32nd at most, and of single handlers the middle of its bucket. Make one for a bus: two would hand each value over
-/// twice.
+/// twice. Install the recorder first: what is handed over while there is none is gone. A recorder must not call
+/// [`flush`](Self::flush) while it is told something.
 pub struct MetricsFacade {
     core: Weak<Core>,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    deltas: Deltas,
-    /// The recorder was told what the names mean.
-    is_described: bool,
+    seen: Mutex<Deltas>,
 }
 
 impl MetricsFacade {
@@ -61,9 +55,8 @@ impl MetricsFacade {
         let Some(core) = self.core.upgrade() else { return false };
         let mut seen = lock(&self.seen);
         with_recorder(|recorder| {
-            let describes = !std::mem::replace(&mut seen.is_described, true);
-            let deltas = &mut seen.deltas;
-            collect(&core, &mut Out { recorder, describes, deltas, name: "", key: String::new() });
+            let deltas = &mut *seen;
+            collect(&core, &mut Out { recorder, deltas, name: "", key: String::new() });
         });
         true
     }
@@ -100,7 +93,6 @@ const METADATA: Metadata<'static> = Metadata::new("bus", Level::INFO, Some("bus"
 
 struct Out<'r> {
     recorder: &'r dyn Recorder,
-    describes: bool,
     deltas: &'r mut Deltas,
     /// Of the family: in the table, and in its namespace.
     name: &'static str,
@@ -111,9 +103,7 @@ impl MetricsExporter for Out<'_> {
     fn family(&mut self, family: &MetricInfo<'_>) {
         self.name = family.name;
         self.key = family.full_name().to_string();
-        if !self.describes {
-            return;
-        }
+        // Each time: who knows whether the recorder is still the same.
         let (name, help) = (self.key.clone().into(), family.help.into());
         let unit = family.unit.map(|_| Unit::Seconds);
         match family.kind {

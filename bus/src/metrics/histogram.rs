@@ -9,13 +9,9 @@ use crate::sync::{SHARDS, shard};
 /// How often which durations were seen.
 pub(crate) struct Histogram {
     grid: Arc<Grid>,
-    /// Made by the first thread that comes to it.
-    shards: [OnceLock<Shard>; SHARDS],
-}
-
-struct Shard {
-    cells: Box<[AtomicU64]>,
-    sum: AtomicU64,
+    /// Made by the first thread that comes to it: the cells of the grid, and then their sum. What is written lies
+    /// apart from these pointers, so that no thread takes the others' from them.
+    shards: [OnceLock<Box<[AtomicU64]>>; SHARDS],
 }
 
 /// All shards together, at one time.
@@ -33,9 +29,13 @@ impl Histogram {
     /// Adds one, in nanoseconds.
     #[inline]
     pub(crate) fn record(&self, nanos: u64) {
-        let shard = self.shards[shard()].get_or_init(|| Shard::new(self.grid.len()));
-        shard.cells[self.grid.cell(nanos)].fetch_add(1, Ordering::Relaxed);
-        shard.sum.fetch_add(nanos, Ordering::Relaxed);
+        let shard = self.shards[shard()].get_or_init(|| self.shard());
+        shard[self.grid.cell(nanos)].fetch_add(1, Ordering::Relaxed);
+        shard[self.grid.len()].fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    fn shard(&self) -> Box<[AtomicU64]> {
+        (0..=self.grid.len()).map(|_| AtomicU64::new(0)).collect()
     }
 
     pub(crate) fn grid(&self) -> &Grid {
@@ -46,18 +46,12 @@ impl Histogram {
     pub(crate) fn counted(&self) -> Counted {
         let mut counted = Counted { cells: vec![0; self.grid.len()], sum: 0 };
         for shard in self.shards.iter().filter_map(OnceLock::get) {
-            for (sum, cell) in counted.cells.iter_mut().zip(&shard.cells) {
+            for (sum, cell) in counted.cells.iter_mut().zip(shard) {
                 *sum += cell.load(Ordering::Relaxed);
             }
-            counted.sum = counted.sum.wrapping_add(shard.sum.load(Ordering::Relaxed));
+            counted.sum = counted.sum.wrapping_add(shard[self.grid.len()].load(Ordering::Relaxed));
         }
         counted
-    }
-}
-
-impl Shard {
-    fn new(cells: usize) -> Self {
-        Self { cells: (0..cells).map(|_| AtomicU64::new(0)).collect(), sum: AtomicU64::new(0) }
     }
 }
 

@@ -22,7 +22,17 @@ pub(crate) struct Meter {
     pub(super) is_command: bool,
     grid: Arc<Grid>,
     retries: AtomicU64,
-    shards: [OnceLock<Box<[AtomicU64]>>; SHARDS],
+    shards: [OnceLock<Box<[Line]>>; SHARDS],
+}
+
+/// So many counters that no two threads write to one line, nor to its neighbour, which processors fetch with it.
+#[repr(align(128))]
+struct Line([AtomicU64; LINE]);
+
+const LINE: usize = 16;
+
+fn at(lines: &[Line], counter: usize) -> &AtomicU64 {
+    &lines[counter / LINE].0[counter % LINE]
 }
 
 /// All threads together, at one time.
@@ -46,11 +56,11 @@ impl Meter {
     #[inline]
     pub(super) fn ended(&self, is_ok: bool, took: Option<u64>) {
         let line = self.shards[shard()].get_or_init(|| self.line());
-        line[if is_ok { PROCESSED } else { FAILED }].fetch_add(1, Ordering::Relaxed);
+        at(line, if is_ok { PROCESSED } else { FAILED }).fetch_add(1, Ordering::Relaxed);
         if let Some(took) = took {
             let bucket = self.grid.bucket(self.grid.cell(took));
-            line[BUCKETS + bucket].fetch_add(1, Ordering::Relaxed);
-            line[SUM].fetch_add(took, Ordering::Relaxed);
+            at(line, BUCKETS + bucket).fetch_add(1, Ordering::Relaxed);
+            at(line, SUM).fetch_add(took, Ordering::Relaxed);
         }
     }
 
@@ -58,13 +68,16 @@ impl Meter {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn line(&self) -> Box<[AtomicU64]> {
-        (0..BUCKETS + self.grid.bounds.len() + 1).map(|_| AtomicU64::new(0)).collect()
+    fn line(&self) -> Box<[Line]> {
+        let lines = (BUCKETS + self.grid.bounds.len() + 1).div_ceil(LINE);
+        let line = || Line(std::array::from_fn(|_| AtomicU64::new(0)));
+        (0..lines).map(|_| line()).collect()
     }
 
     /// Was anything counted?
     pub(super) fn is_used(&self) -> bool {
-        self.shards.iter().any(|line| line.get().is_some())
+        let retries = self.retries.load(Ordering::Relaxed);
+        retries > 0 || self.shards.iter().any(|line| line.get().is_some())
     }
 
     /// Reads it into what was read before of another: a thousand of them take the memory of one.
@@ -75,12 +88,12 @@ impl Meter {
         let retries = self.retries.load(Ordering::Relaxed);
         *into = Metered { buckets, retries, ..Metered::default() };
         for line in self.shards.iter().filter_map(OnceLock::get) {
-            let load = |at: usize| line[at].load(Ordering::Relaxed);
+            let load = |counter: usize| at(line, counter).load(Ordering::Relaxed);
             into.processed += load(PROCESSED);
             into.failed += load(FAILED);
             into.sum = into.sum.wrapping_add(load(SUM));
-            for (at, bucket) in into.buckets.iter_mut().enumerate() {
-                *bucket += load(BUCKETS + at);
+            for (n, bucket) in into.buckets.iter_mut().enumerate() {
+                *bucket += load(BUCKETS + n);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter};
+use super::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter, Name};
 
 /// All metrics of one moment: [`MetricsCollector::snapshot`](super::MetricsCollector::snapshot).
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +12,7 @@ pub struct MetricsSnapshot {
     pub at: SystemTime,
     /// In an order that does not change.
     pub families: Vec<MetricFamily>,
+    pub(super) namespace: Option<String>,
 }
 
 /// A metric by its name, with a sample for each set of labels.
@@ -95,15 +96,8 @@ impl MetricsSnapshot {
     /// namespace.
     #[must_use]
     pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<&MetricValue> {
-        let is_named = |family: &&MetricFamily| {
-            family
-                .name
-                .strip_suffix(name)
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
-        };
-        // The shortest is the one itself, and not one that ends in the same word.
-        let family =
-            self.families.iter().filter(is_named).min_by_key(|family| family.name.len())?;
+        let name = Name(self.namespace.as_deref(), name).to_string();
+        let family = self.families.iter().find(|family| family.name == name)?;
         let has_labels = |sample: &&Sample| {
             let has = |(name, value): &(&str, &str)| {
                 sample.labels.iter().any(|(n, v)| n == name && v == value)

@@ -54,6 +54,8 @@ where
 {
     // A dead letter has one.
     let id = call.sent.name(core);
+    // Counted first, whatever becomes of it: either the shutdown sees the count, or this sees the shutdown.
+    let at_work = core.work.begin_command();
     let member = match call.enter_session(core) {
         Ok(member) => member,
         Err(session_id) => {
@@ -61,8 +63,8 @@ where
         }
     };
     let session = member.as_ref().map(Member::scope);
-    let (plan, at_work) = match admit(core, call, session) {
-        Ok(admitted) => admitted,
+    let plan = match admit(core, call, session) {
+        Ok(plan) => plan,
         Err(Refusal::ShuttingDown) => return Err(call.sent.error(CommandErrorKind::ShuttingDown)),
         Err(Refusal::NoHandler) => return Err(call.sent.error(CommandErrorKind::NoHandler)),
         Err(Refusal::TooDeep(chain)) => {
@@ -115,9 +117,7 @@ fn admit<'a>(
     core: &'a Core,
     call: &Request<'_>,
     session: Option<&Arc<Scope>>,
-) -> Result<(Found<'a, Plan>, AtWork<'a>), Refusal> {
-    // Counted first: either the shutdown sees the count, or this sees the shutdown.
-    let at_work = core.work.begin_command();
+) -> Result<Found<'a, Plan>, Refusal> {
     if core.work.is_closing() && call.sent.is_root {
         return Err(Refusal::ShuttingDown);
     }
@@ -131,7 +131,7 @@ fn admit<'a>(
     if let Some(origin) = &call.inherited.origin {
         core.saw(origin, call.sent.info);
     }
-    Ok((plan, at_work))
+    Ok(plan)
 }
 
 #[cold]

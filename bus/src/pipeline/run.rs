@@ -119,6 +119,7 @@ impl<'a, O> Run<'a, O> {
         }
         plan.counts.begun();
         if this.frame.context().attempt() > 1
+            && !this.frame.context().is_lifecycle()
             && let Some(meter) = &plan.meter
         {
             this.core.settings.metrics.retried(meter);

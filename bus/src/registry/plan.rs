@@ -205,7 +205,9 @@ impl Plan {
         self.policy = Policy::of(&self, settings);
         self.layers = Layers::of(&self, &settings.layers);
         self.hooks = hook::of(self.message, &settings.hooks);
-        self.meter = Some(settings.metrics.meters.of(&self.handler, self.message));
+        // The bus's own events are nobody's traffic.
+        let is_users = !self.message.is_own();
+        self.meter = is_users.then(|| settings.metrics.meters.of(&self.handler, self.message));
         self
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::batch::Taken;
-use crate::context::Context;
+use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::error::Error;
 use crate::event::effects::{discard, flush};
@@ -116,6 +116,8 @@ pub(super) struct Again<'a> {
     delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
     /// How often the handler was called with them before.
     made: u32,
+    /// When it was first, if that is measured.
+    began: Option<Instant>,
     /// Of each event that is given to it again.
     histories: Vec<Vec<FailedAttempt>>,
     /// It has given up on these, and one that comes before them in their lane is given to it again: their
@@ -129,6 +131,7 @@ pub(super) struct GivenUp<'a> {
     error: String,
     record: Option<Record>,
     attempts: u32,
+    began: Option<Instant>,
 }
 
 impl<'a> Again<'a> {
@@ -176,7 +179,11 @@ impl<'a> Ended<'a> {
         again: &mut Again<'a>,
     ) -> Option<(Vec<Taken<'a>>, Duration)> {
         let may = self.may_be_called_again(&outcome);
-        let began = outcome.began;
+        // Of the first call: what is measured is all attempts together.
+        if again.made == 0 {
+            again.began = outcome.began;
+        }
+        let began = again.began;
         let Self { core, plan, taken, made } = self;
         again.made += made;
         let mut histories = std::mem::take(&mut again.histories).into_iter();
@@ -198,7 +205,7 @@ impl<'a> Ended<'a> {
             if let Some(record) = &mut record {
                 record.history = history;
             }
-            failures.push(GivenUp { taken, error, record, attempts: again.made });
+            failures.push(GivenUp { taken, error, record, attempts: again.made, began });
         }
         failures.retain(|failed| !failed.is_of_no_interest(plan, began));
         // Those that have waited come after those of their lane that are given up now.
@@ -244,9 +251,10 @@ impl GivenUp<'_> {
     }
 
     fn end(self, core: &Core, plan: &Plan) {
-        let Self { taken, error, record, attempts } = self;
+        let Self { taken, error, record, attempts, began } = self;
         let delivery = &taken.item.delivery;
-        let held = Held::new(core, delivery.seed(plan));
+        let seed = Seed { began, ..delivery.seed(plan) };
+        let held = Held::new(core, seed);
         delivery.item_ended_badly(plan, held.context(), &error, attempts, record);
     }
 }
