@@ -1,6 +1,10 @@
 //! Nothing.
 
-#![allow(clippy::unused_self, reason = "what the probes of a test bus take, these take too")]
+#![allow(
+    clippy::needless_pass_by_ref_mut,
+    clippy::unused_self,
+    reason = "what the probes of a test bus take, these take too"
+)]
 
 use std::task;
 
