@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::error::SessionError;
 use crate::pipeline::ambient;
 use crate::pipeline::failure::panic_text;
+use crate::probe;
 use crate::sync::lock;
 
 pub(super) fn spawn<F>(
@@ -30,7 +31,7 @@ where
     }
     let runtime = core.runtime.handle().ok_or(SessionError::NoRuntime)?;
     let owned = Owned::enter(scope).ok_or_else(closed)?;
-    Ok(runtime.spawn(run(owned, future)))
+    Ok(runtime.spawn(probe::task(core, run(owned, future))))
 }
 
 /// `None`: the session has ended first.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::record::{Entry, Step};
 use super::{Pending, TestBus};
 use crate::message::{Command, Event, Message, MessageId};
+use crate::registry::HandlerInfo;
 use crate::registry::entry::HandlerType;
 
 /// Events that were published, and fit all that was expected of them so far: [`TestBus::expect`]. Each step
@@ -48,12 +49,14 @@ impl TestBus {
         }
     }
 
-    /// A command of this type was executed so often: its handler has come to its end.
+    /// A command of this type was executed so often, and no more: its handler has come to its end, well or not. Only
+    /// a bus that has [settled](Self::settle) can show that.
     ///
     /// # Panics
-    /// When it was not: with the tree of what happened.
+    /// When it was not: with the tree of what happened. And when the bus has not settled.
     #[track_caller]
     pub fn expect_executed<C: Command>(&self, times: usize) {
+        self.must_have_settled();
         let executed =
             |entry: &&Entry| entry.is_of::<C>() && matches!(entry.step, Step::Executed { .. });
         let count = self.recent().iter().filter(executed).count();
@@ -144,7 +147,7 @@ impl TestBus {
             text.push_str(&format!("the next is due in {due:?}: `bus.advance(..)`\n"));
         }
         if let Some(seed) = self.seed {
-            text.push_str(&format!("seed {seed}: `BUS_TEST_SEED={seed}` replays it\n"));
+            text.push_str(&format!("its handlers were interleaved by seed {seed}\n"));
         }
         text
     }
@@ -179,18 +182,20 @@ impl<E: Event> Expected<'_, E> {
     /// Those that this handler has handled well: `.handled_by::<ship>()`.
     #[track_caller]
     pub fn handled_by<H: HandlerType>(self) -> Self {
-        let name = H::ENTRY.meta.name;
+        let meta = &H::ENTRY.meta;
+        // Another module may have a function of the same name.
+        let is_it = |handler: &HandlerInfo| {
+            (&*handler.name, handler.module, handler.line) == (meta.name, meta.module, meta.line)
+        };
         let all = self.bus.record();
         let handled = |id: MessageId| {
-            all.iter().any(|entry| {
-                let is_this = |handler: &String, error: &Option<String>| {
-                    handler == name && error.is_none()
-                };
-                entry.id == Some(id)
-                    && matches!(&entry.step, Step::Handled { handler, error, .. } if is_this(handler, error))
+            let mut of_event = all.iter().filter(|entry| entry.id == Some(id));
+            of_event.any(|entry| {
+                matches!(entry.step, Step::Handled { error: None, .. })
+                    && entry.handler.as_ref().is_some_and(is_it)
             })
         };
-        self.narrowed(&format!("handled by {name}"), |(id, ..)| handled(*id))
+        self.narrowed(&format!("handled by {}", meta.name), |(id, ..)| handled(*id))
     }
 
     #[track_caller]
@@ -204,9 +209,10 @@ impl<E: Event> Expected<'_, E> {
         self.not_empty()
     }
 
-    /// There are so many of them.
+    /// There are so many of them, and no more: only a bus that has [settled](TestBus::settle) can show that.
     #[track_caller]
     pub fn times(self, times: usize) -> Self {
+        self.bus.must_have_settled();
         let count = self.events.len();
         if count != times {
             self.bus

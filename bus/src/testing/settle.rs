@@ -22,7 +22,7 @@ use super::watchdog::TooLong;
 use crate::clock::Clock;
 use crate::event::dispatcher;
 use crate::message::MessageId;
-use crate::probe::Waits;
+use crate::probe::{self, Waits};
 
 /// A handler that is pending: [`TestBus::pending`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,12 @@ impl TestBus {
             let mut changed = pin!(self.tracker.changed.notified());
             changed.as_mut().enable();
             if self.is_settled() {
-                return Ok(());
+                // What has yielded to the runtime is woken when this has yielded too, and then it counts.
+                tokio::task::yield_now().await;
+                if self.is_settled() {
+                    return Ok(());
+                }
+                continue;
             }
             let is_late = poll_fn(|task| match changed.as_mut().poll(task) {
                 Poll::Ready(()) => Poll::Ready(false),
@@ -185,13 +190,15 @@ impl TestBus {
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         let caller = Location::caller();
         async move {
-            let mut future = pin!(future);
+            // Counted as a task of the bus: it is runnable when it is woken, wherever that is.
+            let mut future = pin!(probe::task(self.core(), future));
             let (mut too_long, began) = (pin!(TooLong::after(self.limit)), Instant::now());
             loop {
                 let mut settled = pin!(self.settle_before(too_long.as_mut()));
-                let first = poll_fn(|task| match future.as_mut().poll(task) {
-                    Poll::Ready(output) => Poll::Ready(Ok(output)),
-                    Poll::Pending => settled.as_mut().poll(task).map(Err),
+                // First: what has yielded has been woken by now, and is not polled again.
+                let first = poll_fn(|task| match settled.as_mut().poll(task) {
+                    Poll::Ready(settled) => Poll::Ready(Err(settled)),
+                    Poll::Pending => future.as_mut().poll(task).map(Ok),
                 });
                 match first.await {
                     Ok(output) => return output,

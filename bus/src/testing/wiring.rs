@@ -74,14 +74,21 @@ impl Manifest {
             ("handler", &self.handlers, &now.handlers),
         ];
         for (what, then, now) in lists {
-            let gone = then.iter().filter(|line| !now.contains(line)).map(|line| ("-", line));
-            let new = now.iter().filter(|line| !then.contains(line)).map(|line| ("+", line));
+            let gone = without(then, now).map(|line| ("-", line));
+            let new = without(now, then).map(|line| ("+", line));
             for (sign, line) in gone.chain(new) {
                 text.push_str(&format!("  {sign} {what} {line}\n"));
             }
         }
         text
     }
+}
+
+/// The lines of one that the other has not, or has not as often.
+fn without<'l>(one: &'l [String], other: &'l [String]) -> impl Iterator<Item = &'l String> {
+    let count = |lines: &[String], line: &String| lines.iter().filter(|l| *l == line).count();
+    let is_more = move |at: &usize| count(&one[..=*at], &one[*at]) > count(other, &one[*at]);
+    (0..one.len()).filter(is_more).map(|at| &one[at])
 }
 
 fn line(message: &'static MessageInfo) -> String {
@@ -126,7 +133,20 @@ fn unescaped(text: &str) -> String {
 pub fn check_wiring(folder: &str, file: &str, within: &[&str]) {
     let (path, now) = (Path::new(folder).join(file), Manifest::linked(within));
     let fix = format!("`{UPDATE}=update cargo test` writes {}", path.display());
-    if env::var_os(UPDATE).is_some_and(|value| value == "update") {
+    for module in within {
+        let one = Manifest::linked(&[module]);
+        assert!(
+            !one.messages.is_empty() || !one.handlers.is_empty(),
+            "`within` names `{module}`, and nothing that is linked is in a module of that name: it is the name of a \
+             crate, as in paths, or the path of a module in it"
+        );
+    }
+    let update = env::var_os(UPDATE);
+    assert!(
+        update.as_ref().is_none_or(|value| value == "update"),
+        "`{UPDATE}` is {update:?}: `update` writes the manifest, and nothing else is known"
+    );
+    if update.is_some() {
         if let Err(error) = fs::write(&path, now.to_json()) {
             panic!("{} cannot be written: {error}", path.display());
         }
@@ -196,5 +216,12 @@ mod tests {
         let then = Manifest { messages: lines(&["a", "b"]), handlers: lines(&["f: a"]) };
         let now = Manifest { messages: lines(&["b", "c"]), handlers: lines(&["f: a", "g: c"]) };
         assert_eq!(then.diff(&now), "  - message a\n  + message c\n  + handler g: c\n");
+        // Two that read the same are two.
+        let (one, two) = (lines(&["f: a"]), lines(&["f: a", "f: a"]));
+        let [one, two] = [one, two].map(|handlers| Manifest { messages: Vec::new(), handlers });
+        assert_eq!(
+            (two.diff(&one), one.diff(&two)),
+            ("  - handler f: a\n".into(), "  + handler f: a\n".into())
+        );
     }
 }

@@ -29,6 +29,9 @@ pub struct Subscription<E> {
     buffer: Arc<Buffer<E>>,
     core: Weak<Core>,
     place: Place,
+    /// While its stream is pending.
+    #[cfg(feature = "stream")]
+    rest: Option<Rest>,
 }
 
 struct Buffer<E>(Mutex<State<E>>);
@@ -52,7 +55,13 @@ impl<E: Event> Subscription<E> {
         })));
         let ear: Arc<Buffer<E>> = Arc::clone(&buffer);
         let place = core.listen::<E>(ear, session);
-        Self { buffer, core: core.weak(), place }
+        Self {
+            buffer,
+            core: core.weak(),
+            place,
+            #[cfg(feature = "stream")]
+            rest: None,
+        }
     }
 }
 
@@ -155,10 +164,16 @@ impl<E> futures_core::Stream for Subscription<E> {
     type Item = Arc<E>;
 
     fn poll_next(
-        self: std::pin::Pin<&mut Self>,
+        mut self: std::pin::Pin<&mut Self>,
         task: &mut task::Context<'_>,
     ) -> Poll<Option<Arc<E>>> {
-        self.poll_recv(task)
+        let polled = self.poll_recv(task);
+        match &polled {
+            Poll::Ready(_) => self.rest = None,
+            // Of whoever polls it now.
+            Poll::Pending => self.rest = Some(Rest::begin()),
+        }
+        polled
     }
 }
 

@@ -138,7 +138,12 @@ fn polled<T>(
 pub(crate) enum Caller {
     #[default]
     New,
-    Outside(Counting),
+    Outside {
+        counting: Counting,
+        /// Of a handler of another bus, if one executes it.
+        _rest: Rest,
+    },
+    Ended,
     Inside {
         _rest: Rest,
     },
@@ -156,17 +161,22 @@ impl Caller {
     ) -> Poll<T> {
         let Some(tracker) = &core.settings.probe else { return poll(task) };
         if let Self::New = self {
-            *self = match current() {
-                Some(_) => Self::Inside { _rest: Rest::begin() },
-                None => Self::Outside(Counting(Counted(Some(Woken::new(tracker, task.waker()))))),
+            let is_own = current().is_some_and(|(of, _)| Arc::ptr_eq(&of, tracker));
+            *self = if is_own {
+                Self::Inside { _rest: Rest::begin() }
+            } else {
+                let counting = Counting(Counted(Some(Woken::new(tracker, task.waker()))));
+                Self::Outside { counting, _rest: Rest::begin() }
             };
         }
         let polled = match self {
-            Self::Outside(Counting(Counted(Some(woken)))) => polled(woken, task, poll),
+            Self::Outside { counting: Counting(Counted(Some(woken))), .. } => {
+                polled(woken, task, poll)
+            }
             _ => poll(task),
         };
         if polled.is_ready() {
-            *self = Self::Outside(Counting(Counted(None)));
+            *self = Self::Ended;
         }
         polled
     }

@@ -13,6 +13,7 @@ pub use step::Step;
 
 use crate::message::{Message, MessageId, MessageInfo};
 use crate::observe::{Happening, Observer, What};
+use crate::registry::HandlerInfo;
 use crate::session::SessionId;
 use crate::sync::{Mutex, lock};
 
@@ -32,6 +33,8 @@ pub struct Entry {
     pub session: SessionId,
     /// What has happened.
     pub step: Step,
+    /// The handler, where it is done.
+    pub(super) handler: Option<HandlerInfo>,
     /// The event, where it was published, scheduled, or kept out.
     event: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -126,7 +129,15 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn observe(&self, happening: &Happening<'_>) {
+        // What the bus tells of itself is no traffic of the test's; what that causes is.
+        if happening.message().is_some_and(MessageInfo::is_own) {
+            return;
+        }
         let Some(step) = Step::of(happening.what()) else { return };
+        let handler = match happening.what() {
+            What::Handled { handler, .. } => Some(HandlerInfo::clone(handler)),
+            _ => None,
+        };
         let event = match happening.what() {
             What::Published { event, .. } | What::Scheduled { event, .. } => {
                 Some(Arc::clone(event))
@@ -140,9 +151,14 @@ impl Observer for Recorder {
             parent: happening.parent(),
             session: happening.session_id(),
             step,
+            handler,
             event,
         };
         lock(&self.0.entries).push(entry);
+    }
+
+    fn lifecycle(&self) -> bool {
+        true
     }
 
     fn name(&self) -> std::borrow::Cow<'static, str> {

@@ -12,6 +12,7 @@ use crate::event::publish::Published;
 use crate::handler::slot::BoxFuture;
 use crate::message::{Command, Event};
 use crate::testing::TestBus;
+use crate::testing::record::{Entry, Step};
 
 /// What was before: [`TestBus::given`].
 #[must_use = "nothing happens until the chain is awaited"]
@@ -90,12 +91,22 @@ impl TestBus {
 }
 
 impl<'b> Given<'b> {
-    /// And an event that was published and handled.
+    /// And an event that was published, and that no handler has failed with.
     #[track_caller]
     pub fn event<E: Event>(self, event: E) -> Self {
         self.step(Location::caller(), move |bus| {
             Box::pin(async move {
-                bus.bus().publish(event).await.map(drop).map_err(|error| error.to_string())
+                let published = bus.run(bus.bus().publish(event)).await;
+                let id = published.map_err(|error| error.to_string())?.id;
+                bus.try_settle().await.map_err(|error| error.to_string())?;
+                let failed = |entry: &Entry| {
+                    let is_failure = matches!(entry.step, Step::Handled { error: Some(_), .. });
+                    entry.id == Some(id) && is_failure
+                };
+                bus.record()
+                    .iter()
+                    .find(|&entry| failed(entry))
+                    .map_or(Ok(()), |entry| Err(entry.to_string()))
             })
         })
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::Location;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::error::{CommandError, CommandErrorKind};
 use crate::handler::slot::BoxFuture;
 use crate::message::{Command, Event, Message};
+use crate::probe;
 use crate::testing::TestBus;
 
 /// What happens: [`TestBus::when`], and what is expected of it. Awaiting it does all of that, in its order, and gives what
@@ -162,8 +163,8 @@ impl<'b, R: Send + 'b> IntoFuture for When<'b, R> {
             bus.forget();
             let end = bus.clock.now() + after;
             // It is there still when what happened is told.
-            let mut act = act(bus);
-            let Some(reply) = drive(bus, place, &mut act, after).await else {
+            let mut act = pin!(probe::task(bus.core(), act(bus)));
+            let Some(reply) = drive(bus, place, act.as_mut(), after).await else {
                 let why = "it takes time, and is not done: `.after(..)` lets time pass";
                 bus.fail_at(place, why)
             };
@@ -185,15 +186,16 @@ impl<'b, R: Send + 'b> IntoFuture for When<'b, R> {
 async fn drive<R>(
     bus: &TestBus,
     place: Place,
-    act: &mut BoxFuture<'_, R>,
+    mut act: Pin<&mut impl Future<Output = R>>,
     most: Duration,
 ) -> Option<R> {
     let end = bus.clock.now() + most;
     loop {
         let mut settled = pin!(bus.settled_at(place));
-        let first = poll_fn(|task| match act.as_mut().poll(task) {
-            Poll::Ready(reply) => Poll::Ready(Some(reply)),
-            Poll::Pending => settled.as_mut().poll(task).map(|()| None),
+        // First, as in `TestBus::run`.
+        let first = poll_fn(|task| match settled.as_mut().poll(task) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => act.as_mut().poll(task).map(Some),
         });
         if let Some(reply) = first.await {
             return Some(reply);

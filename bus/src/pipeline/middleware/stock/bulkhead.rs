@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::pipeline::middleware::{Call, Handled, Middleware, Next};
+use crate::probe::Rest;
 use crate::resilience::bulkhead::{Bulkhead as Places, Place};
 use crate::sync::{Mutex, lock};
 
@@ -104,8 +105,9 @@ impl<K: Hash + Eq + Clone + Send + 'static> Middleware for Bulkhead<K> {
                 let why = format!("{at_once} calls of its key run and {room} wait, the limits");
                 return call.reject(why);
             };
+            let rest = Rest::begin();
             inside.place = places.place().await.map(Places::take);
-            drop(seat);
+            drop((rest, seat));
         }
         let handled = next.run(call).await;
         drop(inside);
