@@ -119,6 +119,24 @@ async fn a_future_that_has_only_yielded_is_not_stuck() {
 }
 
 #[tokio::test]
+async fn what_waits_for_work_that_takes_time_is_run() {
+    let bus = build();
+    let session = bus.session("desk").open().await.unwrap();
+    let (inside, other) = (session.handle(), bus.bus().clone());
+    let calls = [
+        tokio::spawn(async move { inside.execute(Slow).await }),
+        tokio::spawn(async move { other.execute(Slow).await }),
+    ];
+    tokio::task::yield_now().await;
+    assert!(bus.run(session.close()).await.error.is_none());
+    assert!(bus.run(bus.shutdown()).await.is_clean());
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(bus.clock().elapsed(), SECOND);
+}
+
+#[tokio::test]
 async fn calls_that_wait_in_a_bulkhead_wait_for_the_bus() {
     let one = bus::middleware::bulkhead_by(1, |_| Some(()));
     let builder = TestBus::builder().only("testing_truth").provide(AtomicU32::new(0));

@@ -92,7 +92,7 @@ impl TestContext {
         self
     }
 
-    /// Provides a resource, where the context is of no bus that has it.
+    /// Provides a resource, where the context is of no bus: with [`on`](Self::on), the resources are that bus's.
     pub fn provide<T: Resource>(self, value: T) -> Self {
         lock(&self.resources).push(Provided::new(value));
         self

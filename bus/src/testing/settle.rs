@@ -8,7 +8,7 @@
 //!   a command that it executes, an event that it waits for, the end of a session. What it waits for there is
 //!   looked at in its own right.
 //!
-//! All three are one look under one lock, so they are true of one moment. The guide has the table of what counts.
+//! What runs is one look under one lock. The guide has the table of what counts, and of what cannot be seen.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -70,7 +70,8 @@ impl fmt::Display for Pending {
 
 impl TestBus {
     /// Resolves when the bus has settled: nothing is queued, runs or is due, but for what waits for the clock of
-    /// the bus to go on. Exact, and no matter of time; the module [`testing`](super) says what counts.
+    /// the bus to go on. It is counted, and no matter of time; the [guide](crate::guide::testing) says what counts, and
+    /// what cannot be seen.
     ///
     /// # Panics
     /// When something goes on running for longer than the [limit](super::TestBusBuilder::settle_limit), in real
@@ -173,7 +174,7 @@ impl TestBus {
     }
 
     /// How long it is until something is due: an event that is scheduled, the end of a sleep, a retry, a timeout, or
-    /// a look at whether a handler is slow.
+    /// a look at whether a handler is slow. At most 30 days: then the bus looks at its timers again.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
         let due = self.clock.next_due()?;
