@@ -1,5 +1,6 @@
 //! The metrics as others read them: names and labels of any text, in each format.
 
+mod common;
 #[path = "metrics_exports/json.rs"]
 mod json;
 #[path = "metrics_exports/promtool.rs"]

@@ -48,41 +48,43 @@ use crate::resilience::breakers::Breakers;
 use crate::resilience::dead_letters::Store;
 use crate::resilience::{Resilience, RetryBudget};
 use crate::session::{Scope, Sessions};
-use crate::sync::Sharded;
+use crate::sync::{Sharded, shared};
 
-pub(crate) struct Core {
-    /// Tells the buses of this process apart.
-    pub(crate) number: u32,
-    pub(crate) settings: Settings,
-    pub(crate) table: Table,
-    pub(crate) registry: Box<dyn Registry>,
-    pub(crate) wired: Wired,
-    pub(crate) sessions: Sessions,
-    pub(crate) resources: ResourceSet,
-    pub(crate) wiring: WiringReport,
-    pub(crate) queue: BoundedEventQueue,
-    /// How many handler runs of events may be pending.
-    pub(crate) slots: Semaphore,
-    /// As many again, of handlers of the bus's own events.
-    pub(crate) own_slots: Semaphore,
-    pub(crate) lanes: Lanes,
-    pub(crate) listeners: Listeners,
-    pub(crate) losses: Losses,
-    pub(crate) timers: Timers,
-    pub(crate) runtime: Runtime,
-    pub(crate) counters: Counters,
-    pub(crate) failures: Failures,
-    pub(crate) observers: Observers,
-    pub(crate) history: Option<Arc<History>>,
-    pub(crate) dead_letters: Store,
-    /// For [`crate::observe::health`].
-    pub(crate) slow_runs: SlowRuns,
-    pub(crate) watch: Watch,
-    /// Fires when shutting down has lasted too long.
-    pub(crate) cancel: Cancel,
-    /// What is at work, for [`crate::event::idle`] and [`crate::event::shutdown`].
-    pub(crate) work: Work,
-    pub(crate) me: Weak<Core>,
+shared! {
+    pub(crate) struct Core {
+        /// Tells the buses of this process apart.
+        pub(crate) number: u32,
+        pub(crate) settings: Settings,
+        pub(crate) table: Table,
+        pub(crate) registry: Box<dyn Registry>,
+        pub(crate) wired: Wired,
+        pub(crate) sessions: Sessions,
+        pub(crate) resources: ResourceSet,
+        pub(crate) wiring: WiringReport,
+        pub(crate) queue: BoundedEventQueue,
+        /// How many handler runs of events may be pending.
+        pub(crate) slots: Semaphore,
+        /// As many again, of handlers of the bus's own events.
+        pub(crate) own_slots: Semaphore,
+        pub(crate) lanes: Lanes,
+        pub(crate) listeners: Listeners,
+        pub(crate) losses: Losses,
+        pub(crate) timers: Timers,
+        pub(crate) runtime: Runtime,
+        pub(crate) counters: Counters,
+        pub(crate) failures: Failures,
+        pub(crate) observers: Observers,
+        pub(crate) history: Option<Arc<History>>,
+        pub(crate) dead_letters: Store,
+        /// For [`crate::observe::health`].
+        pub(crate) slow_runs: SlowRuns,
+        pub(crate) watch: Watch,
+        /// Fires when shutting down has lasted too long.
+        pub(crate) cancel: Cancel,
+        /// What is at work, for [`crate::event::idle`] and [`crate::event::shutdown`].
+        pub(crate) work: Work,
+        pub(crate) me: Weak<Core>,
+    }
 }
 
 /// What the builder was told.

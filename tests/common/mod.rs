@@ -10,10 +10,11 @@ pub(crate) fn example(name: &str) -> PathBuf {
     program(&format!("examples/{name}"), &["--example", name])
 }
 
-/// The program of another package.
+/// The program of another package. An example is built with it, for then cargo asks its packages for the
+/// same features as `cargo test` does, and most of them are there already.
 #[allow(dead_code, reason = "not every test that includes this runs other packages")]
 pub(crate) fn package(name: &str) -> PathBuf {
-    program(name, &["-p", name])
+    program(name, &["--bin", name, "--example", "quickstart"])
 }
 
 /// Where cargo puts it; built first, if `cargo test --test ..` was told to leave it out, or if what

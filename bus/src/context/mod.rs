@@ -27,21 +27,23 @@ use crate::pipeline::options::{Headers, Principal};
 use crate::pipeline::traceparent::TraceParent;
 use crate::resilience::timer;
 use crate::session::SessionId;
-use crate::sync::lock;
+use crate::sync::{lock, shared};
 
-/// What a handler sees of one dispatch: ids, session, principal, headers, deadline, cancellation,
-/// attempt, and the bus.
-///
-/// Take it as `&Context` after the message. What must outlive the handler, in a spawned task, takes
-/// an [`OwnedContext`].
-pub struct Context {
-    core: CoreRef,
-    seed: Seed,
-    /// Fixed when first asked for, so that a handler that is ready at once reads no clock.
-    deadline: OnceLock<Option<Instant>>,
-    /// The headers, where a middleware inside of the run has changed them.
-    headers: OnceLock<Box<Headers>>,
-    class: ClassCell,
+shared! {
+    /// What a handler sees of one dispatch: ids, session, principal, headers, deadline, cancellation,
+    /// attempt, and the bus.
+    ///
+    /// Take it as `&Context` after the message. What must outlive the handler, in a spawned task, takes
+    /// an [`OwnedContext`].
+    pub struct Context {
+        core: CoreRef,
+        seed: Seed,
+        /// Fixed when first asked for, so that a handler that is ready at once reads no clock.
+        deadline: OnceLock<Option<Instant>>,
+        /// The headers, where a middleware inside of the run has changed them.
+        headers: OnceLock<Box<Headers>>,
+        class: ClassCell,
+    }
 }
 
 impl Context {

@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::session::{Scope, SessionId};
+use crate::sync::shared;
 
 /// The string headers of a message, in the order they were set; setting one again replaces it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,14 +82,16 @@ impl Principal {
     }
 }
 
-/// What the caller said, beside the message. Absent when nothing was said.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Head {
-    pub(crate) headers: Headers,
-    pub(crate) session: Option<InScope>,
-    pub(crate) principal: Option<Principal>,
-    /// Where it was sent, if that is asked for.
-    pub(crate) sent_from: Option<&'static Location<'static>>,
+shared! {
+    /// What the caller said, beside the message. Absent when nothing was said.
+    #[derive(Debug, Clone, Default)]
+    pub(crate) struct Head {
+        pub(crate) headers: Headers,
+        pub(crate) session: Option<InScope>,
+        pub(crate) principal: Option<Principal>,
+        /// Where it was sent, if that is asked for.
+        pub(crate) sent_from: Option<&'static Location<'static>>,
+    }
 }
 
 impl Head {

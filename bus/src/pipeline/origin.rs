@@ -10,28 +10,31 @@ use super::traceparent::Trace;
 use crate::event::completion::Completion;
 use crate::message::{MessageId, MessageInfo};
 use crate::session::Scope;
+use crate::sync::shared;
 
 /// How deep messages may cause messages. A cycle of commands that execute each other, or of events
 /// that feed each other, ends here, with its chain in the error.
 pub(crate) const MAX_DEPTH: u16 = 64;
 
-/// A message as its children see it. Made when a handler sends its first child, shared by all.
-pub(crate) struct Origin {
-    pub(crate) id: MessageId,
-    pub(crate) correlation: MessageId,
-    pub(crate) info: &'static MessageInfo,
-    pub(crate) depth: u16,
-    /// Is this the bus's own event, or what its handlers did? Then it announces nothing, else a
-    /// handler that logs every command would be logged for ever.
-    pub(crate) lifecycle: bool,
-    pub(crate) session: Option<Arc<Scope>>,
-    pub(crate) principal: Option<Principal>,
-    /// The trace it belongs to, if it is known.
-    pub(crate) trace: Option<Arc<Trace>>,
-    pub(crate) parent: Option<Arc<Origin>>,
-    /// If somebody waits for all that follows from this. Weak: who merely may send something, later,
-    /// is not waited for.
-    pub(crate) completion: Weak<Completion>,
+shared! {
+    /// A message as its children see it. Made when a handler sends its first child, shared by all.
+    pub(crate) struct Origin {
+        pub(crate) id: MessageId,
+        pub(crate) correlation: MessageId,
+        pub(crate) info: &'static MessageInfo,
+        pub(crate) depth: u16,
+        /// Is this the bus's own event, or what its handlers did? Then it announces nothing, else a
+        /// handler that logs every command would be logged for ever.
+        pub(crate) lifecycle: bool,
+        pub(crate) session: Option<Arc<Scope>>,
+        pub(crate) principal: Option<Principal>,
+        /// The trace it belongs to, if it is known.
+        pub(crate) trace: Option<Arc<Trace>>,
+        pub(crate) parent: Option<Arc<Origin>>,
+        /// If somebody waits for all that follows from this. Weak: who merely may send something, later,
+        /// is not waited for.
+        pub(crate) completion: Weak<Completion>,
+    }
 }
 
 impl Origin {

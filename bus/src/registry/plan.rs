@@ -26,40 +26,43 @@ use crate::pipeline::middleware::layers::Layers;
 use crate::resilience::policy::Policy;
 use crate::resilience::said::{Said, SaidOf};
 use crate::session::Scope;
+use crate::sync::shared;
 
-/// How one handler runs: the dispatch follows it, and the wiring report reads it.
-pub(crate) struct Plan {
-    pub(crate) id: HandlerId,
-    pub(crate) handler: HandlerInfo,
-    pub(crate) message: &'static MessageInfo,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) deliver: Option<Deliver>,
-    /// Of a handler that takes batches.
-    pub(crate) batch: Option<Batching>,
-    /// The events that it may emit, by its parameters.
-    pub(crate) emits: Box<[&'static MessageInfo]>,
-    /// How many runs there may be at once, if that is limited.
-    pub(crate) concurrency: Option<u32>,
-    pub(crate) slots: Option<Semaphore>,
-    /// A plain function: never pending.
-    pub(crate) is_plain: bool,
-    pub(crate) slot: SlotRef,
-    /// Decides whether it is called.
-    pub(crate) filter: Option<Box<Installed>>,
-    pub(crate) takes: Takes,
-    /// What wraps it; `None` if nothing does.
-    pub(crate) layers: Option<Arc<Layers>>,
-    /// Of what is said of this handler alone.
-    pub(crate) own_layers: Vec<Layer>,
-    pub(crate) hooks: Hooks,
-    pub(crate) counts: Counts,
-    /// What is measured of it, once it is wired.
-    pub(crate) meter: Option<Arc<Meter>>,
-    /// What is said about its failures, and what is therefore done about them.
-    pub(crate) said: SaidOf,
-    pub(crate) policy: Option<Arc<Policy>>,
-    /// The session whose handler it is, and whose end ends it.
-    pub(crate) owner: Option<Weak<Scope>>,
+shared! {
+    /// How one handler runs: the dispatch follows it, and the wiring report reads it.
+    pub(crate) struct Plan {
+        pub(crate) id: HandlerId,
+        pub(crate) handler: HandlerInfo,
+        pub(crate) message: &'static MessageInfo,
+        pub(crate) timeout: Option<Duration>,
+        pub(crate) deliver: Option<Deliver>,
+        /// Of a handler that takes batches.
+        pub(crate) batch: Option<Batching>,
+        /// The events that it may emit, by its parameters.
+        pub(crate) emits: Box<[&'static MessageInfo]>,
+        /// How many runs there may be at once, if that is limited.
+        pub(crate) concurrency: Option<u32>,
+        pub(crate) slots: Option<Semaphore>,
+        /// A plain function: never pending.
+        pub(crate) is_plain: bool,
+        pub(crate) slot: SlotRef,
+        /// Decides whether it is called.
+        pub(crate) filter: Option<Box<Installed>>,
+        pub(crate) takes: Takes,
+        /// What wraps it; `None` if nothing does.
+        pub(crate) layers: Option<Arc<Layers>>,
+        /// Of what is said of this handler alone.
+        pub(crate) own_layers: Vec<Layer>,
+        pub(crate) hooks: Hooks,
+        pub(crate) counts: Counts,
+        /// What is measured of it, once it is wired.
+        pub(crate) meter: Option<Arc<Meter>>,
+        /// What is said about its failures, and what is therefore done about them.
+        pub(crate) said: SaidOf,
+        pub(crate) policy: Option<Arc<Policy>>,
+        /// The session whose handler it is, and whose end ends it.
+        pub(crate) owner: Option<Weak<Scope>>,
+    }
 }
 
 /// How a handler takes batches.

@@ -19,35 +19,37 @@ use crate::pipeline::cancel::Cancel;
 use crate::registry::plan::Plan;
 use crate::registry::table::{Listens, Route};
 use crate::registry::wired::Wired;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, shared};
 
 /// How deep sessions may be nested. Deeper is a cycle of sessions that open each other.
 pub(crate) const MAX_DEPTH: u16 = 64;
 
-/// A session. Held by its handles, and by the messages, handlers and tasks that are at work in it.
-pub(crate) struct Scope {
-    pub(crate) id: SessionId,
-    pub(crate) number: u64,
-    pub(crate) core: Weak<Core>,
-    pub(crate) parent: Option<Arc<Scope>>,
-    pub(crate) depth: u16,
-    pub(crate) since: SystemTime,
-    pub(crate) opened: std::time::Instant,
-    /// How long the end waits for what is in flight; `None`: as the bus says.
-    pub(crate) close_timeout: Option<Duration>,
-    /// What is in flight in it and in the sessions inside it, and those sessions themselves.
-    pub(crate) inside: Gate,
-    /// What is its own: runs of its handlers, what was executed through it, its tasks.
-    pub(crate) own: Gate,
-    pub(crate) wired: Wired,
-    resources: Option<Box<ResourceSet>>,
-    /// Fires when what is in flight has ended or has taken too long: ends what is its own.
-    cancel: OnceLock<Arc<Cancel>>,
-    /// The same for the handlers of the bus's own events, which are told of the session's end.
-    farewell: OnceLock<Arc<Cancel>>,
-    pub(crate) state: Mutex<State>,
-    /// Tells those who wait for the end.
-    pub(crate) ended: Notify,
+shared! {
+    /// A session. Held by its handles, and by the messages, handlers and tasks that are at work in it.
+    pub(crate) struct Scope {
+        pub(crate) id: SessionId,
+        pub(crate) number: u64,
+        pub(crate) core: Weak<Core>,
+        pub(crate) parent: Option<Arc<Scope>>,
+        pub(crate) depth: u16,
+        pub(crate) since: SystemTime,
+        pub(crate) opened: std::time::Instant,
+        /// How long the end waits for what is in flight; `None`: as the bus says.
+        pub(crate) close_timeout: Option<Duration>,
+        /// What is in flight in it and in the sessions inside it, and those sessions themselves.
+        pub(crate) inside: Gate,
+        /// What is its own: runs of its handlers, what was executed through it, its tasks.
+        pub(crate) own: Gate,
+        pub(crate) wired: Wired,
+        resources: Option<Box<ResourceSet>>,
+        /// Fires when what is in flight has ended or has taken too long: ends what is its own.
+        cancel: OnceLock<Arc<Cancel>>,
+        /// The same for the handlers of the bus's own events, which are told of the session's end.
+        farewell: OnceLock<Arc<Cancel>>,
+        pub(crate) state: Mutex<State>,
+        /// Tells those who wait for the end.
+        pub(crate) ended: Notify,
+    }
 }
 
 /// What changes in a session's life.

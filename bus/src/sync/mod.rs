@@ -5,11 +5,13 @@
 //! takes them from here.
 
 mod sharded;
+mod shared;
 mod waiters;
 
 use std::sync::PoisonError;
 
 pub(crate) use sharded::{SHARDS, Sharded, shard};
+pub(crate) use shared::shared;
 pub(crate) use waiters::{Ticket, Waiters};
 
 #[cfg(bus_loom)]

@@ -58,6 +58,7 @@ use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::options::{Head, Principal};
 use crate::registry::{HandlerId, HandlerInfo};
 use crate::session::SessionId;
+use crate::sync::shared;
 use claim::Claim;
 
 /// How many are kept when the builder was told nothing.
@@ -98,22 +99,24 @@ pub(crate) trait Again: Send + Sync {
     fn again(&self, core: Arc<Core>, letter: Letter) -> BoxFuture<'static, Result<(), String>>;
 }
 
-/// All that is needed to send a dead letter again. The entry is kept for this run for as long as the
-/// letter lives: nobody else retries or discards it.
-pub(crate) struct Letter {
-    pub(crate) id: DeadLetterId,
-    pub(crate) message: Erased,
-    pub(crate) message_id: MessageId,
-    pub(crate) info: &'static MessageInfo,
-    pub(crate) head: Option<Arc<Head>>,
-    pub(crate) handler_id: HandlerId,
-    pub(crate) handler: HandlerInfo,
-    pub(crate) session: Option<SessionId>,
-    pub(crate) correlation: MessageId,
-    pub(crate) principal: Option<Principal>,
-    pub(crate) lifecycle: bool,
-    pub(crate) lane: Option<LaneId>,
-    /// How often the handler was called before.
-    pub(crate) attempts: u32,
-    pub(crate) claim: Arc<Claim>,
+shared! {
+    /// All that is needed to send a dead letter again. The entry is kept for this run for as long as the
+    /// letter lives: nobody else retries or discards it.
+    pub(crate) struct Letter {
+        pub(crate) id: DeadLetterId,
+        pub(crate) message: Erased,
+        pub(crate) message_id: MessageId,
+        pub(crate) info: &'static MessageInfo,
+        pub(crate) head: Option<Arc<Head>>,
+        pub(crate) handler_id: HandlerId,
+        pub(crate) handler: HandlerInfo,
+        pub(crate) session: Option<SessionId>,
+        pub(crate) correlation: MessageId,
+        pub(crate) principal: Option<Principal>,
+        pub(crate) lifecycle: bool,
+        pub(crate) lane: Option<LaneId>,
+        /// How often the handler was called before.
+        pub(crate) attempts: u32,
+        pub(crate) claim: Arc<Claim>,
+    }
 }
