@@ -24,12 +24,12 @@ use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
 use crate::pipeline::middleware::around::{Around, Through};
-use crate::pipeline::middleware::source::{BatchSource, Rejected};
+use crate::pipeline::middleware::source::{BatchSource, LeftOut};
 use crate::pipeline::run::Run;
 use crate::registry::plan::{Batching, Plan};
 use crate::registry::table::Found;
 use crate::resilience::timer::sleep;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// An event that the handler takes, and its place among those of its lane.
 pub(in crate::event) struct Taken<'a> {
@@ -83,48 +83,51 @@ async fn once<'a>(
         taken.item.delivery.observe(|| What::Handling { handler, attempt, batch });
     }
     let mut cut_off = CutOff { core, plan, taken, held, armed: true };
-    let rejected = Rejected::default();
+    let left_out = Arc::new(Mutex::new(LeftOut { calls: made, ..LeftOut::default() }));
+    let wayside = Wayside::Batch(taken, &left_out);
     if plan.layers.is_some() {
         let held = Held::new(core, seed);
-        let source = BatchSource::new(plan, batching, events, &rejected);
+        let source = BatchSource::new(plan, batching, events, &left_out);
         let around = Around::new(core, plan, &held);
-        let driven = drive_around(&around, source, in_session, slot, Wayside::Batch(taken)).await;
+        let driven = drive_around(&around, source, in_session, slot, wayside).await;
         cut_off.armed = false;
         let through = driven.ok()?;
-        let rejected = std::mem::take(&mut *lock(&rejected));
+        let left_out = std::mem::take(&mut *lock(&left_out));
         let Through { answer, attempts, record, .. } = through;
         let context = held.context();
         let last = held.run_after(attempts.saturating_sub(1));
-        let outcome = Outcome::of(core, context, last, answer, record, rejected, taken);
+        let outcome = Outcome::of(core, context, last, answer, record, left_out, taken);
         return Some((outcome, attempts));
     }
     let attempts = Attempts::<BatchAnswer>::new(core, Found::Built(plan), seed, in_session);
     let mut attempts = pin!(attempts);
-    let calls = Calls { batching, events };
-    let driven = drive(attempts.as_mut(), calls, slot, None, Wayside::Batch(taken)).await;
+    let calls = Calls { batching, events, left_out: &left_out };
+    let driven = drive(attempts.as_mut(), calls, slot, None, wayside).await;
     cut_off.armed = false;
     let (answer, record) = (driven.ok()?, attempts.as_mut().take_record());
-    let rejected = std::mem::take(&mut *lock(&rejected));
+    let left_out = std::mem::take(&mut *lock(&left_out));
     let (context, made) = (attempts.context(), attempts.made());
     let last = context.attempt();
-    let outcome = Outcome::of(core, context, last, answer, record, rejected, taken);
+    let outcome = Outcome::of(core, context, last, answer, record, left_out, taken);
     Some((outcome, made))
 }
 
 /// A handler and the events that it takes.
-struct Calls {
+struct Calls<'t> {
     batching: Batching,
     events: Arc<[OneOf]>,
+    left_out: &'t Mutex<LeftOut>,
 }
 
-impl Start<BatchAnswer> for Calls {
+impl Start<BatchAnswer> for Calls<'_> {
     fn start(
         &mut self,
         run: Pin<&mut Run<'_, BatchAnswer>>,
     ) -> Option<Result<BatchAnswer, Failure>> {
         let deliver = self.batching.deliver;
+        let left: Option<Arc<[OneOf]>> = lock(self.left_out).call(&self.events).map(Arc::from);
         run.begin(
-            &self.events,
+            left.as_ref().unwrap_or(&self.events),
             |_| None,
             |events, plan, lender| deliver(plan.slot.get(), events, lender),
         )

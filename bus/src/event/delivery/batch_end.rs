@@ -1,6 +1,6 @@
 //! What has become of a batch: an outcome for each event, and which of them are given to the handler again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::batch::Taken;
@@ -13,6 +13,7 @@ use crate::observe::What;
 use crate::pipeline::attempts::Record;
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
+use crate::pipeline::middleware::source::{LeftOut, Why};
 use crate::pipeline::run::{drop_users, text_of_users};
 use crate::registry::plan::Plan;
 use crate::resilience::ErrorClass;
@@ -28,9 +29,17 @@ pub(super) struct FailedItem {
     is_transient: bool,
 }
 
-/// In the order of the events: which have failed.
+/// What has become of an event.
+enum ItemOutcome {
+    Well,
+    Failed(FailedItem),
+    /// It was dropped before the handler was called with it: its loss is told by the queue.
+    Dropped,
+}
+
+/// In the order of the events.
 pub(super) struct Outcome {
-    items: Vec<Option<FailedItem>>,
+    items: Vec<ItemOutcome>,
     /// When the batch was begun, if that is measured.
     began: Option<Instant>,
 }
@@ -43,32 +52,51 @@ impl Outcome {
         attempt: u32,
         answer: Result<BatchAnswer, Failure>,
         record: Option<Record>,
-        rejected: BTreeMap<usize, String>,
+        left_out: LeftOut,
         taken: &[Taken<'_>],
     ) -> Self {
-        let mut items: Vec<Option<FailedItem>> = Vec::new();
-        items.resize_with(taken.len(), || None);
-        for (at, error) in rejected {
-            items[at] = Some(FailedItem { error, record: None, is_transient: false });
+        let mut items: Vec<_> = taken.iter().map(|_| ItemOutcome::Well).collect();
+        for (&at, why) in &left_out.places {
+            items[at] = ItemOutcome::left_out(why);
         }
         // In the order of the slice that the handler was given.
-        let mut handled: Vec<_> = items.iter_mut().filter(|item| item.is_none()).collect();
+        let is_handled = |at: &usize| !left_out.places.contains_key(at);
+        let handled: Vec<_> = (0..taken.len()).filter(is_handled).collect();
         match outcome(core, context, answer, handled.len()) {
             Ok(failed) => {
                 for (at, error) in failed {
-                    handled[at].get_or_insert_with(|| FailedItem::of(core, attempt, &error));
+                    if let item @ ItemOutcome::Well = &mut items[handled[at]] {
+                        *item = ItemOutcome::Failed(FailedItem::of(core, attempt, &error));
+                    }
                     drop_users(error);
                 }
             }
             Err(error) => {
                 discard(core, context);
-                for item in handled {
+                let was_called = |(at, why): (&usize, &Why)| {
+                    matches!(why, Why::Dropped { was_called: true }).then_some(*at)
+                };
+                for at in left_out.places.iter().filter_map(was_called).chain(handled) {
                     let (error, record) = (error.clone(), record.clone());
-                    *item = Some(FailedItem { error, record, is_transient: false });
+                    let failed = FailedItem { error, record, is_transient: false };
+                    items[at] = ItemOutcome::Failed(failed);
                 }
             }
         }
         Self { items, began: context.began() }
+    }
+}
+
+impl ItemOutcome {
+    fn left_out(why: &Why) -> Self {
+        let error = match why {
+            Why::Rejected(reason) => reason.clone(),
+            Why::Dropped { was_called: true } => {
+                "it was dropped from the queue while it waited to be handled again".to_owned()
+            }
+            Why::Dropped { was_called: false } => return Self::Dropped,
+        };
+        Self::Failed(FailedItem { error, record: None, is_transient: false })
     }
 }
 
@@ -191,9 +219,13 @@ impl<'a> Ended<'a> {
         let (mut left, mut failures) = (Vec::new(), Vec::new());
         for ((taken, failed), may) in taken.into_iter().zip(outcome.items).zip(may) {
             let mut history = histories.next().unwrap_or_default();
-            let Some(FailedItem { error, mut record, .. }) = failed else {
-                taken.item.delivery.ended_well(plan, began, again.made);
-                continue;
+            let FailedItem { error, mut record, .. } = match failed {
+                ItemOutcome::Failed(failed) => failed,
+                ItemOutcome::Well => {
+                    taken.item.delivery.ended_well(plan, began, again.made);
+                    continue;
+                }
+                ItemOutcome::Dropped => continue,
             };
             history.extend(record.iter_mut().flat_map(|record| record.history.drain(..)));
             if may && let Some(after) = delay {
@@ -228,7 +260,7 @@ impl<'a> Ended<'a> {
         let mut given_up = HashSet::new();
         let all = self.taken.iter().zip(&outcome.items);
         let may = all.map(|(taken, failed)| {
-            let Some(failed) = failed else { return false };
+            let ItemOutcome::Failed(failed) = failed else { return false };
             let lane = taken.turn.lane().filter(|_| keeps(self.plan, failed.record.as_ref()));
             let may = failed.is_transient && lane.is_none_or(|lane| !given_up.contains(&lane));
             given_up.extend(lane.filter(|_| !may));

@@ -77,21 +77,52 @@ pub(crate) struct BatchSource {
     slot: SlotRef,
     deliver: DeliverBatch,
     events: Arc<[OneOf]>,
-    rejected: Rejected,
+    left_out: Arc<Mutex<LeftOut>>,
 }
 
 /// The events of a batch that its handler does not get, by their places, and why.
-pub(crate) type Rejected = Arc<Mutex<BTreeMap<usize, String>>>;
+#[derive(Default)]
+pub(crate) struct LeftOut {
+    pub(crate) places: BTreeMap<usize, Why>,
+    /// How often the handler was called with the batch.
+    pub(crate) calls: u32,
+}
+
+/// Why a handler does not get an event of its batch.
+pub(crate) enum Why {
+    /// A middleware says so.
+    Rejected(String),
+    /// It was dropped while the handler waited; had that got it before?
+    Dropped { was_called: bool },
+}
+
+impl LeftOut {
+    /// The handler is called: with these, unless it gets all.
+    pub(crate) fn call(&mut self, events: &[OneOf]) -> Option<Vec<OneOf>> {
+        self.calls += 1;
+        if self.places.is_empty() {
+            return None;
+        }
+        let left = events.iter().enumerate().filter(|(at, _)| !self.places.contains_key(at));
+        Some(left.map(|(_, event)| event.clone()).collect())
+    }
+
+    /// Its event is dropped.
+    pub(crate) fn drop_event(&mut self, at: usize) {
+        let was_called = self.calls > 0;
+        self.places.entry(at).or_insert(Why::Dropped { was_called });
+    }
+}
 
 impl BatchSource {
     pub(crate) fn new(
         plan: &Plan,
         batching: Batching,
         events: Arc<[OneOf]>,
-        rejected: &Rejected,
+        left_out: &Arc<Mutex<LeftOut>>,
     ) -> Self {
-        let (slot, rejected) = (plan.slot.clone(), Arc::clone(rejected));
-        Self { slot, deliver: batching.deliver, events, rejected }
+        let (slot, left_out) = (plan.slot.clone(), Arc::clone(left_out));
+        Self { slot, deliver: batching.deliver, events, left_out }
     }
 }
 
@@ -106,7 +137,7 @@ impl Source for BatchSource {
     }
     fn reject_event(&mut self, at: usize, reason: String) {
         if at < self.events.len() {
-            lock(&self.rejected).entry(at).or_insert(reason);
+            lock(&self.left_out).places.entry(at).or_insert(Why::Rejected(reason));
         }
     }
     fn keep(&mut self) -> bool {
@@ -116,18 +147,12 @@ impl Source for BatchSource {
         Some(self.clone())
     }
     fn begin(self, lender: &Lender<'_>) -> Begun<BatchAnswer> {
-        let rejected = lock(&self.rejected);
-        if rejected.is_empty() {
-            drop(rejected);
-            return (self.deliver)(self.slot.get(), &self.events, lender);
+        let left = lock(&self.left_out).call(&self.events);
+        match left.as_deref() {
+            None => (self.deliver)(self.slot.get(), &self.events, lender),
+            Some([]) => Begun::Done(Ok(Ok(BatchOutcome::all_ok()))),
+            Some(left) => (self.deliver)(self.slot.get(), left, lender),
         }
-        let left = self.events.iter().enumerate().filter(|(at, _)| !rejected.contains_key(at));
-        let left: Vec<_> = left.map(|(_, event)| event.clone()).collect();
-        drop(rejected);
-        if left.is_empty() {
-            return Begun::Done(Ok(Ok(BatchOutcome::all_ok())));
-        }
-        (self.deliver)(self.slot.get(), &left, lender)
     }
 }
 
