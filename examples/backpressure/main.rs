@@ -9,7 +9,7 @@
 //! Block                  1200       0       0    1200     200 1797 ms    1           -
 //! RejectNew               599     601       0     599     200    0 ms    1           -
 //! DropOldest             1200       0     601     599     200    0 ms    1           -
-//! AdaptiveRateLimit      1183      17       0    1183     200 2802 ms    1       284/s
+//! AdaptiveRateLimit      1183      17       0    1183     200 2811 ms    1       284/s
 //!
 //! Of 1200 readings,
 //! Block stored 1200, and the sensors waited 1797 ms for room.

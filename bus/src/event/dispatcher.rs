@@ -12,9 +12,10 @@ use std::sync::atomic::Ordering;
 use std::task::{self, Poll};
 use std::time::Instant;
 
-use tokio::task::{JoinError, JoinSet, coop};
+use tokio::task::coop;
 
 use super::delivery::{self, AtOnce, Block, Work, deliver, is_same};
+use super::driven::Driven;
 use super::losses::DropReason;
 use super::queue::{Batch, Intake, Take};
 use super::schedule;
@@ -50,39 +51,34 @@ fn run(core: Arc<Core>) -> impl Future<Output = ()> + Send {
 }
 
 async fn dispatch(core: &Arc<Core>) {
-    let mut pending = JoinSet::new();
+    let mut driven = Driven::default();
     let mut batch = Batch::default();
     let mut spare = None;
-    while next_batch(core, &mut batch, &mut pending).await {
+    while next_batch(core, &mut batch, &mut driven).await {
         while let Some(envelope) = next_event(core, &mut batch).await {
             let Some(work) = at_once(core, &mut batch, envelope) else { continue };
             let mut cell = spare.take().unwrap_or_else(|| Cell(Box::pin(None)));
             cell.0.set(Some(deliver(Arc::clone(core), work)));
-            spare = begin(core, cell, &mut pending).await;
+            spare = begin(core, cell, &mut driven).await;
         }
     }
-    while !pending.is_empty() && !core.work.abort.is_fired() {
-        let mut abort = pin!(core.work.abort.fired());
-        poll_fn(|task| match pending.poll_join_next(task) {
-            Poll::Ready(ended) => {
-                note(core, ended);
-                Poll::Ready(())
-            }
+    {
+        let (mut ended, mut abort) = (pin!(driven.ended()), pin!(core.work.abort.fired()));
+        poll_fn(|task| match ended.as_mut().poll(task) {
+            Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => abort.as_mut().poll(task),
         })
         .await;
     }
-    pending.shutdown().await;
+    driven.end(core).await;
 }
 
 /// Waits for events, and meanwhile lets go of deliveries that have ended. `false`: nothing comes
 /// any more.
-async fn next_batch(core: &Core, batch: &mut Batch, pending: &mut JoinSet<()>) -> bool {
+async fn next_batch(core: &Core, batch: &mut Batch, driven: &mut Driven) -> bool {
     let mut linger = Linger::default();
     poll_fn(|task| {
-        while let Poll::Ready(Some(ended)) = pending.poll_join_next(task) {
-            note(core, Some(ended));
-        }
+        driven.let_go();
         let mut patient = true;
         loop {
             // The bus's own events are taken when there are slots for them: they wait for no other.
@@ -183,32 +179,23 @@ fn next_like(core: &Core, batch: &mut Batch, first: &Envelope) -> Option<Envelop
 
 /// Polls a delivery once. If it is done, its cell is given back.
 async fn begin<F: Future<Output = ()> + Send + 'static>(
-    core: &Core,
+    core: &Arc<Core>,
     mut cell: Cell<F>,
-    pending: &mut JoinSet<()>,
+    driven: &mut Driven,
 ) -> Option<Cell<F>> {
-    // Handlers are kept from each other further in. What may still panic here is a destructor of
-    // the user's, and that must not end the dispatcher.
+    // A destructor of the user's may panic, and must not end the dispatcher.
     let first = poll_fn(|task| {
         Poll::Ready(catch_unwind(AssertUnwindSafe(|| Pin::new(&mut cell).poll(task))))
     });
     match first.await {
         Ok(Poll::Ready(())) => return Some(cell),
-        Ok(Poll::Pending) => drop(pending.spawn(probe::task(core, cell))),
+        Ok(Poll::Pending) => driven.spawn(core, cell),
         Err(panic) => {
             announce::panicked(core, &panic_text(&*panic));
             drop(catch_unwind(AssertUnwindSafe(|| drop(cell))));
         }
     }
     None
-}
-
-fn note(core: &Core, ended: Option<Result<(), JoinError>>) {
-    if let Some(Err(error)) = ended
-        && let Ok(panic) = error.try_into_panic()
-    {
-        announce::panicked(core, &panic_text(&*panic));
-    }
 }
 
 /// A place for a delivery, to be used again. Empty when it is done.

@@ -9,6 +9,7 @@
 pub(crate) mod completion;
 pub(crate) mod delivery;
 pub(crate) mod dispatcher;
+mod driven;
 pub(crate) mod effects;
 pub(crate) mod filter;
 mod group;

@@ -3,6 +3,7 @@
 //!
 //! * A [`task`] of the bus, or a command that is driven by a task of the user's ([`Caller`]), is *runnable*
 //!   from the moment it is woken until it was polled.
+//!   So is whoever is [`Busy`]: he waits for what nobody hears of, and what never takes long.
 //! * A [`Watch`] stands around the future of a handler or a middleware. What is pending there *waits for
 //!   something real*, unless it holds a [`Rest`]: then it waits for the clock or for the bus, and whatever
 //!   that is has a probe of its own.
@@ -13,9 +14,9 @@ mod off;
 mod on;
 
 #[cfg(not(feature = "testing"))]
-pub(crate) use off::{Caller, Rest, Watch, task};
+pub(crate) use off::{Busy, Caller, Rest, Watch, task};
 #[cfg(feature = "testing")]
-pub(crate) use on::{Caller, Rest, Tracker, Waits, Watch, task};
+pub(crate) use on::{Busy, Caller, Rest, Tracker, Waits, Watch, task};
 
 use crate::context::Context;
 use crate::message::{MessageId, MessageInfo};

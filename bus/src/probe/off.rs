@@ -49,6 +49,15 @@ impl Watch {
     }
 }
 
+pub(crate) struct Busy;
+
+impl Busy {
+    #[inline]
+    pub(crate) fn begin(_: &Core) -> Self {
+        Self
+    }
+}
+
 pub(crate) struct Rest;
 
 impl Rest {

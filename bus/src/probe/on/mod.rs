@@ -7,6 +7,6 @@ mod task;
 mod tracker;
 mod watch;
 
-pub(crate) use task::{Caller, task};
+pub(crate) use task::{Busy, Caller, task};
 pub(crate) use tracker::{Tracker, Waits};
 pub(crate) use watch::{Rest, Watch};

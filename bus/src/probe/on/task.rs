@@ -61,16 +61,31 @@ impl Wake for Woken {
         self.wake_by_ref();
     }
     fn wake_by_ref(self: &Arc<Self>) {
-        // Before it is marked: whoever polls it takes the count over.
-        self.tracker.up();
         let mut inner = lock(&self.inner);
-        let is_counted = inner.ended || std::mem::replace(&mut inner.woken, true);
+        if !inner.ended && !std::mem::replace(&mut inner.woken, true) {
+            // Under the lock: whoever polls it takes the count over.
+            self.tracker.up();
+        }
         let waker = inner.waker.clone();
         drop(inner);
         waker.wake();
-        if is_counted {
-            self.tracker.down();
-        }
+    }
+}
+
+/// Counts as runnable as long as this is there.
+pub(crate) struct Busy(Option<Arc<Tracker>>);
+
+impl Busy {
+    pub(crate) fn begin(core: &Core) -> Self {
+        let tracker = core.settings.probe.clone();
+        tracker.iter().for_each(|tracker| tracker.up());
+        Self(tracker)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|tracker| tracker.down());
     }
 }
 
@@ -86,13 +101,14 @@ impl Drop for Polling<'_> {
 /// A task of the bus's own, to be spawned.
 pub(crate) fn task<F>(core: &Core, future: F) -> Task<F> {
     let woken = core.settings.probe.as_ref().map(|tracker| Woken::new(tracker, Waker::noop()));
-    Task { future, woken: Counted(woken) }
+    Task { future: Some(future), woken: Counted(woken) }
 }
 
 pin_project! {
     pub(crate) struct Task<F> {
+        // `None` when it is over.
         #[pin]
-        future: F,
+        future: Option<F>,
         // After the future: what its destructors do belongs to it.
         woken: Counted,
     }
@@ -109,10 +125,19 @@ impl Drop for Counted {
 impl<F: Future> Future for Task<F> {
     type Output = F::Output;
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
+        let mut this = self.project();
+        let mut poll = |task: &mut task::Context<'_>| {
+            let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+            let polled = future.poll(task);
+            if polled.is_ready() {
+                // Now, while it counts: its destructors wake others.
+                this.future.set(None);
+            }
+            polled
+        };
         match &this.woken.0 {
-            None => this.future.poll(task),
-            Some(woken) => polled(woken, task, |task| this.future.poll(task)),
+            None => poll(task),
+            Some(woken) => polled(woken, task, poll),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::claim::ToRun;
 use super::sequence::Key;
 use super::{DeadLetterId, DeadLetters};
@@ -142,7 +144,10 @@ pub(super) async fn in_background(core: &Core, to_run: ToRun) -> Result<Drained,
     let run = async move { run(&at_work.0, to_run).await };
     match core.runtime.handle() {
         Some(runtime) => {
-            runtime.spawn(probe::task(core, run)).await.unwrap_or(Err(RetryError::CutOff { id }))
+            let (answers, answer) = oneshot::channel();
+            let run = async move { drop(answers.send(run.await)) };
+            runtime.spawn(probe::task(core, run));
+            answer.await.unwrap_or(Err(RetryError::CutOff { id }))
         }
         None => run.await,
     }
