@@ -308,3 +308,31 @@ fn a_metric_is_asked_for_by_its_whole_name() {
     assert!(metrics.get("failed_total", &[]).is_none());
     assert!(metrics.get("shop_commands_failed_total", &[]).is_none());
 }
+
+#[event]
+struct Queued;
+#[handler(manual)]
+async fn hangs(_: &Queued) {
+    std::future::pending().await
+}
+
+/// The dispatcher has taken some, and waits for a slot; the others are queued.
+#[test]
+fn what_a_runtime_takes_with_it_is_counted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let builder = Bus::builder().without_registered().handler::<hangs>();
+    let bus = builder.concurrency(1).batch_size(3).build().unwrap();
+    runtime.block_on(async {
+        for _ in 0..6 {
+            bus.publish(Queued).await.unwrap();
+        }
+        tokio::task::yield_now().await;
+    });
+    assert_eq!(bus.stats().queued, 5);
+    drop(runtime);
+    let now = bus.metrics().snapshot();
+    let lost = now.get("events_dropped_total", &[("reason", "runtime_ended")]);
+    assert!(matches!(lost, Some(MetricValue::Counter(5))), "{lost:?}");
+    assert_eq!(now.counter("events_failed_total"), 1, "it was cut off");
+    assert_eq!((now.gauge("queue_size"), bus.stats().dropped), (0.0, 5));
+}

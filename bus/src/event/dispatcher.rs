@@ -52,11 +52,12 @@ fn run(core: Arc<Core>) -> impl Future<Output = ()> + Send {
 
 async fn dispatch(core: &Arc<Core>) {
     let mut driven = Driven::default();
-    let mut batch = Batch::default();
+    let mut in_hand = InHand { core, batch: Batch::default() };
+    let batch = &mut in_hand.batch;
     let mut spare = None;
-    while next_batch(core, &mut batch, &mut driven).await {
-        while let Some(envelope) = next_event(core, &mut batch).await {
-            let Some(work) = at_once(core, &mut batch, envelope) else { continue };
+    while next_batch(core, batch, &mut driven).await {
+        while let Some(envelope) = next_event(core, batch).await {
+            let Some(work) = at_once(core, batch, envelope) else { continue };
             let mut cell = spare.take().unwrap_or_else(|| Cell(Box::pin(None)));
             cell.0.set(Some(deliver(Arc::clone(core), work)));
             spare = begin(core, cell, &mut driven).await;
@@ -209,6 +210,20 @@ impl<F: Future<Output = ()>> Future for Cell<F> {
             self.0.set(None);
         }
         Poll::Ready(())
+    }
+}
+
+/// What was taken and not started is lost when a runtime drops the dispatcher.
+struct InHand<'c> {
+    core: &'c Core,
+    batch: Batch,
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        for event in self.core.queue.abandon(&mut self.batch) {
+            self.core.losses.note_event(self.core, &event, DropReason::RuntimeEnded);
+        }
     }
 }
 

@@ -112,6 +112,12 @@ impl BoundedEventQueue {
         }
     }
 
+    /// What is left of a batch that will not be started. It is lost when the queue is closed.
+    pub(crate) fn abandon(&self, batch: &mut Batch) -> VecDeque<Envelope> {
+        self.find_dropped(batch, self.claims.look());
+        std::mem::take(&mut batch.events)
+    }
+
     /// What was started last needs its place no more. The dispatcher does this before it waits for
     /// anything.
     pub(crate) fn put_down(&self) {
