@@ -304,6 +304,7 @@ async fn fakes_answer_in_place_of_handlers() {
     let bus = bus.provide(Gate::default()).provide(Log::default());
     let bus = bus.fake::<Place>(|place| Ok(place.0 + 1)).build().unwrap();
     assert_eq!(bus.execute(Place(0)).await.unwrap(), 1);
+    assert_eq!(bus.faked::<Place>().calls()[0].0, 0);
     let fake = bus.fake::<Place>(|_| Err(NoLuck));
     assert!(bus.execute(Place(7)).await.is_err());
     assert!(fake.count() == 1 && fake.calls()[0].0 == 7);
@@ -328,6 +329,12 @@ fn without_a_runtime_what_is_published_waits() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(bus.settle());
     assert!(bus.record().iter().any(|entry| entry.step == Step::Unhandled));
+}
+
+#[tokio::test]
+#[should_panic(expected = "testing_kit::Slow is not faked: `bus.fake::<")]
+async fn what_is_not_faked_has_no_calls() {
+    let _ = build().faked::<Slow>();
 }
 
 /// Settling is exact under load, also on many threads: nothing is missing afterwards.

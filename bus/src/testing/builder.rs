@@ -133,7 +133,8 @@ impl TestBusBuilder {
     }
 
     /// Answers a command in place of its handler, which is left out: what that takes need not be there. Another one
-    /// of the same command replaces it, also [while the bus runs](TestBus::fake).
+    /// of the same command replaces it, also [while the bus runs](TestBus::fake). What it was called with is known to
+    /// [`TestBus::faked`].
     pub fn fake<C: Command>(
         mut self,
         answer: impl Fn(&C) -> Result<C::Output, C::Error> + Send + Sync + 'static,

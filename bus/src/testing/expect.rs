@@ -120,9 +120,11 @@ impl TestBus {
     #[track_caller]
     fn must_have_settled(&self) {
         if !self.is_settled() {
+            let unsettled = self.unsettled();
+            let goes_on = fmt::from_fn(|f| unsettled.goes_on(f));
             self.fail(format_args!(
                 "that something has not happened can be said only when the bus has settled: \
-                 `bus.settle().await` comes before"
+                 `bus.settle().await` comes before{goes_on}"
             ));
         }
     }

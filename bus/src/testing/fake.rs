@@ -1,18 +1,28 @@
 //! A command that is answered by a test.
 
+use std::any::Any;
 use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 
 use super::TestBus;
 use crate::message::{Command, Message};
-use crate::registry::HandlerOptions;
+use crate::registry::{HandlerOptions, Registration};
 use crate::sync::{Mutex, lock};
 
 /// A command that is answered by a test, and the commands that have come: [`TestBus::fake`]. Dropping this
 /// changes nothing.
 pub struct Fake<C> {
-    calls: Arc<Mutex<Vec<Arc<C>>>>,
+    calls: Calls<C>,
+}
+
+type Calls<C> = Arc<Mutex<Vec<Arc<C>>>>;
+
+/// A fake that answers.
+pub(super) struct Answers {
+    registration: Registration,
+    /// The [`Calls`] of its command.
+    calls: Box<dyn Any + Send + Sync>,
 }
 
 impl<C> Fake<C> {
@@ -65,7 +75,7 @@ impl TestBus {
         &self,
         answer: impl Fn(&C) -> Result<C::Output, C::Error> + Send + Sync + 'static,
     ) -> Fake<C> {
-        let calls: Arc<Mutex<Vec<Arc<C>>>> = Arc::default();
+        let calls: Calls<C> = Arc::default();
         let seen = Arc::clone(&calls);
         let id = <C as Message>::INFO.type_id();
         // The registry may be a user's: never asked under the lock.
@@ -77,9 +87,34 @@ impl TestBus {
             ready(answer(&command))
         });
         match fake {
-            Ok(fake) => drop(lock(&self.fakes).insert(id, fake)),
+            Ok(registration) => {
+                let answers = Answers { registration, calls: Box::new(Arc::clone(&calls)) };
+                lock(&self.fakes).insert(id, answers);
+            }
             Err(refused) => panic!("{} cannot be faked: {refused}", <C as Message>::INFO.name()),
         }
+        Fake { calls }
+    }
+
+    /// The fake that answers a command: what it was called with, also of one that the
+    /// [builder](super::TestBusBuilder::fake) was given.
+    ///
+    /// # Panics
+    /// When the command has none.
+    #[must_use]
+    #[track_caller]
+    pub fn faked<C: Command>(&self) -> Fake<C> {
+        let info = <C as Message>::INFO;
+        let fakes = lock(&self.fakes);
+        let calls = fakes.get(&info.type_id()).and_then(|fake| fake.calls.downcast_ref());
+        let calls: Option<Calls<C>> = calls.cloned();
+        drop(fakes);
+        let Some(calls) = calls else {
+            let name = info.name();
+            panic!(
+                "{name} is not faked: `bus.fake::<{name}>(..)` or the same of the builder fakes it"
+            )
+        };
         Fake { calls }
     }
 
@@ -87,7 +122,7 @@ impl TestBus {
     pub fn unfake<C: Command>(&self) {
         let fake = lock(&self.fakes).remove(&<C as Message>::INFO.type_id());
         if let Some(fake) = fake {
-            fake.unregister();
+            fake.registration.unregister();
         }
     }
 }

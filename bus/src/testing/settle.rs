@@ -136,7 +136,7 @@ impl TestBus {
         real.chain(others.iter().map(|waits| Pending::of(waits, false))).collect()
     }
 
-    fn unsettled(&self) -> Unsettled {
+    pub(super) fn unsettled(&self) -> Unsettled {
         let (_, _, runnable) = self.tracker.pending();
         let next_due = self.next_due();
         Unsettled { limit: self.limit, pending: self.pending(), runnable, next_due }
@@ -239,6 +239,13 @@ impl std::error::Error for Unsettled {}
 impl fmt::Display for Unsettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the bus did not settle within {:?} of real time", self.limit)?;
+        self.goes_on(f)
+    }
+}
+
+impl Unsettled {
+    /// A line for each that does.
+    pub(super) fn goes_on(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for pending in &self.pending {
             write!(f, "\n  {pending}")?;
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::builder::TestBusBuilder;
 use super::clock::TestClock;
+use super::fake::Answers;
 use super::record::{Entry, Recorder};
 use crate::bus::Bus;
 use crate::error::PublishError;
@@ -18,7 +19,7 @@ use crate::message::{Command, Event};
 use crate::message_bus::MessageBus;
 use crate::pipeline::execute::Execute;
 use crate::probe::Tracker;
-use crate::registry::{BuildError, Registration};
+use crate::registry::BuildError;
 use crate::sync::Mutex;
 
 /// A [`Bus`] that keeps a record of what happens, and whose time stands still until the test moves it. It *is* a bus
@@ -34,7 +35,7 @@ pub struct TestBus {
     pub(super) seed: Option<u64>,
     /// What happened before this entry is not looked at by expectations.
     pub(super) mark: AtomicUsize,
-    pub(super) fakes: Mutex<BTreeMap<TypeId, Registration>>,
+    pub(super) fakes: Mutex<BTreeMap<TypeId, Answers>>,
 }
 
 /// What a test bus is made of, beside its bus.
