@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bus::{BackpressureStrategy, Builder, Bus, Res, event, handler};
-use tokio::time::Instant;
+use bus::testing::{TestBus, TestBusBuilder, TestClock};
+use bus::{BackpressureStrategy, Res, event, handler};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -15,18 +15,13 @@ struct Apple(u32);
 struct Pear(u32);
 
 struct Basket {
-    since: Instant,
+    clock: TestClock,
     fruit: Mutex<Vec<(String, Duration)>>,
-}
-
-#[bus::resource]
-fn basket() -> Basket {
-    Basket { since: Instant::now(), fruit: Mutex::default() }
 }
 
 impl Basket {
     fn put(&self, fruit: String) {
-        self.fruit.lock().unwrap().push((fruit, self.since.elapsed()));
+        self.fruit.lock().unwrap().push((fruit, self.clock.elapsed()));
     }
     fn names(&self) -> Vec<String> {
         self.fruit.lock().unwrap().iter().map(|(name, _)| name.clone()).collect()
@@ -46,62 +41,67 @@ async fn pear(event: &Pear, basket: &Res<Basket>) {
     basket.put(format!("pear {}", event.0));
 }
 
-fn build(builder: Builder) -> (Bus, Arc<Basket>) {
+fn build(set: impl FnOnce(TestBusBuilder) -> TestBusBuilder) -> (TestBus, Arc<Basket>) {
+    let clock = TestClock::new();
+    let basket = Basket { clock: clock.clone(), fruit: Mutex::default() };
+    let builder = set(TestBus::builder().test_clock(clock).provide(basket));
     let bus = builder.build().expect("the wiring of this file is right");
     let basket = bus.resource::<Basket>().expect("provided").into_arc();
     (bus, basket)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_batch_is_grouped_by_type_and_each_type_keeps_its_order() {
-    let (bus, basket) = build(Bus::builder().batch_size(5));
+    let (bus, basket) = build(|builder| builder.batch_size(5));
     for n in 1..=3 {
         bus.publish(Apple(n)).await.unwrap();
         bus.publish(Pear(n)).await.unwrap();
     }
-    bus.idle().await;
+    bus.settle().await;
     assert_eq!(
         basket.names(),
         ["apple 1", "apple 2", "apple 3", "pear 1", "pear 2", /* the next batch */ "pear 3"]
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_event_is_not_kept_waiting_for_others() {
-    let (bus, basket) = build(Bus::builder());
+    let (bus, basket) = build(|builder| builder);
     bus.publish(Apple(1)).await.unwrap();
-    bus.idle().await;
+    bus.settle().await;
     assert_eq!(basket.times(), [0]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_linger_counts_from_the_first_event_of_the_batch() {
-    let (bus, basket) = build(Bus::builder().batch_timeout(100 * MS));
+    let (bus, basket) = build(|builder| builder.batch_timeout(100 * MS));
     for n in 0..4 {
         bus.publish(Apple(n)).await.unwrap();
-        tokio::time::sleep(40 * MS).await;
+        bus.advance(40 * MS).await;
     }
-    bus.idle().await;
+    bus.advance(60 * MS).await;
     // 0, 40 and 80 come together after 100 ms; 120 begins the next batch.
     assert_eq!(basket.times(), [100, 100, 100, 220]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_full_batch_a_full_queue_and_the_shutdown_end_the_linger() {
     let hour = 3_600_000 * MS;
-    let (bus, basket) = build(Bus::builder().batch_timeout(hour).batch_size(3));
+    let (bus, basket) = build(|builder| builder.batch_timeout(hour).batch_size(3));
     for n in 0..3 {
         bus.publish(Apple(n)).await.unwrap();
     }
-    bus.idle().await;
+    bus.settle().await;
     assert_eq!(basket.times(), [0, 0, 0], "the batch is full");
     bus.publish(Apple(3)).await.unwrap();
     assert!(bus.shutdown().await.is_clean());
     assert_eq!(basket.times(), [0, 0, 0, 0], "the shutdown waits for nothing");
 
     let block = BackpressureStrategy::Block { timeout: 10 * hour };
-    let builder = Bus::builder().batch_timeout(hour).event_queue_size(2);
-    let (bus, basket) = build(builder.backpressure_strategy(block));
+    let (bus, basket) = build(|builder| {
+        let builder = builder.batch_timeout(hour).event_queue_size(2);
+        builder.backpressure_strategy(block)
+    });
     for n in 0..5 {
         bus.publish(Apple(n)).await.unwrap();
     }
@@ -110,24 +110,23 @@ async fn a_full_batch_a_full_queue_and_the_shutdown_end_the_linger() {
     assert_eq!(basket.times(), [0; 5]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn while_nothing_comes_the_dispatcher_sleeps() {
-    let (bus, basket) = build(Bus::builder().batch_timeout(10 * MS));
+    let (bus, basket) = build(|builder| builder.batch_timeout(10 * MS));
     bus.publish(Apple(1)).await.unwrap();
-    bus.idle().await;
-    tokio::time::sleep(MS).await;
+    bus.advance(10 * MS).await;
     let visits = bus.event_queue().stats().visits;
-    tokio::time::sleep(3_600_000 * MS).await;
+    bus.advance(3_600_000 * MS).await;
     assert_eq!(bus.event_queue().stats().visits, visits, "it looked for events in an idle hour");
     bus.publish(Apple(2)).await.unwrap();
-    bus.idle().await;
+    bus.advance(10 * MS).await;
     assert_eq!(basket.names(), ["apple 1", "apple 2"]);
 }
 
 /// However much is queued, the dispatcher lets the other tasks of its thread have their turn.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_flood_leaves_the_thread_to_others_too() {
-    let (bus, basket) = build(Bus::builder());
+    let (bus, basket) = build(|builder| builder);
     for n in 0..5_000 {
         bus.try_publish(Apple(n)).unwrap();
     }

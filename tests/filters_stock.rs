@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bus::testing::TestBus;
 use bus::{
     Bus, Category, Event, EventFilter, EventHandlerFailedEvent, FilterView, HandlerOptions,
     OwnedContext, Rate, RegisterError, Res, SessionId, command, event, filter, filters, handler,
@@ -32,8 +33,8 @@ struct Number(u64);
 #[derive(Clone)]
 struct Placed;
 
-fn with(filter: impl EventFilter) -> Bus {
-    Bus::builder().filter(filter).build().unwrap()
+fn with(filter: impl EventFilter) -> TestBus {
+    TestBus::builder().filter(filter).build().unwrap()
 }
 
 /// Does an event enter?
@@ -95,13 +96,13 @@ async fn filters_are_put_together_and_ask_no_more_than_they_have_to() {
     assert!(enters(&bus, Placed) && !enters(&bus, Number(3)));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_rate_is_kept_for_each_type_or_key() {
     let bus = with(filters::rate_limit(Rate::per_second(10).burst(2)));
     let entered = (0..5).filter(|n| enters(&bus, Number(*n))).count();
     assert_eq!(entered, 2);
     assert!(enters(&bus, Placed), "another type has a rate of its own");
-    tokio::time::advance(Duration::from_millis(100)).await;
+    bus.advance(Duration::from_millis(100)).await;
     assert!(enters(&bus, Number(0)) && !enters(&bus, Number(0)));
     let bus = with(filters::rate_limit_by(Rate::new(1, Duration::from_secs(60)), |event| {
         Some(event.get::<Number>()?.0)
@@ -110,13 +111,13 @@ async fn a_rate_is_kept_for_each_type_or_key() {
     assert!(enters(&bus, Placed) && enters(&bus, Placed), "what has no key has no limit");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn duplicates_are_kept_out_for_a_window() {
     let bus = with(filters::dedup(Duration::from_secs(60), |e| Some(e.get::<Number>()?.0)));
     assert!(enters(&bus, Number(1)) && !enters(&bus, Number(1)) && enters(&bus, Number(2)));
-    tokio::time::advance(Duration::from_secs(59)).await;
+    bus.advance(Duration::from_secs(59)).await;
     assert!(!enters(&bus, Number(1)));
-    tokio::time::advance(Duration::from_secs(1)).await;
+    bus.advance(Duration::from_secs(1)).await;
     assert!(enters(&bus, Number(1)), "the window counts from the first");
 }
 
