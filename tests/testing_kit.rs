@@ -143,7 +143,7 @@ what happened:
         )
     );
     let text = fails(|| drop(bus.expect::<Placed>().caused_by::<Placed>()));
-    assert!(text.starts_with("expected Placed caused by Placed, and"), "{text}");
+    assert!(text.starts_with("expected Placed sent by a handler of Placed, and"), "{text}");
     let text = fails(|| drop(bus.expect::<Placed>().handled_by::<ship>()));
     assert!(text.starts_with("expected Placed handled by ship, and"), "{text}");
     let text = fails(|| bus.expect_executed::<Place>(2));

@@ -55,7 +55,7 @@ struct Shipped(u32);
 
 #[event]
 struct Posted;
-#[handler(retry(max_retries = 5, initial_delay = "2s", max_delay = "1h"))]
+#[handler(retry(max_retries = 5, initial_delay = "500ms", max_delay = "1h"))]
 async fn post(_: &Posted, post: &Res<Faulty>) -> Result<(), bus::testing::Fault> {
     post.check()
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bus::prelude::*;
-use bus::testing::{TestBus, TestClock, assert_wiring};
+use bus::testing::{TestBus, TestBusBuilder, TestClock, assert_wiring};
 use bus::{DeadLetteredEvent, Resilience};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -234,4 +234,59 @@ async fn a_clock_can_be_handed_around() {
     let bus = bus.test_clock(clock.clone()).build().unwrap();
     bus.advance(SECOND).await;
     assert_eq!(clock.elapsed(), SECOND);
+}
+
+#[command]
+struct Rests;
+#[handler]
+async fn rests(_: &Rests, cx: &Context) -> bus::Result<()> {
+    cx.sleep(SECOND).await;
+    Ok(())
+}
+
+/// What is awaited where `bus.run(..)` is meant. The test below looks at what it says.
+#[tokio::test]
+#[ignore = "it hangs, for the test that starts it"]
+async fn awaits_what_sleeps() {
+    let builder = TestBus::builder().only("testing_truth").provide(AtomicU32::new(0));
+    let bus = builder.settle_limit(Duration::from_millis(100)).build().unwrap();
+    tokio::time::timeout(SECOND, bus.execute(Rests)).await.unwrap_err();
+}
+
+#[test]
+fn who_awaits_what_sleeps_is_told_so() {
+    let mut hangs = std::process::Command::new(std::env::current_exe().unwrap());
+    let said = hangs.args(["--exact", "awaits_what_sleeps", "--ignored"]).output().unwrap().stderr;
+    let said = String::from_utf8_lossy(&said);
+    for part in ["nothing has gone on on a test bus for 50ms", "rests (tests/testing_truth.rs:"] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
+    assert_eq!(said.matches("`bus.run(..).await` drives what takes time").count(), 1, "{said}");
+}
+
+#[event]
+struct Jittery;
+#[handler(retry(max_retries = 2, initial_delay = "10s", exponential_base = 1))]
+fn jittery(_: &Jittery) -> bus::Result<()> {
+    Err(bus::Error::msg("not yet"))
+}
+
+/// Without a seed they come when they are declared to; with one, when it says so, whatever else is drawn meanwhile.
+#[tokio::test]
+async fn retries_are_not_left_to_chance() {
+    async fn retried(seed: Option<u64>) -> Vec<Duration> {
+        let builder = TestBus::builder().only("testing_truth").provide(AtomicU32::new(0));
+        let builder = seed.into_iter().fold(builder, TestBusBuilder::seed);
+        let bus = builder.build().unwrap();
+        bus.publish(Jittery).await.unwrap();
+        bus.advance(60 * SECOND).await;
+        let record = bus.record();
+        let retrying = record.iter().filter(|entry| entry.to_string().contains("again"));
+        retrying.map(|entry| entry.at).collect()
+    }
+    let declared = retried(None).await;
+    assert_eq!(declared, [Duration::ZERO, 10 * SECOND], "without a seed");
+    let drawn = retried(Some(3)).await;
+    assert_eq!(retried(Some(3)).await, drawn, "the same seed");
+    assert_ne!(retried(Some(4)).await, drawn, "another seed");
 }

@@ -14,12 +14,17 @@ mod off;
 mod on;
 
 #[cfg(not(feature = "testing"))]
-pub(crate) use off::{Busy, Caller, Rest, Watch, task};
+pub(crate) use off::{Busy, Caller, Rest, Watch, delays, task};
 #[cfg(feature = "testing")]
-pub(crate) use on::{Busy, Caller, Rest, Tracker, Waits, Watch, task};
+pub(crate) use on::{Busy, Caller, Rest, Tracker, Waits, Watch, delays, task};
+
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::message::{MessageId, MessageInfo};
+
+/// How long it is waited before each retry.
+pub(crate) type Delays = Box<dyn Iterator<Item = Duration> + Send>;
 
 /// The message that is handled, and for the how many-th time.
 pub(crate) type Who = (&'static MessageInfo, MessageId, u32);

@@ -9,12 +9,18 @@
 use std::task;
 
 use crate::core::Core;
-use crate::probe::Who;
+use crate::probe::{Delays, Who};
 use crate::registry::HandlerInfo;
+use crate::resilience::RetryConfig;
 
 #[inline]
 pub(crate) fn task<F>(_: &Core, future: F) -> F {
     future
+}
+
+#[inline]
+pub(crate) fn delays(_: &Core, retry: &RetryConfig) -> Delays {
+    Box::new(retry.delays())
 }
 
 #[derive(Default)]

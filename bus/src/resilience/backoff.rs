@@ -55,7 +55,7 @@ impl RetryConfig {
     }
 
     /// With this for chance: numbers from 0 to 1.
-    fn delays_by<C: FnMut() -> f64 + Send>(
+    pub(crate) fn delays_by<C: FnMut() -> f64 + Send>(
         &self,
         mut chance: C,
     ) -> impl Iterator<Item = Duration> + Send + use<C> {

@@ -126,7 +126,7 @@ impl TestBusBuilder {
     }
 
     /// Interleaves handlers by this seed: each time one could go on, it may let others go first. On a runtime of
-    /// one thread the same seed gives the same order.
+    /// one thread the same seed gives the same order. Jitter is drawn by it too; without a seed there is none.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self

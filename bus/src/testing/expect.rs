@@ -171,13 +171,13 @@ impl<E: Event> Expected<'_, E> {
         self.narrowed("that fits the condition", |(.., event)| is_so(event))
     }
 
-    /// Those that a handler of a message of this type has sent.
+    /// Those that a handler of a message of this type has sent itself: not what followed from that.
     #[track_caller]
     pub fn caused_by<M: Message>(self) -> Self {
         let of_parent = |entry: &Entry| if entry.is_of::<M>() { entry.id } else { None };
         let all = self.bus.record();
         let parents: Vec<_> = all.iter().filter_map(of_parent).collect();
-        let what = format!("caused by {}", M::INFO.short_name());
+        let what = format!("sent by a handler of {}", M::INFO.short_name());
         self.narrowed(&what, |(_, parent, _)| parent.is_some_and(|id| parents.contains(&id)))
     }
 

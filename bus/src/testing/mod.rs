@@ -15,6 +15,7 @@ mod faulty;
 mod record;
 mod scenario;
 mod settle;
+mod standstill;
 mod test_bus;
 mod watchdog;
 mod wiring;

@@ -43,7 +43,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    fn of(waits: &Waits, is_running: bool) -> Self {
+    pub(super) fn of(waits: &Waits, is_running: bool) -> Self {
         let handler = &waits.handler;
         Self {
             handler: handler.name.to_string(),

@@ -12,6 +12,7 @@ use super::builder::TestBusBuilder;
 use super::clock::TestClock;
 use super::fake::Answers;
 use super::record::{Entry, Recorder};
+use super::standstill;
 use crate::bus::Bus;
 use crate::error::PublishError;
 use crate::event::publish::{Publish, Published};
@@ -51,6 +52,7 @@ impl TestBus {
     pub(super) fn new(bus: Bus, parts: Parts) -> Self {
         let Parts { clock, recorder, tracker, limit, seed } = parts;
         let (mark, fakes) = (AtomicUsize::new(0), Mutex::default());
+        standstill::watch(&tracker, limit);
         Self { bus, clock, recorder, tracker, limit, seed, mark, fakes }
     }
 

@@ -60,6 +60,21 @@ impl Watchdog {
     }
 }
 
+/// Wakes once, after so much real time.
+pub(super) fn wake_after(time: Duration, waker: Waker) {
+    let Some(at) = Instant::now().checked_add(time) else { return };
+    let watchdog = watchdog();
+    let mut state = watchdog.lock();
+    state.next += 1;
+    let place = (at, state.next);
+    state.waiting.insert(place, waker);
+    let is_first = state.waiting.keys().next() == Some(&place);
+    drop(state);
+    if is_first {
+        watchdog.changed.notify_one();
+    }
+}
+
 /// Ready when so much real time has passed since it was first polled.
 pub(super) struct TooLong {
     limit: Duration,

@@ -182,6 +182,9 @@ macro_rules! __assert_wiring {
     (within = [$($module:expr),* $(,)?] $(,)?) => {
         $crate::testing::assert_wiring!(file = "bus.manifest.json", within = [$($module),*])
     };
+    (within = [$($module:expr),* $(,)?], file = $file:expr $(,)?) => {
+        $crate::testing::assert_wiring!(file = $file, within = [$($module),*])
+    };
     (file = $file:expr $(, within = [$($module:expr),* $(,)?])? $(,)?) => {
         $crate::testing::check_wiring(
             ::core::env!("CARGO_MANIFEST_DIR"),

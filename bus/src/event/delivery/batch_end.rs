@@ -15,6 +15,7 @@ use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
 use crate::pipeline::middleware::source::{LeftOut, Why};
 use crate::pipeline::run::{drop_users, text_of_users};
+use crate::probe::{self, Delays};
 use crate::registry::plan::Plan;
 use crate::resilience::ErrorClass;
 use crate::resilience::dead_letters::FailedAttempt;
@@ -141,7 +142,7 @@ fn outcome(
 /// Those of the events that the handler has failed with are given to it again, as often as its policy says.
 #[derive(Default)]
 pub(super) struct Again<'a> {
-    delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
+    delays: Option<Delays>,
     /// How often the handler was called with them before.
     made: u32,
     /// When it was first, if that is measured.
@@ -182,7 +183,7 @@ impl<'a> Again<'a> {
     fn next(&mut self, core: &Core, plan: &Plan) -> Option<Duration> {
         let policy = plan.policy.as_ref()?;
         let retry = policy.retry.as_ref()?;
-        let delay = self.delays.get_or_insert_with(|| Box::new(retry.delays())).next()?;
+        let delay = self.delays.get_or_insert_with(|| probe::delays(core, retry)).next()?;
         let now = core.settings.clock.now();
         // What would come after the end of time does not come.
         now.checked_add(delay)?;

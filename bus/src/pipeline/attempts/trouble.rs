@@ -14,6 +14,7 @@ use crate::handler::slot::BoxFuture;
 use crate::pipeline::ended::{Ended, Outcome};
 use crate::pipeline::failure::{Failure, Late};
 use crate::pipeline::run::{drop_users, text_of_users};
+use crate::probe::{self, Delays};
 use crate::resilience::ErrorClass;
 use crate::resilience::breaker::Ticket;
 use crate::resilience::bulkhead::{Bulkhead, Waiting};
@@ -40,7 +41,7 @@ pub(crate) struct Trouble<O> {
     time: Option<Duration>,
     deadline: Fixed,
     callers: Option<Instant>,
-    delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
+    delays: Option<Delays>,
     deferrals: u32,
     /// Rounds of attempts after the first.
     rounds: usize,
@@ -216,7 +217,7 @@ impl<O> Trouble<O> {
         if fault != Fault::OutOfTime
             && let Some(retry) = &policy.retry
         {
-            let delays = self.delays.get_or_insert_with(|| Box::new(retry.delays()));
+            let delays = self.delays.get_or_insert_with(|| probe::delays(context.core(), retry));
             if let Some(delay) = delays.next()
                 && fits(delay)
                 && policy.breaker.as_ref().is_none_or(|b| is_event || b.admits_at(now + delay))

@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(crate) runnable: usize,
     pub(super) watches: BTreeMap<u64, Watched>,
     next: u64,
+    /// How often anything has changed.
+    changes: u64,
 }
 
 pub(super) struct Watched {
@@ -54,6 +56,11 @@ impl Tracker {
         state.runnable == 0 && state.watches.values().all(|watched| !watched.is_real())
     }
 
+    /// Differs from an earlier one if anything has gone on since.
+    pub(crate) fn changes(&self) -> u64 {
+        lock(&self.state).changes
+    }
+
     /// Those that are pending: those that wait for something real, and the others; and how many are runnable.
     pub(crate) fn pending(&self) -> (Vec<Waits>, Vec<Waits>, usize) {
         let state = lock(&self.state);
@@ -65,6 +72,7 @@ impl Tracker {
 
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = lock(&self.state);
+        state.changes += 1;
         let result = change(&mut state);
         let may_rest = state.runnable == 0;
         drop(state);
@@ -80,6 +88,11 @@ impl Tracker {
 
     pub(super) fn down(&self) {
         self.change(|state| state.runnable = state.runnable.saturating_sub(1));
+    }
+
+    /// For one who draws by himself, from now on. `None`: there is no seed.
+    pub(super) fn chance(&self) -> Option<fastrand::Rng> {
+        self.random.as_ref().map(|random| lock(random).fork())
     }
 
     /// Shall what would go on now let the others go first?

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::pipeline::ended::Ended;
 use crate::pipeline::middleware::{Call, Handled, Middleware, Next};
+use crate::probe;
 use crate::resilience::RetryConfig;
 use crate::resilience::timer::sleep;
 
@@ -71,7 +72,7 @@ impl Middleware for Retry {
             return next.run(call).await;
         }
         let can_again = call.keep();
-        let mut delays = self.config.delays();
+        let mut delays = probe::delays(call.context().core(), &self.config);
         loop {
             let handled = next.run(call).await;
             let is_worth = call.ended().is_some_and(|ended| (self.only_if)(&ended));
