@@ -313,7 +313,7 @@ fn a_metric_is_asked_for_by_its_whole_name() {
 struct Queued;
 #[handler(manual)]
 async fn hangs(_: &Queued) {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The dispatcher has taken some, and waits for a slot; the others are queued.
