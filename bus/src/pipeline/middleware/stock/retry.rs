@@ -72,12 +72,16 @@ impl Middleware for Retry {
             return next.run(call).await;
         }
         let can_again = call.keep();
-        let mut delays = probe::delays(call.context().core(), &self.config);
+        // Made when it has failed: most calls need none.
+        let mut delays = None;
         loop {
             let handled = next.run(call).await;
             let is_worth = call.ended().is_some_and(|ended| (self.only_if)(&ended));
-            let delay = if can_again && is_worth { delays.next() } else { None };
-            let Some(delay) = delay else { return handled };
+            if !can_again || !is_worth {
+                return handled;
+            }
+            let make = || probe::delays(call.context().core(), &self.config);
+            let Some(delay) = delays.get_or_insert_with(make).next() else { return handled };
             let error = call.ended().map(|ended| ended.to_string()).unwrap_or_default();
             tracing::info!(handler = %call.handler(), id = %call.context().id(), error, ?delay, "will be called again");
             sleep(call.context().core(), delay).await;
