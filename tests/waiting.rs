@@ -1,35 +1,25 @@
 //! Waiting for events: `and_wait` for all that follows from one, `idle` for everything.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bus::{Bus, Context, Emit, EventHandlerFailedEvent, Res, command, event, handler};
-use tokio::time::Instant;
+use bus::testing::{Entry, Step, TestBus};
+use bus::{Bus, Context, Emit, EventHandlerFailedEvent, command, event, handler};
 
 const MS: Duration = Duration::from_millis(1);
 
-#[derive(Default)]
-struct Log(Mutex<Vec<String>>);
-
-impl Log {
-    fn add(&self, line: impl Into<String>) {
-        self.0.lock().unwrap().push(line.into());
-    }
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
+fn build() -> TestBus {
+    TestBus::from_registered().expect("the wiring of this file is right")
 }
 
-#[bus::resource]
-fn log() -> Log {
-    Log::default()
-}
-
-fn build(builder: bus::Builder) -> (Bus, Arc<Log>) {
-    let bus = builder.build().expect("the wiring of this file is right");
-    let log = bus.resource::<Log>().expect("provided").into_arc();
-    (bus, log)
+/// The handlers of events that have come to their end, in this order.
+fn ended(bus: &TestBus) -> Vec<String> {
+    let ends = |entry: Entry| match entry.step {
+        Step::Handled { handler, .. } => Some(handler),
+        _ => None,
+    };
+    bus.record().into_iter().filter_map(ends).collect()
 }
 
 // What follows: an event, what its handler emits, what a command of that one's handler emits.
@@ -44,15 +34,14 @@ struct Ship;
 struct Shipped;
 
 #[handler]
-async fn pack(_: &Ordered, emit: Emit<Packed>, log: &Res<Log>) {
-    tokio::time::sleep(10 * MS).await;
-    log.add("packed");
+async fn pack(_: &Ordered, emit: Emit<Packed>, cx: &Context) {
+    cx.sleep(10 * MS).await;
     emit.send(Packed);
 }
 #[handler]
-async fn ship(_: &Packed, bus: Bus) -> bus::Result<()> {
-    tokio::time::sleep(10 * MS).await;
-    Ok(bus.execute(Ship).await?)
+async fn ship(_: &Packed, cx: &Context) -> bus::Result<()> {
+    cx.sleep(10 * MS).await;
+    Ok(cx.bus().execute(Ship).await?)
 }
 #[handler]
 async fn shipping(_: Ship, emit: Emit<Shipped>) -> bus::Result<()> {
@@ -60,9 +49,8 @@ async fn shipping(_: Ship, emit: Emit<Shipped>) -> bus::Result<()> {
     Ok(())
 }
 #[handler]
-async fn shipped(_: &Shipped, log: &Res<Log>) -> Result<(), std::fmt::Error> {
-    tokio::time::sleep(10 * MS).await;
-    log.add("shipped");
+async fn shipped(_: &Shipped, cx: &Context) -> Result<(), std::fmt::Error> {
+    cx.sleep(10 * MS).await;
     Err(std::fmt::Error)
 }
 
@@ -70,18 +58,17 @@ async fn shipped(_: &Shipped, log: &Res<Log>) -> Result<(), std::fmt::Error> {
 #[event]
 struct Unrelated;
 #[handler]
-async fn unrelated(_: &Unrelated) {
-    tokio::time::sleep(Duration::from_secs(50)).await;
+async fn unrelated(_: &Unrelated, cx: &Context) {
+    cx.sleep(Duration::from_secs(50)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn and_wait_waits_for_all_that_follows_and_for_nothing_else() {
-    let (bus, log) = build(Bus::builder());
-    let start = Instant::now();
+    let bus = build();
     bus.publish(Unrelated).await.unwrap();
-    let settled = bus.publish(Ordered).and_wait().await.unwrap();
-    assert_eq!(start.elapsed(), 30 * MS);
-    assert_eq!(log.lines(), ["packed", "shipped"]);
+    let settled = bus.run(bus.publish(Ordered).and_wait()).await.unwrap();
+    assert_eq!(bus.clock().elapsed(), 30 * MS);
+    assert_eq!(ended(&bus), ["pack", "ship", "shipped"]);
     assert!(!settled.is_ok());
     let [failure] = &settled.failures[..] else { panic!("one failed: {settled:?}") };
     assert_eq!(failure.event, "waiting::Shipped");
@@ -93,23 +80,25 @@ async fn and_wait_waits_for_all_that_follows_and_for_nothing_else() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn and_wait_is_over_when_nobody_handles_the_event() {
     #[event]
     struct Nobody;
-    let (bus, _) = build(Bus::builder());
-    let settled = bus.publish(Nobody).and_wait().await.unwrap();
+    let bus = build();
+    let settled = bus.run(bus.publish(Nobody).and_wait()).await.unwrap();
     assert!(settled.is_ok());
     assert_eq!(settled.into_result().unwrap().outcome, bus::Outcome::Queued);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_stops_waiting_leaves_the_event_queued() {
-    let (bus, log) = build(Bus::builder());
-    let waited = tokio::time::timeout(5 * MS, bus.publish(Ordered).and_wait()).await;
-    assert!(waited.is_err(), "the handlers take 30 ms");
-    bus.idle().await;
-    assert_eq!(log.lines(), ["packed", "shipped"]);
+    let bus = build();
+    tokio::select! {
+        _ = bus.publish(Ordered).and_wait() => panic!("the handlers take 30 ms"),
+        () = bus.advance(5 * MS) => {}
+    }
+    bus.run(bus.idle()).await;
+    assert_eq!(ended(&bus), ["pack", "ship", "shipped"]);
 }
 
 // Waiting inside a handler.
@@ -124,22 +113,17 @@ struct ByCommand;
 struct PublishInner;
 
 #[handler]
-async fn outer(_: &Outer, cx: &Context, log: &Res<Log>) -> bus::Result<()> {
-    log.add("outer begins");
+async fn outer(_: &Outer, cx: &Context) -> bus::Result<()> {
     cx.publish(Inner).and_wait().await?.into_result()?;
-    log.add("outer ends");
     Ok(())
 }
 #[handler]
-async fn inner(_: &Inner, log: &Res<Log>) {
-    tokio::time::sleep(10 * MS).await;
-    log.add("inner");
+async fn inner(_: &Inner, cx: &Context) {
+    cx.sleep(10 * MS).await;
 }
 #[handler]
-async fn by_command(_: &ByCommand, bus: Bus, log: &Res<Log>) -> bus::Result<()> {
-    bus.execute(PublishInner).await?;
-    log.add("by command");
-    Ok(())
+async fn by_command(_: &ByCommand, bus: Bus) -> bus::Result<()> {
+    Ok(bus.execute(PublishInner).await?)
 }
 #[handler]
 async fn publish_inner(_: PublishInner, bus: Bus) -> bus::Result<()> {
@@ -147,80 +131,82 @@ async fn publish_inner(_: PublishInner, bus: Bus) -> bus::Result<()> {
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_handler_that_waits_gives_its_slot_to_those_it_waits_for() {
-    let (bus, log) = build(Bus::builder().concurrency(1).event_queue_size(1));
-    bus.publish(Outer).and_wait().await.unwrap().into_result().unwrap();
-    assert_eq!(log.lines(), ["outer begins", "inner", "outer ends"]);
-    bus.publish(ByCommand).and_wait().await.unwrap().into_result().unwrap();
-    assert_eq!(log.lines()[3..], ["inner", "by command"]);
-    assert!(bus.shutdown().await.is_clean());
+    let bus = TestBus::builder().concurrency(1).event_queue_size(1).build().unwrap();
+    bus.run(bus.publish(Outer).and_wait()).await.unwrap().into_result().unwrap();
+    assert_eq!(ended(&bus), ["inner", "outer"]);
+    bus.expect::<Inner>().caused_by::<Outer>().once();
+    bus.run(bus.publish(ByCommand).and_wait()).await.unwrap().into_result().unwrap();
+    assert_eq!(ended(&bus)[2..], ["inner", "by_command"]);
+    assert!(bus.run(bus.shutdown()).await.is_clean());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn many_handlers_that_wait_do_not_wait_for_each_other() {
-    let (bus, log) = build(Bus::builder().concurrency(1).event_queue_size(4));
+    let bus = TestBus::builder().concurrency(1).event_queue_size(4).build().unwrap();
     for _ in 0..20 {
-        bus.publish(Outer).await.unwrap();
+        bus.run(bus.publish(Outer)).await.unwrap();
     }
-    bus.idle().await;
-    let ended = log.lines().iter().filter(|line| *line == "outer ends").count();
-    assert_eq!(ended, 20);
+    bus.run(bus.idle()).await;
+    assert_eq!(ended(&bus).iter().filter(|name| *name == "outer").count(), 20);
     assert_eq!((bus.stats().failed, bus.stats().queued), (0, 0));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_handler_that_waits_for_its_slot_again_still_has_its_timeout() {
     #[event]
     struct Waits;
     #[event]
     struct Blocks;
-    let (bus, _) = build(Bus::builder().concurrency(1).event_timeout(Duration::from_secs(5)));
+    let builder = TestBus::builder().concurrency(1).event_timeout(Duration::from_secs(5));
+    let bus = builder.build().unwrap();
     bus.register_event_handler(|_: Arc<Waits>, cx: bus::OwnedContext| async move {
         // Is over after 20 ms; then the handler needs its slot again.
-        let _ = tokio::time::timeout(20 * MS, cx.publish(Inner).and_wait()).await;
+        tokio::select! {
+            _ = cx.publish(Inner).and_wait() => {}
+            () = cx.sleep(20 * MS) => {}
+        }
     })
     .unwrap();
     // The second stands in line for the slot of the first, before anybody else.
     for _ in 0..2 {
-        bus.register_event_handler(|_: Arc<Blocks>, _| tokio::time::sleep(4_900 * MS)).unwrap();
+        let blocks = |_: Arc<Blocks>, cx: bus::OwnedContext| async move {
+            cx.sleep(4_900 * MS).await;
+        };
+        bus.register_event_handler(blocks).unwrap();
     }
-    let failed = Arc::new(Mutex::new(Vec::new()));
-    bus.register_event_handler({
-        let failed = Arc::clone(&failed);
-        move |event: Arc<EventHandlerFailedEvent>, _| {
-            failed.lock().unwrap().push(event.error.clone());
-            std::future::ready(())
-        }
-    })
-    .unwrap();
-    let start = Instant::now();
+    let mut failed = bus.subscribe::<EventHandlerFailedEvent>();
     bus.try_publish(Waits).unwrap();
     bus.try_publish(Blocks).unwrap();
-    bus.idle().await;
-    assert_eq!(*failed.lock().unwrap(), ["timed out after 5s"]);
-    assert!(start.elapsed() >= 9_800 * MS, "the others had the slot all the time");
+    bus.run(bus.idle()).await;
+    let failed: Vec<_> = std::iter::from_fn(|| failed.try_recv()).collect();
+    let failed: Vec<_> = failed.iter().map(|failed| &*failed.error).collect();
+    assert_eq!(failed, ["timed out after 5s"]);
+    assert!(bus.clock().elapsed() >= 9_800 * MS, "the others had the slot all the time");
 }
 
 // The ends of waiting.
 
 #[event]
 struct Stuck;
+/// Longer than any test.
 #[handler]
-async fn stuck(_: &Stuck) {
-    std::future::pending::<()>().await;
+async fn stuck(_: &Stuck, cx: &Context) {
+    cx.sleep(Duration::from_secs(86_400)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_waits_is_told_what_the_shutdown_left() {
-    let (bus, _) = build(Bus::builder().concurrency(1).shutdown_timeout(MS, MS));
+    let builder = TestBus::builder().concurrency(1);
+    let bus = builder.with(|builder| builder.shutdown_timeout(MS, MS)).build().unwrap();
     let wait = |bus: &Bus| {
         let bus = bus.clone();
         tokio::spawn(async move { bus.publish(Stuck).and_wait().await.unwrap() })
     };
     let (begun, queued) = (wait(&bus), wait(&bus));
-    tokio::time::sleep(MS).await;
-    let report = bus.shutdown().await;
+    bus.settle().await;
+    let report = bus.run(bus.shutdown()).await;
     assert_eq!((report.dropped, &*report.abandoned), (1, &["stuck".to_owned()][..]));
     let begun = begun.await.unwrap().failures;
     assert_eq!(begun.len(), 1, "{begun:?}");
@@ -233,17 +219,17 @@ async fn who_waits_is_told_what_the_shutdown_left() {
     assert!(queued[0].handler.is_none() && queued[0].error.contains("dropped"), "{queued:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_publish_that_is_refused_waits_for_nothing() {
-    let (bus, _) = build(Bus::builder());
-    bus.shutdown().await;
-    let error = bus.publish(Ordered).and_wait().await.expect_err("the bus is closed");
+    let bus = build();
+    bus.run(bus.shutdown()).await;
+    let error = bus.run(bus.publish(Ordered).and_wait()).await.expect_err("the bus is closed");
     assert_eq!(error.kind(), &bus::PublishErrorKind::Closed);
 }
 
 #[test]
 fn who_waits_is_told_when_the_runtime_ends() {
-    let (bus, _) = build(Bus::builder());
+    let bus = Bus::from_registered().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut wait = Box::pin(bus.publish(Stuck).and_wait());
     runtime.block_on(async {
@@ -262,23 +248,22 @@ fn who_waits_is_told_when_the_runtime_ends() {
 
 // A context that is kept is not waited for.
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_a_handler_has_spawned_is_not_waited_for() {
     #[event]
     struct Spawns;
-    let (bus, log) = build(Bus::builder());
+    let bus = build();
     bus.register_event_handler(|_: Arc<Spawns>, cx: bus::OwnedContext| async move {
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            cx.sleep(Duration::from_secs(1)).await;
             cx.publish(Inner).await.map(drop)
         });
     })
     .unwrap();
-    let start = Instant::now();
-    bus.publish(Spawns).and_wait().await.unwrap();
-    assert_eq!(start.elapsed(), Duration::ZERO);
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(log.lines(), ["inner"], "it is still published");
+    bus.run(bus.publish(Spawns).and_wait()).await.unwrap();
+    assert_eq!(bus.clock().elapsed(), Duration::ZERO);
+    bus.advance(Duration::from_secs(2)).await;
+    assert_eq!(ended(&bus), ["closure", "inner"], "it is still published");
 }
 
 // Idle.
@@ -286,38 +271,37 @@ async fn what_a_handler_has_spawned_is_not_waited_for() {
 #[command]
 struct Slow;
 #[handler]
-async fn slow(_: Slow, emit: Emit<Ordered>) -> bus::Result<()> {
-    tokio::time::sleep(70 * MS).await;
+async fn slow(_: Slow, emit: Emit<Ordered>, cx: &Context) -> bus::Result<()> {
+    cx.sleep(70 * MS).await;
     emit.send(Ordered);
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn idle_is_when_nothing_is_queued_or_runs() {
-    let (bus, log) = build(Bus::builder());
-    let start = Instant::now();
-    bus.idle().await;
-    assert_eq!(start.elapsed(), Duration::ZERO, "a bus that was never used is idle");
+    let bus = build();
+    bus.run(bus.idle()).await;
+    assert_eq!(bus.clock().elapsed(), Duration::ZERO, "a bus that was never used is idle");
     let command = tokio::spawn({
-        let bus = bus.clone();
+        let bus = bus.bus().clone();
         async move { bus.execute(Slow).await }
     });
-    tokio::task::yield_now().await;
-    bus.idle().await;
+    bus.settle().await;
+    bus.run(bus.idle()).await;
     // The command, then what it emitted and all that followed from it.
-    assert_eq!(start.elapsed(), 100 * MS);
-    assert_eq!(log.lines(), ["packed", "shipped"]);
+    assert_eq!(bus.clock().elapsed(), 100 * MS);
+    assert_eq!(ended(&bus), ["pack", "ship", "shipped"]);
     command.await.unwrap().unwrap();
 }
 
 /// Published before there was a runtime: whoever waits for it in one brings the dispatcher to life.
 #[test]
 fn idle_starts_what_waited_for_a_runtime() {
-    let (bus, log) = build(Bus::builder());
+    let bus = Bus::from_registered().unwrap();
     bus.try_publish(Inner).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(bus.idle());
-    assert_eq!(log.lines(), ["inner"]);
+    assert_eq!(bus.stats().processed, 1);
     // Nothing will ever run again: that is idle too, and not a wait for ever.
     bus.try_publish(Stuck).unwrap();
     runtime.block_on(tokio::task::yield_now());
@@ -335,7 +319,7 @@ fn idle_is_exact_on_many_threads() {
     struct Chain(u32);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).build().unwrap();
     let hits = Arc::new(Hits(AtomicUsize::new(0)));
-    let (bus, _) = build(Bus::builder().without_registered().provide(Log::default()));
+    let bus = Bus::builder().without_registered().build().unwrap();
     for _ in 0..2 {
         let hits = Arc::clone(&hits);
         bus.register_event_handler(move |event: Arc<Chain>, cx: bus::OwnedContext| {
