@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bus::{
     AnyEvent, Bus, Category, CommandResultEvent, Context, Event, FilterView, JsonError, Res,
-    SessionId, Subscription, WaitError, category, command, event, handler,
+    SessionId, Subscription, WaitError, category, command, event, handler, testing::TestBus,
 };
 use futures_core::Stream;
 use serde::Serialize;
@@ -197,11 +197,11 @@ async fn ask(_: Ask) -> bus::Result<()> {
 }
 
 /// A bus of one slot: who waits gives it back.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_handler_that_waits_gives_its_slot_back() {
-    let builder = Bus::builder().without_registered().concurrency(1);
+    let builder = TestBus::builder().without_registered().concurrency(1);
     let bus = builder.handler::<asks>().handler::<answers>().build().unwrap();
-    let settled = bus.publish(Moved(1)).and_wait().await.unwrap();
+    let settled = bus.run(bus.publish(Moved(1)).and_wait()).await.unwrap();
     assert!(settled.is_ok(), "{:?}", settled.failures);
 }
 
