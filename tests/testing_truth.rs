@@ -290,3 +290,31 @@ async fn retries_are_not_left_to_chance() {
     assert_eq!(retried(Some(3)).await, drawn, "the same seed");
     assert_ne!(retried(Some(4)).await, drawn, "another seed");
 }
+
+#[event]
+struct Takes(u8);
+#[handler]
+async fn takes(takes: &Takes, cx: &Context) {
+    cx.sleep(if takes.0 == 0 { Duration::MAX } else { SECOND }).await;
+}
+
+/// All that is due has no room, and only the clock can make some.
+#[tokio::test]
+async fn what_is_due_and_waits_for_room_has_settled() {
+    let builder = TestBus::builder().only("testing_truth").provide(AtomicU32::new(0));
+    let bus = builder.concurrency(1).event_queue_size(1).build().unwrap();
+    for _ in 0..6 {
+        bus.publish(Takes(1)).after(SECOND).await.unwrap();
+    }
+    bus.advance(10 * SECOND).await;
+    bus.expect::<Takes>().handled_by::<takes>().times(6);
+    assert!(bus.pending().is_empty(), "{:?}", bus.pending());
+}
+
+#[tokio::test]
+async fn who_sleeps_for_ever_is_not_done_at_once() {
+    let bus = build();
+    bus.publish(Takes(0)).await.unwrap();
+    bus.advance(10 * SECOND).await;
+    assert_eq!(bus.pending().len(), 1, "{}", bus.tree());
+}

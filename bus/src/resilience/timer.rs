@@ -165,10 +165,14 @@ fn arm(core: &Core, deadline: Option<Instant>) -> Timer {
     }
 }
 
-/// `false` where there is no timer: nothing was waited then.
+/// For ever, as far as anybody waits: thirty years. Clocks can add that, and tokio's timers can take it.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// `false` where there is no timer: nothing was waited then. What would end after the end of time never does.
 pub(crate) async fn sleep(core: &Core, duration: Duration) -> bool {
     let mut timer = pin!(Timer::Unarmed);
-    let deadline = core.settings.clock.now().checked_add(duration);
+    let now = core.settings.clock.now();
+    let deadline = now.checked_add(duration).or_else(|| now.checked_add(FAR));
     poll_fn(|task| match timer.as_mut().poll(core, task, || deadline) {
         Poll::Ready(()) => Poll::Ready(true),
         Poll::Pending if timer.is_endless() => Poll::Ready(false),

@@ -227,13 +227,6 @@ impl Timers {
         waiting.into_values().collect()
     }
 
-    /// Is something due by now, and nobody has taken it out?
-    #[cfg(feature = "testing")]
-    pub(crate) fn is_due(&self, now: Instant) -> bool {
-        let state = lock(&self.state);
-        state.driven && state.waiting.keys().next().is_some_and(|(at, _)| *at <= now)
-    }
-
     /// How many are not due yet, or recur.
     pub(crate) fn len(&self) -> usize {
         let state = lock(&self.state);
