@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::prelude::*;
+use bus::testing::{TestBus, TestBusBuilder as Builder};
 use bus::{
-    Call, Cause, Classify, CommandResultEvent, CommandStartedEvent, ErrorClass, Handled, Jitter,
-    Next, Resilience, RetryBudget, RetryConfig, middleware,
+    Call, Cause, Classify, Clock, CommandResultEvent, CommandStartedEvent, ErrorClass, Handled,
+    Jitter, Next, Resilience, RetryBudget, RetryConfig, middleware,
 };
-use tokio::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -54,14 +54,17 @@ impl Calls {
     async fn act(&self, cx: &Context) -> Result<u32, Was> {
         let n = {
             let mut at = self.at.lock().unwrap();
-            at.push((cx.attempt(), Instant::now()));
+            at.push((cx.attempt(), cx.now()));
             at.len() - 1
         };
         let script = self.script.lock().unwrap().clone();
         match script.get(n).or(script.last()) {
             Some(Well) | None => Ok(cx.attempt()),
             Some(Panic) => panic!("it panics"),
-            Some(Hang) => std::future::pending().await,
+            Some(Hang) => {
+                cx.sleep(3_600_000 * MS).await;
+                panic!("it was left to hang")
+            }
             Some(other) => Err(Was(*other)),
         }
     }
@@ -69,8 +72,8 @@ impl Calls {
     /// The attempts and how long after the first they came, in ms.
     fn times(&self) -> Vec<(u32, u64)> {
         let at = self.at.lock().unwrap();
-        let first = at.first().map_or_else(Instant::now, |(_, at)| *at);
-        at.iter().map(|(n, at)| (*n, u64::try_from((*at - first).as_millis()).unwrap())).collect()
+        let after = |time: &Instant| u64::try_from((*time - at[0].1).as_millis()).unwrap();
+        at.iter().map(|(n, time)| (*n, after(time))).collect()
     }
 }
 
@@ -99,9 +102,9 @@ async fn hear(_: &Done, calls: &Res<Calls>, cx: &Context) -> Result<(), Was> {
     calls.act(cx).await.map(drop)
 }
 
-fn build(script: &[Does], set: impl FnOnce(bus::Builder) -> bus::Builder) -> (Bus, Res<Calls>) {
+fn build(script: &[Does], set: impl FnOnce(Builder) -> Builder) -> (TestBus, Res<Calls>) {
     let calls = Calls { script: script.to_vec().into(), ..Calls::default() };
-    let builder = Bus::builder().provide(calls).provide(AtomicU32::new(0));
+    let builder = TestBus::builder().provide(calls).provide(AtomicU32::new(0));
     let bus = set(builder.only("retry")).build().unwrap();
     let calls = bus.resource().unwrap();
     (bus, calls)
@@ -161,11 +164,11 @@ const CASES: &[Case] = &[
     },
 ];
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn commands_are_called_again() {
     for Case { script, calls: expected, succeeds, buried } in CASES {
         let (bus, calls) = build(script, |builder| builder);
-        let report = bus.execute(Do).detailed().await;
+        let report = bus.run(bus.execute(Do).detailed()).await;
         assert_eq!(&calls.times(), expected, "{script:?}");
         assert_eq!((report.success, report.attempts as usize), (*succeeds, expected.len()));
         if let Err(error) = &report.result {
@@ -175,18 +178,18 @@ async fn commands_are_called_again() {
             let text = error.to_string();
             assert_eq!(text.contains(" attempts: "), expected.len() > 1, "{text}");
         }
-        bus.idle().await;
+        bus.settle().await;
         let emitted = bus.resource::<AtomicU32>().unwrap().load(Ordering::Relaxed);
         assert_eq!(emitted, u32::from(*succeeds), "{script:?}: what failed has emitted nothing");
         assert_eq!(bus.dead_letters().len(), usize::from(buried.is_some()));
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn handlers_of_events_are_called_again() {
     for Case { script, calls: expected, succeeds, buried } in CASES {
         let (bus, calls) = build(script, |builder| builder);
-        let settled = bus.publish(Done).and_wait().await.unwrap();
+        let settled = bus.run(bus.publish(Done).and_wait()).await.unwrap();
         assert_eq!(&calls.times(), expected, "{script:?}");
         assert_eq!(settled.failures.is_empty(), *succeeds, "{script:?}");
         if let Some(failure) = settled.failures.first() {
@@ -200,10 +203,10 @@ async fn handlers_of_events_are_called_again() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_of_no_interest_is_neither_a_failure_nor_a_letter() {
     let (bus, calls) = build(&[Transient, Discard], |builder| builder);
-    let settled = bus.publish(Done).and_wait().await.unwrap();
+    let settled = bus.run(bus.publish(Done).and_wait()).await.unwrap();
     assert!(settled.failures.is_empty());
     assert_eq!(calls.times().len(), 2);
     let stats = bus.stats();
@@ -215,15 +218,14 @@ async fn what_is_of_no_interest_is_neither_a_failure_nor_a_letter() {
     assert!(error.dead_letter().is_none() && bus.dead_letters().is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_time_of_all_attempts_is_kept() {
     // 10 s for all: four attempts that hang take 8 s and their delays.
     let (bus, calls) =
         build(&[Hang], |builder| builder.configure::<carry_out>(|h| h.timeout(5 * 1000 * MS)));
-    let begun = Instant::now();
-    let error = bus.execute(Do).await.unwrap_err();
+    let error = bus.run(bus.execute(Do)).await.unwrap_err();
     assert_eq!(calls.times(), [(1, 0), (2, 2100), (3, 4300)]);
-    assert_eq!(begun.elapsed(), 5000 * MS);
+    assert_eq!(bus.clock().elapsed(), 5000 * MS);
     assert_eq!(
         error.to_string(),
         "command retry::Do failed after 3 attempts: timed out after 5s",
@@ -235,13 +237,12 @@ async fn the_time_of_all_attempts_is_kept() {
     let (bus, calls) = build(&[Transient], |builder| {
         builder.configure::<carry_out>(|h| h.timeout(5000 * MS).retry(retry))
     });
-    let begun = Instant::now();
-    let error = bus.execute(Do).await.unwrap_err();
-    assert_eq!((calls.times().len(), begun.elapsed()), (2, 4000 * MS));
+    let error = bus.run(bus.execute(Do)).await.unwrap_err();
+    assert_eq!((calls.times().len(), bus.clock().elapsed()), (2, 4000 * MS));
     assert!(error.to_string().ends_with("failed after 2 attempts: it was Transient"), "{error}");
     // The caller's word counts.
     let (bus, calls) = build(&[Transient], |builder| builder);
-    let error = bus.execute(Do).timeout(250 * MS).await.unwrap_err();
+    let error = bus.run(bus.execute(Do).timeout(250 * MS)).await.unwrap_err();
     assert_eq!((calls.times().len(), error.attempts()), (2, 2));
 }
 
@@ -251,15 +252,15 @@ async fn beside(_: &Done, count: &Res<AtomicU32>) {
     count.fetch_add(100, Ordering::Relaxed);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn its_neighbours_are_not_called_again() {
     let (bus, calls) = build(&[Transient, Transient, Well], |b| b.handler::<beside>());
-    bus.publish(Done).and_wait().await.unwrap();
+    bus.run(bus.publish(Done).and_wait()).await.unwrap();
     assert_eq!(calls.times().len(), 3);
     assert_eq!(bus.resource::<AtomicU32>().unwrap().load(Ordering::Relaxed), 101);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn later_rounds_are_for_events_and_in_nobodys_way() {
     let later = [10_000, 20_000].map(|ms| ms * MS);
     let retry = RetryConfig { max_retries: 1, jitter: Jitter::None, ..RetryConfig::default() };
@@ -269,12 +270,10 @@ async fn later_rounds_are_for_events_and_in_nobodys_way() {
             .concurrency(1)
             .configure::<hear>(|h| h.retry(retry).delayed_retries(later))
     });
-    let published = bus.publish(Done).and_wait();
-    let begun = Instant::now();
-    let settled = published.await.unwrap();
+    let settled = bus.run(bus.publish(Done).and_wait()).await.unwrap();
     let expected = [(1, 0), (2, 100), (3, 10_100), (4, 10_200), (5, 30_200), (6, 30_300)];
     assert_eq!(calls.times(), expected);
-    assert_eq!(begun.elapsed(), 30_300 * MS);
+    assert_eq!(bus.clock().elapsed(), 30_300 * MS);
     assert_eq!(settled.failures[0].attempts, 6);
     let letter = &bus.dead_letters().list()[0];
     assert_eq!((letter.attempts, letter.history.len()), (6, 6));
@@ -291,17 +290,17 @@ async fn after(_: &Done, calls: &Res<Calls>, count: &Res<AtomicU32>) {
     count.fetch_add(100, Ordering::Relaxed);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_budget_is_shared() {
     // 2 retries in 10 s, and none for what is called.
     let budget = RetryBudget::new(0.0, 1).window(2 * 1000 * MS);
     let resilience = Resilience::default().budget(budget.clone()).circuit_breaker(None);
     let (bus, calls) = build(&[Transient], |builder| builder.resilient(resilience));
-    bus.execute(Do).await.unwrap_err();
-    bus.execute(Do).await.unwrap_err();
+    bus.run(bus.execute(Do)).await.unwrap_err();
+    bus.run(bus.execute(Do)).await.unwrap_err();
     let attempts: Vec<_> = calls.times().into_iter().map(|(attempt, _)| attempt).collect();
     assert_eq!(attempts, [1, 2, 3, 1], "two retries of both handlers together");
-    assert_eq!(budget.remaining(Instant::now().into_std()), 0);
+    assert_eq!(budget.remaining(bus.clock().now()), 0);
     assert_eq!(bus.stats().retries_refused, 2, "one of each command");
 }
 
@@ -319,16 +318,16 @@ fn hears_results(result: &CommandResultEvent, told: &Res<Told>) {
     told.0.lock().unwrap().push(line);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_command_that_is_retried_is_one_command() {
     let script = [Transient, Transient, Well, Transient];
     let (bus, calls) = build(&script, |builder| {
         let builder = builder.handler::<hears_starts>().handler::<hears_results>();
         builder.provide(Told::default())
     });
-    bus.execute(Do).await.unwrap();
-    bus.execute(Do).await.unwrap_err();
-    bus.idle().await;
+    bus.run(bus.execute(Do)).await.unwrap();
+    bus.run(bus.execute(Do)).await.unwrap_err();
+    bus.settle().await;
     assert_eq!(calls.times().len(), 7);
     let told = bus.resource::<Told>().unwrap();
     let told = told.0.lock().unwrap();
@@ -338,33 +337,33 @@ async fn a_command_that_is_retried_is_one_command() {
 #[command]
 struct Nobodys;
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_was_not_called_is_not_called_again() {
     let budget = RetryBudget::new(0.0, 10);
     let all = Resilience::default().budget(budget.clone());
     let (bus, calls) = build(&[Hang], |builder| builder.resilient(all));
-    let left = || budget.remaining(Instant::now().into_std());
+    let left = || budget.remaining(bus.clock().now());
     let full = left();
     // Nobody handles it, ..
     let error = bus.execute(Nobodys).await.unwrap_err();
     assert!(matches!(error.kind(), CommandErrorKind::NoHandler), "{error}");
     // .. its caller takes it back, ..
-    let cancel = tokio::time::sleep(50 * MS);
-    let error = bus.execute(Do).cancel_on(cancel).await.unwrap_err();
+    let cancel = bus.clock().sleep_until(bus.clock().now() + 50 * MS);
+    let error = bus.run(bus.execute(Do).cancel_on(cancel)).await.unwrap_err();
     assert!(matches!(error.kind(), CommandErrorKind::Cancelled(_)), "{error}");
     assert_eq!(calls.times().len(), 1);
     // .. or its circuit is open.
     bus.circuit_breaker("carry_out").unwrap().force_open();
-    let error = bus.execute(Do).await.unwrap_err();
+    let error = bus.run(bus.execute(Do)).await.unwrap_err();
     assert!(matches!(error.kind(), CommandErrorKind::CircuitOpen { .. }), "{error}");
     assert_eq!((error.attempts(), calls.times().len()), (0, 1));
     assert!(bus.dead_letters().is_empty(), "{:?}", bus.dead_letters().list());
     assert_eq!(left(), full);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_session_that_ends_ends_the_waiting() {
-    let (bus, _) = build(&[Transient], |builder| builder.session_close_timeout(MS));
+    let (bus, _) = build(&[Transient], |builder| builder.with(|bus| bus.session_close_timeout(MS)));
     let session = bus.session("short").open().await.unwrap();
     let retry =
         RetryConfig { initial_delay: 3_000 * MS, jitter: Jitter::None, ..RetryConfig::default() };
@@ -374,21 +373,23 @@ async fn a_session_that_ends_ends_the_waiting() {
             Err::<u32, _>(Was(Transient))
         })
         .unwrap();
-    let handle = bus::Session::clone(&session);
-    let running = tokio::spawn(async move { handle.execute(Do).await });
-    tokio::time::sleep(500 * MS).await;
-    session.close().await;
-    let error = running.await.unwrap().unwrap_err();
+    let (done, ()) = tokio::join!(session.execute(Do), async {
+        bus.advance(500 * MS).await;
+        bus.run(session.close()).await;
+    });
+    let error = done.unwrap_err();
     assert!(matches!(error.kind(), CommandErrorKind::Cancelled(_)), "{error}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn dropping_the_future_ends_the_waiting() {
     let (bus, calls) = build(&[Transient], |builder| builder);
-    let given_up = tokio::time::timeout(150 * MS, async { bus.execute(Do).await }).await;
-    assert!(given_up.is_err());
-    bus.idle().await;
-    tokio::time::sleep(10_000 * MS).await;
+    tokio::select! {
+        biased;
+        _ = bus.execute(Do) => panic!("it is over before its caller gives up"),
+        () = bus.advance(150 * MS) => {}
+    }
+    bus.advance(10_000 * MS).await;
     assert_eq!(calls.times().len(), 2);
     assert_eq!(bus.stats().commands_in_flight, 0);
     assert!(bus.dead_letters().is_empty(), "its caller has dropped it: nobody gave up on it");
@@ -399,21 +400,20 @@ async fn passes(call: &mut Call<'_>, next: Next) -> Handled {
     next.run(call).await
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_shutdown_in_the_middle_of_a_later_round_keeps_what_has_failed() {
     for around in [false, true] {
         let later = [3_600_000 * MS];
         let (bus, calls) = build(&[Transient], |builder| {
             let builder = builder.configure::<hear>(|h| h.no_retry().delayed_retries(later));
             let builder = builder.configure::<hear>(|h| h.dead_letters(true));
-            let builder = builder.shutdown_timeout(5_000 * MS, 1_000 * MS);
+            let builder = builder.with(|bus| bus.shutdown_timeout(5_000 * MS, 1_000 * MS));
             if around { builder.middleware(passes {}) } else { builder }
         });
         bus.publish(Done).await.unwrap();
-        tokio::time::sleep(MS).await;
-        let begun = Instant::now();
-        let report = bus.shutdown().await;
-        assert!(begun.elapsed() < 7_000 * MS);
+        bus.settle().await;
+        let report = bus.run(bus.shutdown()).await;
+        assert!(bus.clock().elapsed() < 7_000 * MS);
         // The event was dropped, before all its handlers were done with it; of this one, it is known how.
         assert_eq!((report.dropped, report.failed), (1, 1), "{report}");
         assert!(report.abandoned.is_empty(), "{report}");
@@ -448,15 +448,15 @@ async fn trips_often(events: &[Arc<Done>]) -> bus::BatchOutcome {
     events.iter().map(|_| Err(bus::Error::from(Bomb))).collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn errors_whose_destructors_panic_are_errors() {
     let (bus, calls) = build(&[Well], |builder| {
         builder.handler::<defuse>().handler::<trips>().handler::<trips_often>()
     });
     // The caller has none of those before.
-    bus.execute(Defuse).await.unwrap();
+    bus.run(bus.execute(Defuse)).await.unwrap();
     for n in 1..=2 {
-        let settled = bus.publish(Done).and_wait().await.unwrap();
+        let settled = bus.run(bus.publish(Done).and_wait()).await.unwrap();
         let mut told: Vec<_> = settled.failures.iter().map(|f| f.error.as_str()).collect();
         told.dedup();
         assert_eq!((settled.failures.len(), told), (2, vec!["a bomb"]));
@@ -467,7 +467,7 @@ async fn errors_whose_destructors_panic_are_errors() {
 }
 
 /// After the end of time there is no other attempt, alone or in a batch.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_delay_without_an_end_is_none() {
     let retry = RetryConfig {
         initial_delay: Duration::MAX,
@@ -479,7 +479,7 @@ async fn a_delay_without_an_end_is_none() {
         let builder = builder.configure::<hear>(|h| h.retry(retry));
         builder.handler::<fails_all>().configure::<fails_all>(|h| h.retry(retry))
     });
-    let settled = bus.publish(Done).and_wait().await.unwrap();
+    let settled = bus.run(bus.publish(Done).and_wait()).await.unwrap();
     assert_eq!(settled.failures.iter().map(|f| f.attempts).collect::<Vec<_>>(), [1, 1]);
     assert_eq!((calls.times().len(), bus.dead_letters().len()), (1, 2));
 }
