@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bus::prelude::*;
+use bus::testing::{TestBus, TestBusBuilder as Builder};
 use bus::{
-    CircuitBreakerConfig, CircuitState, CircuitStateChangedEvent, HandlerOptions, Resilience,
+    CircuitBreakerConfig, CircuitState, CircuitStateChangedEvent, Clock, HandlerOptions, Resilience,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -21,10 +22,10 @@ struct Bank {
 }
 
 impl Bank {
-    async fn call(&self) -> bus::Result<u32> {
+    async fn call(&self, cx: &Context) -> bus::Result<u32> {
         let n = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         while self.hangs.load(Ordering::Relaxed) {
-            tokio::time::sleep(SECOND / 10).await;
+            cx.sleep(SECOND / 10).await;
         }
         if self.is_down.load(Ordering::Relaxed) {
             return Err(bus::Error::msg("the bank does not answer"));
@@ -43,15 +44,15 @@ impl Bank {
     success_threshold = 2))]
 struct Pay;
 #[handler]
-async fn pay(_: &Pay, bank: &Res<Bank>) -> bus::Result<u32> {
-    bank.call().await
+async fn pay(_: &Pay, cx: &Context, bank: &Res<Bank>) -> bus::Result<u32> {
+    bank.call(cx).await
 }
 
 #[event]
 struct Paid(u32);
 #[handler(circuit_breaker(failure_threshold = 3, recovery_timeout = "10s", success_threshold = 2))]
-async fn book(event: &Paid, bank: &Res<Bank>, log: &Res<Log>) -> bus::Result<()> {
-    bank.call().await?;
+async fn book(event: &Paid, cx: &Context, bank: &Res<Bank>, log: &Res<Log>) -> bus::Result<()> {
+    bank.call(cx).await?;
     log.say(format!("booked {}", event.0));
     Ok(())
 }
@@ -76,14 +77,14 @@ fn note(change: &CircuitStateChangedEvent, log: &Res<Log>) {
     log.say(format!("{circuit}: {from} -> {to}, as {reason}"));
 }
 
-fn build(set: impl FnOnce(bus::Builder) -> bus::Builder) -> (Bus, Res<Bank>, Res<Log>) {
-    let builder = Bus::builder().only("circuit_breaker").provide(Bank::default());
+fn build(set: impl FnOnce(Builder) -> Builder) -> (TestBus, Res<Bank>, Res<Log>) {
+    let builder = TestBus::builder().only("circuit_breaker").provide(Bank::default());
     let bus = set(builder.provide(Log::default())).build().unwrap();
     let (bank, log) = (bus.resource().unwrap(), bus.resource().unwrap());
     (bus, bank, log)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn commands_are_rejected_until_the_probes_go_well() {
     let (bus, bank, log) = build(|builder| builder.handler::<note>());
     bank.is_down(true);
@@ -101,23 +102,23 @@ async fn commands_are_rejected_until_the_probes_go_well() {
         "command circuit_breaker::Pay was not executed: circuit breaker `pay` of handler `pay` is open, again in 10s"
     );
 
-    tokio::time::sleep(10 * SECOND).await;
+    bus.advance(10 * SECOND).await;
     bus.execute(Pay).await.unwrap_err();
     assert_eq!(bank.calls(), 4, "a probe");
     // Longer the next time.
-    tokio::time::sleep(19 * SECOND).await;
+    bus.advance(19 * SECOND).await;
     assert!(matches!(
         bus.execute(Pay).await.unwrap_err().kind(),
         CommandErrorKind::CircuitOpen { retry_after: Some(SECOND), .. }
     ));
-    tokio::time::sleep(SECOND).await;
+    bus.advance(SECOND).await;
     bank.is_down(false);
     for _ in 0..2 {
         bus.execute(Pay).await.unwrap();
     }
     let breaker = bus.circuit_breaker("pay").unwrap();
     assert_eq!(breaker.state(), CircuitState::Closed);
-    bus.idle().await;
+    bus.settle().await;
     assert_eq!(
         log.take(),
         [
@@ -131,18 +132,21 @@ async fn commands_are_rejected_until_the_probes_go_well() {
     assert!(bus.dead_letters().is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_probe_whose_caller_goes_away_gives_its_place_back() {
     let (bus, bank, _) = build(|builder| builder);
     bank.is_down(true);
     for _ in 0..3 {
         bus.execute(Pay).await.unwrap_err();
     }
-    tokio::time::sleep(10 * SECOND).await;
+    bus.advance(10 * SECOND).await;
     bank.is_down(false);
     bank.hangs.store(true, Ordering::Relaxed);
-    let probe = tokio::time::timeout(SECOND, async { bus.execute(Pay).await }).await;
-    assert!(probe.is_err());
+    tokio::select! {
+        biased;
+        _ = bus.execute(Pay) => panic!("it is over before its caller gives up"),
+        () = bus.advance(SECOND) => {}
+    }
     let breaker = bus.circuit_breaker("pay").unwrap();
     assert_eq!(breaker.state(), CircuitState::HalfOpen);
     bank.hangs.store(false, Ordering::Relaxed);
@@ -151,7 +155,7 @@ async fn a_probe_whose_caller_goes_away_gives_its_place_back() {
     assert_eq!(breaker.state(), CircuitState::Closed);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn events_wait_and_are_not_burnt() {
     let (bus, bank, log) = build(|builder| builder.concurrency(1).event_queue_size(100));
     bank.is_down(true);
@@ -162,14 +166,14 @@ async fn events_wait_and_are_not_burnt() {
     for n in 3..10 {
         bus.publish(Paid(n)).await.unwrap();
     }
-    tokio::time::sleep(SECOND).await;
+    bus.advance(SECOND).await;
     // The one slot of the bus is free, and those of a lower priority do not wait.
     let thanked: Vec<_> = (3..10).map(|n| format!("thanked {n}")).collect();
     assert_eq!(log.take(), thanked);
     assert_eq!(bank.calls(), 3);
     assert_eq!(bus.stats().queued, 7, "they count as queued");
     bank.is_down(false);
-    bus.idle().await;
+    bus.advance(9 * SECOND).await;
     let booked: Vec<_> = (3..10).map(|n| format!("booked {n}")).collect();
     assert_eq!(log.take(), booked, "in their order");
     assert_eq!((bus.stats().failed, bus.stats().queued), (3, 0));
@@ -177,7 +181,7 @@ async fn events_wait_and_are_not_burnt() {
 }
 
 /// Also one that was called before, and waits for another attempt: it is not the time of the handler.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn waiting_for_it_takes_nothing_of_the_time_of_the_handler() {
     let retry = bus::RetryConfig { jitter: bus::Jitter::None, ..bus::RetryConfig::default() };
     let breaker = CircuitBreakerConfig {
@@ -190,13 +194,13 @@ async fn waiting_for_it_takes_nothing_of_the_time_of_the_handler() {
     let (bus, bank, _) = build(|builder| builder.configure::<book>(set));
     bank.is_down(true);
     bus.publish(Paid(1)).await.unwrap();
-    tokio::time::sleep(SECOND).await;
+    bus.advance(SECOND).await;
     assert_eq!(bus.circuit_breaker("book").unwrap().state(), CircuitState::Open);
     bank.is_down(false);
     bank.hangs.store(true, Ordering::Relaxed);
-    tokio::time::sleep(121 * SECOND).await;
+    bus.advance(121 * SECOND).await;
     bank.hangs.store(false, Ordering::Relaxed);
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert!(bus.dead_letters().is_empty(), "{:?}", bus.dead_letters().list());
     assert_eq!(
         (bank.calls(), bus.circuit_breaker("book").unwrap().state()),
@@ -205,16 +209,16 @@ async fn waiting_for_it_takes_nothing_of_the_time_of_the_handler() {
     // It has its whole time again, and no more than that.
     bank.is_down(true);
     bus.publish(Paid(2)).await.unwrap();
-    tokio::time::sleep(SECOND).await;
+    bus.advance(SECOND).await;
     bank.hangs.store(true, Ordering::Relaxed);
-    let begun = tokio::time::Instant::now();
-    bus.idle().await;
-    assert_eq!(begun.elapsed(), 124 * SECOND);
+    let begun = bus.clock().elapsed();
+    bus.run(bus.idle()).await;
+    assert_eq!(bus.clock().elapsed() - begun, 124 * SECOND);
     assert_eq!(bus.dead_letters().list()[0].cause, bus::Cause::TimedOut);
 }
 
 /// All that have waited are let in when it closes, and wait for their slots; then it opens again.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_was_let_in_and_waits_for_a_slot_is_not_burnt_either() {
     for around in [false, true] {
         let (bus, bank, log) = build(|builder| {
@@ -226,17 +230,17 @@ async fn who_was_let_in_and_waits_for_a_slot_is_not_burnt_either() {
         for n in 0..20 {
             bus.publish(Paid(n)).await.unwrap();
         }
-        tokio::time::sleep(SECOND).await;
+        bus.advance(SECOND).await;
         bank.is_down(true);
         bank.hangs.store(true, Ordering::Relaxed);
         breaker.reset();
-        tokio::time::sleep(SECOND).await;
+        bus.advance(SECOND).await;
         bank.hangs.store(false, Ordering::Relaxed);
-        tokio::time::sleep(SECOND).await;
+        bus.advance(SECOND).await;
         assert_eq!((bank.calls(), breaker.state()), (3, CircuitState::Open));
         assert_eq!((bus.stats().failed, bus.stats().queued), (3, 17));
         bank.is_down(false);
-        bus.idle().await;
+        bus.run(bus.idle()).await;
         let mut booked = log.take();
         booked.retain(|line| line.starts_with("booked"));
         assert_eq!(booked, (3..20).map(|n| format!("booked {n}")).collect::<Vec<_>>());
@@ -249,21 +253,22 @@ async fn passes(call: &mut bus::Call<'_>, next: bus::Next) -> bus::Handled {
 }
 
 /// The same of commands: those in the waiting room are told that it has opened.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_was_let_in_and_waits_for_a_place_does_not_call_what_is_down() {
     let (bus, bank, _) = build(|b| b.configure::<pay>(|handler| handler.concurrency(1)));
     bank.is_down(true);
     bank.hangs.store(true, Ordering::Relaxed);
     let calls = (0..20).map(|_| {
         let bus = bus.clone();
-        tokio::spawn(async move { bus.execute(Pay).await.unwrap_err() })
+        async move { bus.execute(Pay).await.unwrap_err() }
     });
-    let calls: Vec<_> = calls.collect();
-    tokio::time::sleep(SECOND).await;
+    let calls: tokio::task::JoinSet<_> = calls.collect();
+    bus.advance(SECOND).await;
     bank.hangs.store(false, Ordering::Relaxed);
+    bus.advance(SECOND).await;
     let (mut failed, mut rejected) = (0, 0);
-    for call in calls {
-        match call.await.unwrap().kind() {
+    for error in calls.join_all().await {
+        match error.kind() {
             CommandErrorKind::Handler(_) => failed += 1,
             CommandErrorKind::CircuitOpen { handler, .. } if handler == "pay" => rejected += 1,
             other => panic!("{other:?}"),
@@ -272,22 +277,22 @@ async fn who_was_let_in_and_waits_for_a_place_does_not_call_what_is_down() {
     assert_eq!((failed, rejected, bank.calls()), (3, 17, 3));
     // Their places are free, and a probe takes one.
     bank.is_down(false);
-    tokio::time::sleep(10 * SECOND).await;
+    bus.advance(10 * SECOND).await;
     bus.execute(Pay).await.unwrap();
     bus.execute(Pay).await.unwrap();
     assert_eq!(bus.circuit_breaker("pay").unwrap().state(), CircuitState::Closed);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_waits_for_it_is_let_in_by_hand() {
     let (bus, bank, log) = build(|builder| builder);
     let breaker = bus.circuit_breaker("book").unwrap();
     breaker.force_open();
     bus.publish(Paid(1)).await.unwrap();
-    tokio::time::sleep(3600 * SECOND).await;
+    bus.advance(3600 * SECOND).await;
     assert_eq!((bank.calls(), log.take()), (0, vec!["thanked 1".to_owned()]));
     breaker.reset();
-    bus.idle().await;
+    bus.settle().await;
     assert_eq!(log.take(), ["booked 1"]);
     // Disabled, it lets through what fails, and counts it.
     breaker.disable();
@@ -298,12 +303,12 @@ async fn who_waits_for_it_is_let_in_by_hand() {
     assert_eq!((bank.calls(), breaker.snapshot().failures), (11, 10));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_still_waits_at_the_shutdown_is_said() {
-    let (bus, _, log) = build(|builder| builder.shutdown_timeout(10 * SECOND, SECOND));
+    let (bus, _, log) = build(|b| b.with(|bus| bus.shutdown_timeout(10 * SECOND, SECOND)));
     bus.circuit_breaker("book").unwrap().force_open();
     bus.publish(Paid(1)).await.unwrap();
-    let report = bus.shutdown().await;
+    let report = bus.run(bus.shutdown()).await;
     assert_eq!(log.take(), ["thanked 1"]);
     assert_eq!((report.completed, report.dropped), (1, 1), "{report:?}");
     assert!(report.abandoned.is_empty(), "it was never called: {report}");
@@ -312,17 +317,17 @@ async fn what_still_waits_at_the_shutdown_is_said() {
 #[command(output = u32)]
 struct Ask;
 #[handler(circuit_breaker(name = "bank", failure_threshold = 2))]
-async fn ask(_: &Ask, bank: &Res<Bank>) -> bus::Result<u32> {
-    bank.call().await
+async fn ask(_: &Ask, cx: &Context, bank: &Res<Bank>) -> bus::Result<u32> {
+    bank.call(cx).await
 }
 #[command(output = u32)]
 struct Tell;
 #[handler(circuit_breaker(name = "bank", failure_threshold = 2))]
-async fn tell(_: &Tell, bank: &Res<Bank>) -> bus::Result<u32> {
-    bank.call().await
+async fn tell(_: &Tell, cx: &Context, bank: &Res<Bank>) -> bus::Result<u32> {
+    bank.call(cx).await
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn those_who_name_one_share_it() {
     let (bus, bank, _) = build(|builder| builder);
     bank.is_down(true);
@@ -357,7 +362,7 @@ fn those_who_share_one_want_the_same_of_it() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_slow_call_counts_as_a_failure() {
     let config = CircuitBreakerConfig {
         failure_threshold: 1,
@@ -367,17 +372,16 @@ async fn a_slow_call_counts_as_a_failure() {
     let (bus, bank, _) = build(|b| b.configure::<pay>(|handler| handler.circuit_breaker(config)));
     bus.execute(Pay).await.unwrap();
     bank.hangs.store(true, Ordering::Relaxed);
-    let slow = tokio::spawn({
-        let bus = bus.clone();
-        async move { bus.execute(Pay).await }
+    let (slow, ()) = tokio::join!(bus.execute(Pay), async {
+        bus.advance(2 * SECOND).await;
+        bank.hangs.store(false, Ordering::Relaxed);
+        bus.advance(SECOND).await;
     });
-    tokio::time::sleep(2 * SECOND).await;
-    bank.hangs.store(false, Ordering::Relaxed);
-    slow.await.unwrap().unwrap();
+    slow.unwrap();
     assert_eq!(bus.circuit_breaker("pay").unwrap().state(), CircuitState::Open);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_success_takes_nothing_back() {
     let (bus, bank, _) = build(|builder| builder);
     for is_down in [true, false, true, false, true] {
@@ -389,7 +393,7 @@ async fn a_success_takes_nothing_back() {
 }
 
 /// No start that could be forgotten, and no other end.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_resilient_bus_runs_and_ends_as_any_other() {
     let (bus, bank, log) = build(|builder| builder.resilient(Resilience::default()));
     for n in 1..=100 {
@@ -404,36 +408,35 @@ async fn a_resilient_bus_runs_and_ends_as_any_other() {
 /// What the wall clock shows is nothing to a breaker.
 #[tokio::test(start_paused = true)]
 async fn a_clock_on_the_wall_that_is_put_back_changes_nothing() {
-    let wall = Arc::new(Wall::default());
-    let (bus, bank, _) = build(|builder| builder.clock(PutBack(Arc::clone(&wall))));
+    let wall = Arc::new(AtomicU32::new(0));
+    // That of a test bus never goes back.
+    let builder = Bus::builder().only("circuit_breaker").clock(PutBack(Arc::clone(&wall)));
+    let bus = builder.provide(Bank::default()).provide(Log::default()).build().unwrap();
+    let bank = bus.resource::<Bank>().unwrap();
     bank.is_down(true);
     for _ in 0..3 {
         bus.execute(Pay).await.unwrap_err();
-        wall.back.fetch_add(1_000_000, Ordering::Relaxed);
+        wall.fetch_add(1_000_000, Ordering::Relaxed);
     }
     let breaker = bus.circuit_breaker("pay").unwrap();
     assert_eq!(breaker.state(), CircuitState::Open);
     tokio::time::sleep(11 * SECOND).await;
     bank.is_down(false);
     for _ in 0..2 {
-        wall.back.fetch_add(1_000_000, Ordering::Relaxed);
+        wall.fetch_add(1_000_000, Ordering::Relaxed);
         bus.execute(Pay).await.unwrap();
     }
     assert_eq!(breaker.state(), CircuitState::Closed);
 }
 
-/// By how many seconds it was put back.
-#[derive(Default)]
-struct Wall {
-    back: AtomicU32,
-}
-struct PutBack(Arc<Wall>);
+/// By so many seconds.
+struct PutBack(Arc<AtomicU32>);
 impl bus::Clock for PutBack {
     fn now(&self) -> std::time::Instant {
         tokio::time::Instant::now().into_std()
     }
     fn system_time(&self) -> std::time::SystemTime {
-        let back = self.0.back.load(Ordering::Relaxed);
+        let back = self.0.load(Ordering::Relaxed);
         std::time::SystemTime::now() - SECOND * back
     }
     fn sleep_until(&self, deadline: std::time::Instant) -> bus::Sleep {
@@ -441,7 +444,7 @@ impl bus::Clock for PutBack {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_resilient_bus_gives_each_handler_its_own() {
     let (bus, bank, _) = build(|builder| builder.resilient(Resilience::default()));
     let options = HandlerOptions::new().name("late").priority(1);
@@ -450,10 +453,10 @@ async fn a_resilient_bus_gives_each_handler_its_own() {
     assert_eq!(names, ["bank", "book", "late", "pay", "thank"]);
     bank.is_down(true);
     for _ in 0..3 {
-        bus.execute(Pay).await.unwrap_err();
+        bus.run(bus.execute(Pay)).await.unwrap_err();
     }
     bus.publish(Paid(1)).await.unwrap();
-    bus.execute(Ask).await.unwrap_err();
+    bus.run(bus.execute(Ask)).await.unwrap_err();
     // That of `book` may be open by now too: when it tries again is left to chance.
     for (name, state) in [
         ("bank", CircuitState::Open),
@@ -469,12 +472,12 @@ async fn a_resilient_bus_gives_each_handler_its_own() {
     circuit_breaker(failure_threshold = 2, recovery_timeout = "10s", success_threshold = 1))]
 struct Try;
 #[handler(manual, concurrency = 1)]
-async fn tries(_: &Try, bank: &Res<Bank>) -> bus::Result<()> {
-    bank.call().await.map(drop)
+async fn tries(_: &Try, cx: &Context, bank: &Res<Bank>) -> bus::Result<()> {
+    bank.call(cx).await.map(drop)
 }
 
 /// While they wait for a place, are at work, wait for another attempt, or are a probe.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn callers_that_go_away_at_any_time_leave_nothing_behind() {
     let ms = Duration::from_millis;
     for (around, step) in [false, true].into_iter().flat_map(|is| (0..40).map(move |n| (is, n))) {
@@ -485,38 +488,31 @@ async fn callers_that_go_away_at_any_time_leave_nothing_behind() {
         });
         let breaker = bus.circuit_breaker("tries").unwrap();
         let go_away = async |after| {
-            let _ = tokio::time::timeout(after, async { bus.execute(Try).await }).await;
+            let goes = bus.clock().sleep_until(bus.clock().now() + after);
+            tokio::select! { biased; _ = bus.execute(Try) => {}, () = goes => {} }
         };
         bank.hangs.store(true, Ordering::Relaxed);
-        tokio::join!(
-            go_away(SECOND / 2),
-            go_away(ms(step * 17)),
-            go_away(ms(step * 23)),
-            go_away(ms(step * 31)),
-        );
+        let two = async { tokio::join!(go_away(ms(step * 17)), go_away(ms(step * 23))) };
+        let all = async { tokio::join!(go_away(SECOND / 2), two, go_away(ms(step * 31))) };
+        bus.run(all).await;
         bank.hangs.store(false, Ordering::Relaxed);
         bank.is_down(true);
-        go_away(ms(step * 7)).await;
-        go_away(ms(step * 5)).await;
+        bus.run(go_away(ms(step * 7))).await;
+        bus.run(go_away(ms(step * 5))).await;
         while breaker.state() != CircuitState::Open {
-            go_away(10 * SECOND).await;
+            bus.run(go_away(10 * SECOND)).await;
         }
-        tokio::time::sleep(10 * SECOND).await;
+        bus.advance(10 * SECOND).await;
         bank.hangs.store(true, Ordering::Relaxed);
-        go_away(ms(step * 11)).await;
+        bus.run(go_away(ms(step * 11))).await;
         bank.hangs.store(false, Ordering::Relaxed);
         bank.is_down(false);
-        tokio::time::sleep(60 * SECOND).await;
+        bus.advance(60 * SECOND).await;
         bus.execute(Try).await.unwrap();
         assert_eq!(breaker.state(), CircuitState::Closed, "{step}");
         // The place and the waiting room are free.
-        let calls = (0..4).map(|_| {
-            let bus = bus.clone();
-            tokio::spawn(async move { bus.execute(Try).await })
-        });
-        for call in calls.collect::<Vec<_>>() {
-            call.await.unwrap().unwrap();
-        }
+        let try_it = || bus.execute(Try);
+        tokio::try_join!(try_it(), try_it(), try_it(), try_it()).unwrap();
         assert_eq!(bus.stats().commands_in_flight, 0);
     }
 }
