@@ -1,33 +1,27 @@
 //! How many calls of a command's handler there may be at once, and how many wait.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bus::middleware;
 use bus::prelude::*;
-use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, yield_now};
+use bus::testing::{TestBus, TestBusBuilder as Builder};
+use bus::{Clock, middleware};
+use tokio::task::JoinHandle;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A door that is opened from outside, and how many are inside.
+/// Who comes in stays for ten seconds; and how many are inside.
+#[derive(Default)]
 struct Room {
-    door: Semaphore,
     inside: AtomicUsize,
     most: AtomicUsize,
 }
-impl Default for Room {
-    fn default() -> Self {
-        Self { door: Semaphore::new(0), inside: AtomicUsize::new(0), most: AtomicUsize::new(0) }
-    }
-}
 impl Room {
-    async fn stay(&self) {
+    async fn stay(&self, cx: &Context) {
         let n = self.inside.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(n, Ordering::Relaxed);
         let left = Left(&self.inside);
-        self.door.acquire().await.unwrap().forget();
+        cx.sleep(10 * SECOND).await;
         drop(left);
     }
     fn numbers(&self) -> (usize, usize) {
@@ -44,49 +38,56 @@ impl Drop for Left<'_> {
 #[command(output = u32)]
 struct Visit(u32);
 #[handler(concurrency = 2)]
-async fn visit(command: &Visit, room: &Res<Room>) -> bus::Result<u32> {
-    room.stay().await;
+async fn visit(command: &Visit, cx: &Context, room: &Res<Room>) -> bus::Result<u32> {
+    room.stay(cx).await;
+    cx.emit(Gone(command.0));
     Ok(command.0)
 }
+#[event]
+struct Gone(u32);
 
 type Reply = Result<u32, CommandError<bus::Error>>;
 
-fn build(set: impl FnOnce(bus::Builder) -> bus::Builder) -> (Bus, Res<Room>) {
-    let bus =
-        set(Bus::builder().only("bulkhead").provide(Room::default()).provide(AtomicUsize::new(0)))
-            .build()
-            .unwrap();
+fn build(set: impl FnOnce(Builder) -> Builder) -> (TestBus, Res<Room>) {
+    let builder = TestBus::builder().only("bulkhead").provide(Room::default());
+    let builder = builder.provide(AtomicUsize::new(0)).command_timeout(60 * SECOND);
+    let bus = set(builder).build().unwrap();
     let room = bus.resource().unwrap();
     (bus, room)
 }
 
-async fn begin(bus: &Bus, n: u32) -> JoinHandle<Reply> {
-    let bus = bus.clone();
-    let running = tokio::spawn(async move { bus.execute(Visit(n)).await });
-    yield_now().await;
-    yield_now().await;
+/// Executes it, and returns when it waits for time to go by.
+async fn begin(
+    bus: &TestBus,
+    command: impl Command<Output = u32, Error = bus::Error>,
+) -> JoinHandle<Reply> {
+    let handle = bus.bus().clone();
+    let running = tokio::spawn(async move { handle.execute(command).await });
+    bus.settle().await;
     running
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn so_many_run_and_the_others_wait_in_turn() {
     let (bus, room) = build(|builder| builder);
     let mut all = Vec::new();
     for n in 0..10 {
-        all.push(begin(&bus, n).await);
+        all.push(begin(&bus, Visit(n)).await);
+        bus.advance(SECOND / 10).await;
     }
     assert_eq!(room.numbers(), (2, 2));
     for (n, running) in (0..).zip(all) {
-        room.door.add_permits(1);
-        assert_eq!(running.await.unwrap().unwrap(), n, "first come first served");
+        assert_eq!(bus.run(running).await.unwrap().unwrap(), n);
+        assert_eq!(bus.published::<Gone>().last().unwrap().0, n, "first come first served");
     }
     assert_eq!(room.numbers(), (0, 2));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_finds_the_waiting_room_full_is_refused() {
     let (bus, room) = build(|b| b.configure::<visit>(|handler| handler.waiting_room(1)));
-    let (one, two, three) = (begin(&bus, 1).await, begin(&bus, 2).await, begin(&bus, 3).await);
+    let (one, two, three) =
+        (begin(&bus, Visit(1)).await, begin(&bus, Visit(2)).await, begin(&bus, Visit(3)).await);
     let refused = bus.execute(Visit(4)).await.unwrap_err();
     assert!(matches!(refused.kind(), CommandErrorKind::BulkheadFull { size: 2, room: 1, .. }));
     assert_eq!(
@@ -97,38 +98,36 @@ async fn who_finds_the_waiting_room_full_is_refused() {
     // The seat of who goes away is free.
     three.abort();
     assert!(three.await.unwrap_err().is_cancelled());
-    let five = begin(&bus, 5).await;
-    room.door.add_permits(3);
+    let five = begin(&bus, Visit(5)).await;
     for running in [one, two, five] {
-        running.await.unwrap().unwrap();
+        bus.run(running).await.unwrap().unwrap();
     }
     assert_eq!(room.numbers(), (0, 2));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn waiting_takes_of_the_time_of_the_call() {
-    let (bus, room) = build(|builder| builder);
-    let (one, two) = (begin(&bus, 1).await, begin(&bus, 2).await);
-    let error = bus.execute(Visit(3)).timeout(5 * SECOND).await.unwrap_err();
+    let (bus, _) = build(|builder| builder);
+    let (one, two) = (begin(&bus, Visit(1)).await, begin(&bus, Visit(2)).await);
+    let error = bus.run(bus.execute(Visit(3)).timeout(5 * SECOND)).await.unwrap_err();
     assert!(
         matches!(error.kind(), CommandErrorKind::TimedOut { after: Some(after) } if *after == 5 * SECOND),
         "{error}"
     );
     assert_eq!(error.attempts(), 0, "it was not called");
-    let signal = tokio::time::sleep(SECOND);
-    let error = bus.execute(Visit(4)).cancel_on(signal).await.unwrap_err();
+    let signal = bus.clock().sleep_until(bus.clock().now() + SECOND);
+    let error = bus.run(bus.execute(Visit(4)).cancel_on(signal)).await.unwrap_err();
     assert!(matches!(error.kind(), CommandErrorKind::Cancelled(_)), "{error}");
-    room.door.add_permits(2);
-    one.await.unwrap().unwrap();
-    two.await.unwrap().unwrap();
+    bus.run(one).await.unwrap().unwrap();
+    bus.run(two).await.unwrap().unwrap();
     assert_eq!(bus.stats().commands_in_flight, 0);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_call_that_is_dropped_or_panics_gives_its_place_back() {
     let (bus, room) = build(|builder| builder);
     for _ in 0..3 {
-        let both = [begin(&bus, 1).await, begin(&bus, 2).await];
+        let both = [begin(&bus, Visit(1)).await, begin(&bus, Visit(2)).await];
         assert_eq!(room.numbers(), (2, 2));
         both.iter().for_each(JoinHandle::abort);
         for running in both {
@@ -136,8 +135,7 @@ async fn a_call_that_is_dropped_or_panics_gives_its_place_back() {
         }
         assert_eq!(room.numbers().0, 0);
     }
-    room.door.add_permits(1);
-    bus.execute(Visit(3)).await.unwrap();
+    bus.run(bus.execute(Visit(3))).await.unwrap();
 }
 
 // What would wait for itself.
@@ -170,18 +168,17 @@ async fn answer(_: &Asked, cx: &Context, count: &Res<AtomicUsize>) -> bus::Resul
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_call_inside_of_a_call_needs_no_second_place() {
     let (bus, _) = build(|builder| builder);
     assert_eq!(bus.execute(Nested(5)).await.unwrap(), 5);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_waits_for_events_gives_its_place_meanwhile() {
     let (bus, _) = build(|builder| builder);
-    let begun = tokio::time::Instant::now();
-    assert_eq!(bus.execute(Outer).await.unwrap(), 0);
-    assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waited for a timeout");
+    assert_eq!(bus.run(bus.execute(Outer)).await.unwrap(), 0);
+    assert_eq!(bus.clock().elapsed(), Duration::ZERO, "nobody waited for a timeout");
 }
 
 // Of a key.
@@ -191,19 +188,17 @@ struct Report {
     tenant: u32,
 }
 #[handler(middleware = middleware::bulkhead_by(1, |call| Some(call.get::<Report>()?.tenant)).waiting_room(1))]
-async fn report(command: &Report, room: &Res<Room>) -> bus::Result<u32> {
-    room.stay().await;
+async fn report(command: &Report, cx: &Context, room: &Res<Room>) -> bus::Result<u32> {
+    room.stay(cx).await;
     Ok(command.tenant)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn each_key_has_its_places() {
     let (bus, room) = build(|builder| builder);
     let mut all = Vec::new();
     for tenant in [1, 1, 2, 2, 3] {
-        let bus = bus.clone();
-        all.push(tokio::spawn(async move { bus.execute(Report { tenant }).await }));
-        yield_now().await;
+        all.push(begin(&bus, Report { tenant }).await);
     }
     assert_eq!(room.numbers(), (3, 3), "one of each");
     let refused = bus.execute(Report { tenant: 1 }).await.unwrap_err().to_string();
@@ -211,28 +206,23 @@ async fn each_key_has_its_places() {
         refused.ends_with("middleware bulkhead: 1 calls of its key run and 1 wait, the limits"),
         "{refused}"
     );
-    room.door.add_permits(5);
     for running in all {
-        running.await.unwrap().unwrap();
+        bus.run(running).await.unwrap().unwrap();
     }
     assert_eq!(room.numbers().0, 0);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn closures_have_theirs() {
     let (bus, _) = build(|builder| builder);
     let options = bus::HandlerOptions::new().priority(1);
     let options = options.concurrency(std::num::NonZeroU32::MIN).waiting_room(0);
-    let gate = Arc::new(Semaphore::new(0));
-    bus.register_command_handler_with(options, move |command: Visit, _: OwnedContext| {
-        let gate = Arc::clone(&gate);
-        async move {
-            gate.acquire().await.unwrap().forget();
-            Ok::<_, bus::Error>(command.0)
-        }
+    bus.register_command_handler_with(options, |command: Visit, cx: OwnedContext| async move {
+        cx.sleep(SECOND).await;
+        Ok::<_, bus::Error>(command.0)
     })
     .unwrap();
-    let one = begin(&bus, 1).await;
+    let one = begin(&bus, Visit(1)).await;
     let refused = bus.execute(Visit(2)).await.unwrap_err();
     assert!(matches!(refused.kind(), CommandErrorKind::BulkheadFull { size: 1, room: 0, .. }));
     one.abort();
