@@ -305,7 +305,7 @@ async fn who_waits_for_it_is_let_in_by_hand() {
 
 #[tokio::test]
 async fn what_still_waits_at_the_shutdown_is_said() {
-    let (bus, _, log) = build(|b| b.with(|bus| bus.shutdown_timeout(10 * SECOND, SECOND)));
+    let (bus, _, log) = build(|b| b.shutdown_timeout(10 * SECOND, SECOND));
     bus.circuit_breaker("book").unwrap().force_open();
     bus.publish(Paid(1)).await.unwrap();
     let report = bus.run(bus.shutdown()).await;

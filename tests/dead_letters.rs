@@ -417,7 +417,7 @@ async fn however_a_message_is_taken() {
         assert_eq!(world.take(), expected.map(|line| [line; 2]).concat());
         // And once more, and again.
         world.will([Transient; 12]);
-        let report = bus.run(bus.dead_letters().retry_all().into_future()).await;
+        let report = bus.run(bus.dead_letters().retry_all()).await;
         assert_eq!((report.retried, report.succeeded, report.failed.len()), (6, 0, 6));
         assert_eq!(world.take(), expected.map(|line| [line; 2]).concat());
         let mut told = Vec::new();
@@ -496,7 +496,7 @@ async fn of_a_batch(with: impl FnOnce(Builder) -> Builder) {
     let stats = bus.stats();
     assert_eq!((stats.processed, stats.failed, stats.discarded), (4, 2, 1));
     // Each on its own, and nothing else.
-    let report = bus.run(bus.dead_letters().retry_all().into_future()).await;
+    let report = bus.run(bus.dead_letters().retry_all()).await;
     assert_eq!((report.retried, report.failed.len()), (2, 2));
     assert_eq!(world.take(), ["[5] as 2", "[3] as 4", "[3] as 5", "[3] as 6"]);
     let after = bus.dead_letters().list();
@@ -565,7 +565,7 @@ async fn is_moody(call: &mut Call<'_>, next: Next, world: &Res<World>) -> Handle
 #[tokio::test]
 async fn a_shutdown_waits_for_a_retry_and_no_other_begins() {
     for is_command in [true, false] {
-        let (bus, world) = bus(|b| all(b).with(|bus| bus.shutdown_timeout(5_000 * MS, 1_000 * MS)));
+        let (bus, world) = bus(|b| all(b).shutdown_timeout(5_000 * MS, 1_000 * MS));
         world.will([Permanent, Permanent, Transient]);
         for n in 0..2 {
             match is_command {
@@ -592,7 +592,7 @@ async fn a_shutdown_waits_for_a_retry_and_no_other_begins() {
 #[tokio::test]
 async fn a_retry_that_hangs_does_not_hold_up_the_shutdown_for_ever() {
     for is_command in [true, false] {
-        let (bus, world) = bus(|b| all(b).with(|bus| bus.shutdown_timeout(5_000 * MS, 1_000 * MS)));
+        let (bus, world) = bus(|b| all(b).shutdown_timeout(5_000 * MS, 1_000 * MS));
         world.will([Permanent, Hang]);
         match is_command {
             true => drop(bus.execute(Pay(1)).await),

@@ -291,8 +291,7 @@ async fn what_is_dropped_while_it_waits_for_its_turn_leaves_its_place() {
 
 #[tokio::test]
 async fn a_shutdown_keeps_the_order_and_a_cut_off_lane_is_empty() {
-    let (bus, log) =
-        bus(|builder| builder.handler::<print>().with(|b| b.shutdown_timeout(ms(150), ms(10))));
+    let (bus, log) = bus(|builder| builder.handler::<print>().shutdown_timeout(ms(150), ms(10)));
     for nr in 0..5 {
         bus.publish(Line(nr)).await.unwrap();
     }

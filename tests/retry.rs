@@ -363,7 +363,7 @@ async fn what_was_not_called_is_not_called_again() {
 
 #[tokio::test]
 async fn a_session_that_ends_ends_the_waiting() {
-    let (bus, _) = build(&[Transient], |builder| builder.with(|bus| bus.session_close_timeout(MS)));
+    let (bus, _) = build(&[Transient], |builder| builder.session_close_timeout(MS));
     let session = bus.session("short").open().await.unwrap();
     let retry =
         RetryConfig { initial_delay: 3_000 * MS, jitter: Jitter::None, ..RetryConfig::default() };
@@ -407,7 +407,7 @@ async fn a_shutdown_in_the_middle_of_a_later_round_keeps_what_has_failed() {
         let (bus, calls) = build(&[Transient], |builder| {
             let builder = builder.configure::<hear>(|h| h.no_retry().delayed_retries(later));
             let builder = builder.configure::<hear>(|h| h.dead_letters(true));
-            let builder = builder.with(|bus| bus.shutdown_timeout(5_000 * MS, 1_000 * MS));
+            let builder = builder.shutdown_timeout(5_000 * MS, 1_000 * MS);
             if around { builder.middleware(passes {}) } else { builder }
         });
         bus.publish(Done).await.unwrap();

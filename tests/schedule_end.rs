@@ -268,7 +268,7 @@ async fn what_is_due_is_waited_for_when_the_shutdown_has_given_up_on_the_rest() 
 async fn what_is_due_and_finds_no_room_is_in_the_report_of_the_shutdown() {
     let bus = bus(|builder| {
         let builder = builder.handler::<floods>().concurrency(1).event_queue_size(2);
-        builder.with(|builder| builder.shutdown_timeout(ms(10), ms(10)))
+        builder.shutdown_timeout(ms(10), ms(10))
     });
     bus.publish(Flood).await.unwrap();
     bus.publish(Rang("due")).after(ms(10)).await.unwrap();

@@ -199,7 +199,7 @@ async fn stuck(_: &Stuck, cx: &Context) {
 #[tokio::test]
 async fn who_waits_is_told_what_the_shutdown_left() {
     let builder = TestBus::builder().concurrency(1);
-    let bus = builder.with(|builder| builder.shutdown_timeout(MS, MS)).build().unwrap();
+    let bus = builder.shutdown_timeout(MS, MS).build().unwrap();
     let wait = |bus: &Bus| {
         let bus = bus.clone();
         tokio::spawn(async move { bus.publish(Stuck).and_wait().await.unwrap() })

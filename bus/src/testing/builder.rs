@@ -72,6 +72,8 @@ as_builder! {
     fn command_timeout(timeout: impl Into<Option<Duration>>);
     fn event_timeout(timeout: impl Into<Option<Duration>>);
     fn dead_letters(capacity: usize);
+    fn shutdown_timeout(drain: Duration, cancel: Duration);
+    fn session_close_timeout(limit: Duration);
 }
 
 impl TestBusBuilder {

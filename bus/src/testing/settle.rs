@@ -188,8 +188,8 @@ impl TestBus {
     /// As [`settle`](Self::settle); when nothing is due and the future is not ready; and when that takes longer than
     /// the limit as a whole, as something that recurs for ever does.
     #[track_caller]
-    pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
-        let caller = Location::caller();
+    pub fn run<F: IntoFuture>(&self, future: F) -> impl Future<Output = F::Output> {
+        let (caller, future) = (Location::caller(), future.into_future());
         async move {
             // Counted as a task of the bus: it is runnable when it is woken, wherever that is.
             let mut future = pin!(probe::task(self.core(), future));
