@@ -1,5 +1,5 @@
 //! The event's way, in this order: [`publish`] -> [`filter`] -> [`queue`] -> [`dispatcher`] -> [`delivery`] ->
-//! [`group`] -> [`order`] -> [`slots`].
+//! [`group`] -> [`order`] -> [`slots`]; what is pending goes on in a task of its own ([`driven`]).
 //!
 //! In: an event, from outside ([`publish`]) or kept back by a handler until it succeeded
 //! ([`effects`]). Out: each of its handlers has run once, or its failure has been announced

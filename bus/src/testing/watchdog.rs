@@ -38,6 +38,24 @@ impl Watchdog {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// In a place that it may have already.
+    fn wake_at(&self, at: Instant, place: Option<u64>, waker: Waker) -> u64 {
+        let mut state = self.lock();
+        let number = place.unwrap_or_else(|| {
+            state.next += 1;
+            state.next
+        });
+        let former = state.waiting.insert((at, number), waker);
+        let is_first = state.waiting.keys().next() == Some(&(at, number));
+        drop(state);
+        // A waker's destructor is foreign code.
+        drop(former);
+        if is_first {
+            self.changed.notify_one();
+        }
+        number
+    }
+
     fn watch(&self) {
         let mut state = self.lock();
         loop {
@@ -62,16 +80,8 @@ impl Watchdog {
 
 /// Wakes once, after so much real time.
 pub(super) fn wake_after(time: Duration, waker: Waker) {
-    let Some(at) = Instant::now().checked_add(time) else { return };
-    let watchdog = watchdog();
-    let mut state = watchdog.lock();
-    state.next += 1;
-    let place = (at, state.next);
-    state.waiting.insert(place, waker);
-    let is_first = state.waiting.keys().next() == Some(&place);
-    drop(state);
-    if is_first {
-        watchdog.changed.notify_one();
+    if let Some(at) = Instant::now().checked_add(time) {
+        watchdog().wake_at(at, None, waker);
     }
 }
 
@@ -93,23 +103,13 @@ impl Future for TooLong {
         if self.place.is_some_and(|(at, _)| at <= Instant::now()) {
             return Poll::Ready(());
         }
-        let watchdog = watchdog();
-        let mut state = watchdog.lock();
-        let place = match self.place {
-            Some(place) => place,
-            None => {
-                let Some(at) = Instant::now().checked_add(self.limit) else { return Poll::Pending };
-                state.next += 1;
-                (at, state.next)
-            }
+        let at = match self.place {
+            Some((at, _)) => Some(at),
+            None => Instant::now().checked_add(self.limit),
         };
-        self.place = Some(place);
-        state.waiting.insert(place, task.waker().clone());
-        let is_first = state.waiting.keys().next() == Some(&place);
-        drop(state);
-        if is_first {
-            watchdog.changed.notify_one();
-        }
+        let Some(at) = at else { return Poll::Pending };
+        let number = self.place.map(|(_, number)| number);
+        self.place = Some((at, watchdog().wake_at(at, number, task.waker().clone())));
         Poll::Pending
     }
 }
