@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::grid::Grid;
-use crate::sync::{SHARDS, shard};
+use crate::sync::{SHARDS, Shard};
 
 /// How often which durations were seen.
 pub(crate) struct Histogram {
@@ -29,9 +29,10 @@ impl Histogram {
     /// Adds one, in nanoseconds.
     #[inline]
     pub(crate) fn record(&self, nanos: u64) {
-        let shard = self.shards[shard()].get_or_init(|| self.shard());
-        shard[self.grid.cell(nanos)].fetch_add(1, Ordering::Relaxed);
-        shard[self.grid.len()].fetch_add(nanos, Ordering::Relaxed);
+        let here = Shard::here();
+        let shard = self.shards[here.index()].get_or_init(|| self.shard());
+        here.count(&shard[self.grid.cell(nanos)], 1);
+        here.count(&shard[self.grid.len()], nanos);
     }
 
     fn shard(&self) -> Box<[AtomicU64]> {

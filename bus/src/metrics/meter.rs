@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::grid::Grid;
-use crate::sync::{SHARDS, shard};
+use crate::sync::{SHARDS, Shard};
 
 const PROCESSED: usize = 0;
 const FAILED: usize = 1;
@@ -55,12 +55,13 @@ impl Meter {
     /// It has ended for good; `took` in nanoseconds, if that was measured.
     #[inline]
     pub(super) fn ended(&self, is_ok: bool, took: Option<u64>) {
-        let line = self.shards[shard()].get_or_init(|| self.line());
-        at(line, if is_ok { PROCESSED } else { FAILED }).fetch_add(1, Ordering::Relaxed);
+        let here = Shard::here();
+        let line = self.shards[here.index()].get_or_init(|| self.line());
+        here.count(at(line, if is_ok { PROCESSED } else { FAILED }), 1);
         if let Some(took) = took {
             let bucket = self.grid.bucket(self.grid.cell(took));
-            at(line, BUCKETS + bucket).fetch_add(1, Ordering::Relaxed);
-            at(line, SUM).fetch_add(took, Ordering::Relaxed);
+            here.count(at(line, BUCKETS + bucket), 1);
+            here.count(at(line, SUM), took);
         }
     }
 

@@ -92,7 +92,7 @@ impl Counts {
     #[inline]
     pub(crate) fn begun(&self) {
         match &self.runs {
-            Runs::Sharded(runs) => runs.add(1),
+            Runs::Sharded(runs) => runs.count(1),
             Runs::Single(runs) => drop(runs.fetch_add(1, Ordering::Relaxed)),
         }
     }

@@ -12,8 +12,8 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
+use crate::sync;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::shard;
 
 /// Shards of what every call counts. A shard is 128 bytes, and there is a window for each handler with a
 /// circuit breaker: 1 KB with 8 of them. More cores share, which is slower and not wrong.
@@ -94,7 +94,7 @@ impl<const S: usize, const B: usize> Window<S, B> {
     /// It happened `n` times at `at`. What came a whole ring ago is not counted: it is too old.
     #[inline]
     pub(crate) fn add(&self, at: u64, n: u32) {
-        let Shard { cut, buckets } = &self.0[shard() % S];
+        let Shard { cut, buckets } = &self.0[sync::Shard::here().index() % S];
         let (round, bucket) = cut.place::<B>(at);
         let word = &buckets[bucket];
         let mut seen = word.load(Ordering::Relaxed);

@@ -10,7 +10,7 @@ mod waiters;
 
 use std::sync::PoisonError;
 
-pub(crate) use sharded::{SHARDS, Sharded, shard};
+pub(crate) use sharded::{SHARDS, Shard, Sharded};
 pub(crate) use shared::shared;
 pub(crate) use waiters::{Ticket, Waiters};
 
