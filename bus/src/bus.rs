@@ -7,7 +7,6 @@
 //!          dispatcher: take what is there -> handlers, priority groups, highest first
 //! ```
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
@@ -28,13 +27,13 @@ use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::keep::Keep;
 use crate::message::{Command, Event};
 use crate::observe::spans;
-use crate::pipeline::admission::Accepted;
+use crate::pipeline::admission::Ready;
 use crate::pipeline::attempts::Attempts;
 use crate::pipeline::conclusion::{self, After};
 use crate::pipeline::execute::{self, Calls, Execute, Reply, Stage, StageProj};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::origin::Inherited;
-use crate::pipeline::{admission, ambient, announce};
+use crate::pipeline::{admission, ambient, announce, at_once};
 use crate::registry::BuildError;
 
 /// A message bus. Cheap to clone; many may live in one process.
@@ -208,19 +207,28 @@ where
         loop {
             match this.stage.as_mut().project() {
                 StageProj::New => match admission::look_up(core, this.request) {
+                    Ok(accepted) if accepted.plan.is_at_once() && this.request.rerun.is_none() => {
+                        let (reply, debt) =
+                            at_once::execute(core, this.request, accepted, this.command);
+                        let Some(debt) = debt else {
+                            this.stage.set(Stage::Done);
+                            return Poll::Ready(reply);
+                        };
+                        this.stage.set(Stage::Settling { reply: Some(reply), debt });
+                    }
                     Ok(accepted) if accepted.plan.layers.is_some() => {
                         let command = std::mem::replace(this.command, Keep::Gone);
-                        let inside = execute::around(core, this.request, accepted, command);
+                        let ready = accepted.ready(core, this.request);
+                        let inside = execute::around(core, this.request, ready, command);
                         this.stage.set(Stage::Around { inside });
                     }
-                    Ok(Accepted { plan, found, seed, session }) => {
+                    Ok(accepted) => {
+                        let Ready { plan, found, seed, session } =
+                            accepted.ready(core, this.request);
                         if plan.keeps(this.command) {
                             this.command.keep(plan.takes, plan.message);
                         }
                         let attempts = Attempts::new(core, plan, seed, session);
-                        let (context, handler) = (attempts.context(), &attempts.plan().handler);
-                        let command = this.command.get().map(|command| command as &dyn Any);
-                        announce::started(core, context, &this.request.sent, handler, command);
                         this.stage.set(Stage::Running { attempts, found });
                     }
                     Err(refused) => {
@@ -236,6 +244,9 @@ where
                     let is_first = attempts.is_new();
                     let mut answer = Poll::Pending;
                     if is_first {
+                        let (context, handler) = (attempts.context(), &attempts.plan().handler);
+                        let command = || calls.command.get();
+                        announce::started(core, context, &this.request.sent, handler, command);
                         answer = attempts.as_mut().poll(task, &mut calls);
                     }
                     if answer.is_pending() && this.request.is_cancelled(task) {
@@ -301,6 +312,7 @@ impl Bus {
     }
 
     /// What a message inherits from the handler that this thread is running, if it is one of ours.
+    #[inline]
     pub(crate) fn inherited(&self) -> Inherited {
         ambient::current_of(self.core(), |current| {
             current.map_or_else(Inherited::default, Context::inherited)

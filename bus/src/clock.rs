@@ -1,5 +1,7 @@
 //! Time, as the bus sees it.
 
+mod word;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -7,6 +9,8 @@ use std::task::{self, Poll};
 use std::time::{Instant, SystemTime};
 
 use pin_project_lite::pin_project;
+
+pub(crate) use word::{MaybeDuration, MaybeInstant, OnceInstant};
 
 /// Tells the time and waits for it. The default is tokio's, which stands still under
 /// `#[tokio::test(start_paused = true)]`; one of your own is set with

@@ -40,9 +40,10 @@ use crate::pipeline::origin::Origin;
 use crate::probe;
 use crate::registry::HandlerInfo;
 use crate::registry::contract::Registry;
+use crate::registry::listens::{Listens, Own};
 use crate::registry::plan::Plan;
 use crate::registry::report::WiringReport;
-use crate::registry::table::{Found, Listens, Route, Table};
+use crate::registry::table::{Found, Route, Table};
 use crate::registry::wired::Wired;
 use crate::resilience::breakers::Breakers;
 use crate::resilience::dead_letters::Store;
@@ -226,9 +227,17 @@ impl Core {
             })
     }
 
-    /// Which of the bus's own events somebody handles.
+    /// Does somebody handle this one of the bus's own events?
     #[inline]
-    pub(crate) fn listens(&self, session: Option<&Arc<Scope>>) -> Listens {
+    pub(crate) fn hears(&self, own: Own, session: Option<&Arc<Scope>>) -> bool {
+        if !self.wired.is_changed() && !self.listeners.hear_own() && session.is_none() {
+            return self.table.listens.to(own);
+        }
+        self.listens(session).to(own)
+    }
+
+    #[inline(never)]
+    fn listens(&self, session: Option<&Arc<Scope>>) -> Listens {
         let of_bus = self.wired.table().map_or(self.table.listens, |table| table.listens);
         let of_bus = self.listeners.to_own().map_or(of_bus, |listens| of_bus.or(listens));
         session.map_or(of_bus, |scope| of_bus.or(scope.listens()))

@@ -2,8 +2,8 @@
 
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Instant;
 
+use crate::clock::MaybeInstant;
 use crate::core::Core;
 use crate::event::completion::Share;
 use crate::message::kind::Erased;
@@ -27,9 +27,9 @@ pub(crate) struct Envelope {
     /// If somebody waits for all that follows from it.
     pub(crate) share: Option<Box<Share>>,
     /// When, if that is measured.
-    pub(crate) published: Option<Instant>,
+    pub(crate) published: MaybeInstant,
     /// When it is not to be handled any more. Set when it is queued.
-    pub(crate) expires: Option<Instant>,
+    pub(crate) expires: MaybeInstant,
     /// Has somebody heard it who listens to its type?
     pub(crate) heard: bool,
     /// The bus's own, not the user's traffic.
@@ -41,6 +41,26 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
+    /// An event that nobody says anything about.
+    #[inline]
+    pub(crate) fn new(id: MessageId, info: &'static MessageInfo, event: Erased) -> Self {
+        Self {
+            id,
+            info,
+            event,
+            origin: None,
+            head: None,
+            session: None,
+            share: None,
+            published: MaybeInstant::NONE,
+            expires: MaybeInstant::NONE,
+            heard: false,
+            lifecycle: false,
+            rerun: None,
+            links: None,
+        }
+    }
+
     /// How often its handler was called before, if it is a dead letter.
     pub(crate) fn attempts_before(&self) -> u32 {
         self.rerun.as_ref().map_or(0, |rerun| rerun.letter.attempts)
@@ -58,21 +78,7 @@ impl Envelope {
         let id = MessageId::next(origin.id.bus());
         let share = Share::of_child(origin, id, info, &*event);
         let origin = Some(Arc::clone(origin));
-        Self {
-            id,
-            info,
-            event,
-            origin,
-            head,
-            session,
-            share,
-            published: None,
-            expires: None,
-            heard: false,
-            lifecycle: false,
-            rerun: None,
-            links: None,
-        }
+        Self { origin, head, session, share, ..Self::new(id, info, event) }
     }
 
     /// Where it was sent, if that is known.
@@ -92,7 +98,7 @@ impl Envelope {
     /// Was it queued for too long?
     #[inline]
     pub(crate) fn is_expired(&self, core: &Core) -> bool {
-        self.expires.is_some_and(|expires| expires <= core.settings.clock.now())
+        self.expires.get().is_some_and(|expires| expires <= core.settings.clock.now())
     }
 
     /// It was never queued, and whoever sent it knows.

@@ -19,7 +19,7 @@ use crate::message::{Command, Event, Message};
 use crate::observe::handler_stats::Counts;
 use crate::pipeline::hook::Hooks;
 use crate::registry::entry::{HandlerEntry, HandlerType};
-use crate::registry::plan::{HandlerInfo, Plan, SlotRef, slots};
+use crate::registry::plan::{HandlerInfo, Plan, SlotRef, Time, slots};
 use crate::registry::registration::register;
 use crate::registry::{HandlerId, HandlerOptions, RegisterError, Registration};
 use crate::resilience::said::{Said, SaidOf};
@@ -160,6 +160,8 @@ where
 {
     let message = <A::Message as Message>::INFO;
     Plan {
+        time: Time::default(),
+        at_once: false,
         id: HandlerId::next(),
         handler: HandlerInfo {
             name: options.name.unwrap_or(Cow::Borrowed("closure")),
@@ -170,7 +172,7 @@ where
             at_run_time: true,
         },
         message,
-        timeout: message.timeout(),
+        timeout: message.timeout().into(),
         batch: None,
         deliver: <<A::Message as Message>::Kind as Kind<A::Message>>::DELIVER,
         emits: Box::default(),

@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::MaybeDuration;
 use crate::event::EventFilter;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::pipeline::middleware::{IntoLayer, Layer};
@@ -63,7 +64,7 @@ impl HandlerConfig {
 
     pub(super) fn apply(&self, plan: &mut Plan, problems: &mut Vec<WiringProblem>) {
         plan.handler.priority = self.priority.unwrap_or(plan.handler.priority);
-        plan.timeout = self.timeout.or(plan.timeout);
+        plan.timeout = MaybeDuration::from(self.timeout).or(plan.timeout);
         plan.said = std::mem::take(&mut plan.said).under(self.said.clone());
         plan.own_layers.extend(self.layers.iter().cloned());
         if let Some(filter) = &self.filter {

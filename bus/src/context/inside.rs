@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 
 use super::{Context, Scratch, Seed};
+use crate::clock::MaybeDuration;
 use crate::core::Core;
 use crate::handler::param::ParamError;
 use crate::handler::resource::{Res, Resource};
@@ -36,20 +37,20 @@ impl Context {
     /// When the first attempt was begun, if that is measured.
     #[inline]
     pub(crate) fn began(&self) -> Option<Instant> {
-        self.seed.began
+        self.seed.began.get()
     }
 
     pub(crate) fn seed(&self) -> Seed {
         // Made now, so that both sides share it.
         self.scratch();
-        let deadline = self.deadline.get().copied().flatten();
+        let deadline = self.deadline.get();
         let mut seed = Seed { follows: None, ..self.seed.clone() };
         if let Some(headers) = self.headers.get() {
             Arc::make_mut(seed.head.get_or_insert_default()).headers = Headers::clone(headers);
         }
         if let Some(fixed) = deadline {
-            seed.deadline = Some(fixed);
-            (seed.timeout, seed.attempt_timeout) = (None, None);
+            seed.deadline = Some(fixed).into();
+            (seed.timeout, seed.attempt_timeout) = (MaybeDuration::NONE, MaybeDuration::NONE);
         }
         seed
     }
@@ -86,28 +87,29 @@ impl Context {
         self.used_scratch().is_some_and(|scratch| scratch.cancel.waits_inside())
     }
 
+    #[inline]
     pub(crate) fn is_lifecycle(&self) -> bool {
         self.seed.lifecycle
     }
 
     /// How long it may take, and whether that is said of each attempt.
     pub(crate) fn time(&self) -> Option<(Duration, bool)> {
-        let Seed { timeout, attempt_timeout, .. } = &self.seed;
+        let (timeout, attempt_timeout) = (self.seed.timeout.get(), self.seed.attempt_timeout.get());
         let of_attempt = attempt_timeout.is_some_and(|one| timeout.is_none_or(|all| one < all));
         Some((self.seed.time()?, of_attempt))
     }
 
     /// When all attempts together have to be over: fixed now, unless it was.
     pub(crate) fn last_deadline(&self) -> Option<Instant> {
-        let callers = self.seed.deadline;
-        let Some(all) = self.seed.timeout else { return callers };
+        let callers = self.seed.deadline.get();
+        let Some(all) = self.seed.timeout.get() else { return callers };
         let now = || self.core().settings.clock.now();
-        let begun = match self.deadline.get() {
-            Some(fixed) if *fixed == callers => return callers,
-            // What was fixed says when that was.
-            Some(Some(fixed)) => fixed.checked_sub(self.seed.time().unwrap_or_default()),
-            Some(None) | None => None,
-        };
+        if self.deadline.is_fixed() && self.deadline.get() == callers {
+            return callers;
+        }
+        // What was fixed says when that was.
+        let begun = self.deadline.get();
+        let begun = begun.and_then(|at| at.checked_sub(self.seed.time().unwrap_or_default()));
         let own = begun.unwrap_or_else(now).checked_add(all);
         match (own, callers) {
             (Some(own), Some(callers)) => Some(own.min(callers)),
@@ -122,7 +124,8 @@ impl Context {
         time: Option<Duration>,
         deadline: Option<Instant>,
     ) -> Seed {
-        let mut seed = Seed { timeout: time, deadline, ..self.seed.again(attempt) };
+        let mut seed =
+            Seed { timeout: time.into(), deadline: deadline.into(), ..self.seed.again(attempt) };
         if let Some(headers) = self.headers.get() {
             Arc::make_mut(seed.head.get_or_insert_default()).headers = Headers::clone(headers);
         }
@@ -131,7 +134,7 @@ impl Context {
 
     /// How long all attempts together may take.
     pub(crate) fn total_time(&self) -> Option<Duration> {
-        self.seed.timeout
+        self.seed.timeout.get()
     }
 
     /// Is this, or what has made it, a call of the handler that holds its place?
@@ -140,8 +143,9 @@ impl Context {
     }
 
     /// The deadline that the caller set, without fixing one's own.
+    #[inline]
     pub(crate) fn callers_deadline(&self) -> Option<Instant> {
-        self.seed.deadline
+        self.seed.deadline.get()
     }
 
     pub(super) fn look_at_trace<R>(&self, look: impl FnOnce(&Trace) -> R) -> Option<R> {
@@ -167,17 +171,19 @@ impl Context {
     }
 
     /// The scratch, if this call has needed one.
+    #[inline]
     pub(crate) fn used_scratch(&self) -> Option<&Arc<Scratch>> {
         self.seed.shared.get()
     }
 
     /// What a child of this call inherits. The deadline only once it is fixed: until then the child
     /// runs inside the poll that will arm it, and is dropped with its parent.
+    #[inline(never)]
     pub(crate) fn inherited(&self) -> Inherited {
         let scratch = self.scratch();
         Inherited {
             origin: Some(Arc::clone(&scratch.origin)),
-            deadline: self.deadline.get().copied().flatten().or(self.seed.deadline),
+            deadline: self.deadline.get().map_or(self.seed.deadline, |at| Some(at).into()),
             cancel: Some(Arc::clone(&scratch.cancel)),
         }
     }

@@ -19,6 +19,7 @@ use class::ClassCell;
 pub use owned::OwnedContext;
 pub(crate) use seed::{Scratch, Seed};
 
+use crate::clock::OnceInstant;
 use crate::handler::param::ParamError;
 use crate::handler::resource::{Res, Resource};
 use crate::message::{MessageId, MessageInfo};
@@ -39,7 +40,7 @@ shared! {
         core: CoreRef,
         seed: Seed,
         /// Fixed when first asked for, so that a handler that is ready at once reads no clock.
-        deadline: OnceLock<Option<Instant>>,
+        deadline: OnceInstant,
         /// The headers, where a middleware inside of the run has changed them.
         headers: OnceLock<Box<Headers>>,
         class: ClassCell,
@@ -47,8 +48,9 @@ shared! {
 }
 
 impl Context {
+    #[inline]
     pub(crate) fn new(core: CoreRef, seed: Seed) -> Self {
-        let (deadline, headers) = (OnceLock::new(), OnceLock::new());
+        let (deadline, headers) = (OnceInstant::default(), OnceLock::new());
         Self { core, seed, deadline, headers, class: ClassCell::default() }
     }
 
@@ -158,11 +160,11 @@ impl Context {
     /// deadline of the caller if that is earlier.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        *self.deadline.get_or_init(|| {
+        self.deadline.get_or_init(|| {
             // The timeout is that of a run. One that is too long for the clock is none.
             let timeout = self.seed.time().filter(|_| self.seed.attempt > 0);
             let own = timeout.and_then(|t| self.core().settings.clock.now().checked_add(t));
-            match (own, self.seed.deadline) {
+            match (own, self.seed.deadline.get()) {
                 (Some(own), Some(callers)) => Some(own.min(callers)),
                 (own, callers) => own.or(callers),
             }

@@ -2,8 +2,9 @@
 
 use std::any::{Any, TypeId};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::{MaybeDuration, MaybeInstant};
 use crate::event::completion::Completion;
 use crate::event::effects::Outbox;
 use crate::message::order::HeldLanes;
@@ -23,15 +24,15 @@ pub(crate) struct Seed {
     pub(crate) id: MessageId,
     pub(crate) info: &'static MessageInfo,
     /// When the first attempt was begun, if that is measured.
-    pub(crate) began: Option<Instant>,
+    pub(crate) began: MaybeInstant,
     pub(crate) attempt: u32,
     pub(crate) lifecycle: bool,
     /// Of all attempts together.
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) timeout: MaybeDuration,
     /// Of each of them.
-    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) attempt_timeout: MaybeDuration,
     /// The deadline of the caller.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: MaybeInstant,
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) head: Option<Arc<Head>>,
     pub(crate) session: Option<Arc<Scope>>,
@@ -116,7 +117,7 @@ impl Seed {
 
     /// How long an attempt may take.
     pub(super) fn time(&self) -> Option<Duration> {
-        match (self.timeout, self.attempt_timeout) {
+        match (self.timeout.get(), self.attempt_timeout.get()) {
             (Some(all), Some(one)) => Some(all.min(one)),
             (all, one) => all.or(one),
         }

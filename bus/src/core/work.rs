@@ -54,6 +54,7 @@ impl AtWork<'_> {
 impl Work {
     /// Sequentially consistent with `close`: either the shutdown sees the command, or the command
     /// sees that the bus closes.
+    #[inline]
     pub(crate) fn begin_command(&self) -> AtWork<'_> {
         self.commands_begun.add(1);
         AtWork { work: self, ended: &self.commands_failed }
@@ -124,12 +125,14 @@ impl Work {
         self.shutting_down.fire();
     }
 
+    #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
 }
 
 impl Drop for AtWork<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.ended.add(1);
         if self.work.watchers.load(Ordering::SeqCst) > 0 {

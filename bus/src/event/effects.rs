@@ -142,7 +142,7 @@ fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
 /// loss.
 pub(crate) fn enters(core: &Core, event: &mut Envelope) -> bool {
     spans::emitted(event);
-    event.published = core.settings.metrics.start(&*core.settings.clock);
+    event.published = core.settings.metrics.start(&*core.settings.clock).into();
     match filter::ask(core, event) {
         Ok(()) => return true,
         Err(KeptOut::Filtered { by }) => {

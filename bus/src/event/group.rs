@@ -30,14 +30,15 @@ impl Drop for SteppedAside<'_> {
 }
 
 /// Runs the groups one after the other: the next begins when all of those before have ended, or have
-/// stepped aside. `go_on` is asked before each.
+/// stepped aside. `go_on` is asked before each. `begin` makes the future of one, unless it is done at once.
 ///
 /// Each of a group is polled once, in turn; what is pending is driven on. A future that was polled cannot
 /// move. So one cell is filled with one after the other for as long as they are ready at once, which costs
 /// nothing; the first that is pending stays in it, and those after it get cells on the heap.
-pub(crate) async fn in_turn<F: Future<Output = ()>, G: Iterator<Item = F>>(
+pub(crate) async fn in_turn<T, G: Iterator<Item = T>, F: Future<Output = ()>>(
     mut groups: impl Iterator<Item = G>,
     aside: &Aside,
+    mut begin: impl FnMut(T) -> Option<F>,
     mut go_on: impl FnMut() -> bool,
 ) {
     let mut here = pin!(None);
@@ -57,11 +58,11 @@ pub(crate) async fn in_turn<F: Future<Output = ()>, G: Iterator<Item = F>>(
             while here.is_none()
                 && let Some(next) = waiting.next()
             {
-                here.set(Some(next));
+                here.set(begin(next));
                 poll(here.as_mut(), task);
             }
             let mut spare: Option<Cell<F>> = None;
-            for next in &mut waiting {
+            for next in waiting.filter_map(&mut begin) {
                 let mut cell = spare.take().unwrap_or_else(|| Box::pin(None));
                 cell.set(Some(next));
                 if poll(cell.as_mut(), task) {
@@ -114,8 +115,8 @@ mod tests {
     async fn all_of_a_group_are_started_before_any_is_driven_on() {
         let log = Log::default();
         let some = [("a", 0), ("b", 1), ("c", 0), ("d", 2)];
-        let some = some.into_iter().map(|(name, polls)| handler(&log, name, polls));
-        in_turn([some].into_iter(), &Aside::default(), || true).await;
+        let begin = |(name, polls)| Some(handler(&log, name, polls));
+        in_turn([some.into_iter()].into_iter(), &Aside::default(), begin, || true).await;
         assert_eq!(*log.lock().unwrap(), ["a", "b", "c", "d", "b", "d", "d"]);
     }
 
@@ -126,25 +127,40 @@ mod tests {
             let _aside = steps.then(|| aside.step());
             handler(&log, name, polls).await;
         };
-        let groups = [vec![("a", 1, false)], vec![("b", 3, true)], vec![("c", 1, false)]];
-        let one = &one;
-        let groups = groups.map(|group| {
-            group.into_iter().map(move |(name, polls, steps)| one(name, polls, steps))
-        });
-        in_turn(groups.into_iter(), &aside, || true).await;
+        let groups = [[("a", 1, false)], [("b", 3, true)], [("c", 1, false)]];
+        let begin = |(name, polls, steps)| Some(one(name, polls, steps));
+        in_turn(groups.map(IntoIterator::into_iter).into_iter(), &aside, begin, || true).await;
         assert_eq!(*log.lock().unwrap(), ["a", "a", "b", "c", "b", "c", "b", "b"]);
     }
 
     #[tokio::test]
     async fn no_group_begins_when_it_shall_not_go_on() {
         let log = Log::default();
-        let groups = ["a", "b", "c"].map(|name| [handler(&log, name, 1)].into_iter());
+        let groups = ["a", "b", "c"].map(|name| [name].into_iter());
+        let begin = |name| Some(handler(&log, name, 1));
         let mut groups_left = 2;
         let go_on = || {
             groups_left -= 1;
             groups_left >= 0
         };
-        in_turn(groups.into_iter(), &Aside::default(), go_on).await;
+        in_turn(groups.into_iter(), &Aside::default(), begin, go_on).await;
         assert_eq!(*log.lock().unwrap(), ["a", "a", "b", "b"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_done_at_once_is_done_in_its_turn() {
+        let log = Log::default();
+        let groups = [["a", "b", "c", "d"], ["e", "f", "g", "h"]];
+        let begin = |name| {
+            if matches!(name, "b" | "d" | "e") {
+                log.lock().unwrap().push(name);
+                return None;
+            }
+            Some(handler(&log, name, 1))
+        };
+        let groups = groups.map(IntoIterator::into_iter);
+        in_turn(groups.into_iter(), &Aside::default(), begin, || true).await;
+        let all = ["a", "b", "c", "d", "a", "c", "e", "f", "g", "h", "f", "g", "h"];
+        assert_eq!(*log.lock().unwrap(), all);
     }
 }

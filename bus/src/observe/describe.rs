@@ -197,7 +197,7 @@ impl HandlerDescription {
             session: session.to_string(),
             at_run_time: handler.at_run_time,
             is_plain: plan.is_plain,
-            timeout: plan.timeout,
+            timeout: plan.timeout.get(),
             attempt_timeout: policy.and_then(|policy| policy.attempt_timeout),
             retries: policy.and_then(|policy| policy.retry).map_or(0, |retry| retry.max_retries),
             circuit_breaker: breaker.map(|breaker| breaker.name().to_owned()),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::execute::Request;
+use super::execute::{Request, Sent};
 use crate::context::Seed;
 use crate::core::{AtWork, Core};
 use crate::error::{CommandError, CommandErrorKind};
@@ -10,14 +10,22 @@ use crate::handler::slot::Slot;
 use crate::message::carrier::Moved;
 use crate::message::keep::can_keep;
 use crate::message::order::HeldLanes;
+use crate::registry::listens::Own;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::session::{InSession, Member, Owned, Scope, SessionId};
 
 pub(super) type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
 
-/// A command that may run: its handler, what its context is made of, and its session.
+/// A command that may run: its handler, and the session it is in.
 pub(crate) struct Accepted<'a, C, O, E> {
+    pub(crate) plan: Found<'a, Plan>,
+    found: Admitted<'a, C, O, E>,
+    member: Option<Member>,
+}
+
+/// The same, ready to run: with what its context is made of, and what it keeps of its session.
+pub(crate) struct Ready<'a, C, O, E> {
     pub(crate) plan: Found<'a, Plan>,
     pub(crate) found: Admitted<'a, C, O, E>,
     pub(crate) seed: Seed,
@@ -43,6 +51,7 @@ impl<C, O, E> Admitted<'_, C, O, E> {
 }
 
 /// Finds the handler, unless the command may not be executed now.
+#[inline]
 pub(crate) fn look_up<'a, C, O, E>(
     core: &'a Core,
     call: &mut Request<'_>,
@@ -53,55 +62,63 @@ where
     E: Send + 'static,
 {
     // A dead letter has one.
-    let id = call.sent.name(core);
+    call.sent.name(core);
     // Counted first, whatever becomes of it: either the shutdown sees the count, or this sees the shutdown.
     let at_work = core.work.begin_command();
     let member = match call.enter_session(core) {
         Ok(member) => member,
-        Err(session_id) => {
-            return Err(call.sent.error(CommandErrorKind::SessionClosed { session_id }));
-        }
+        Err(session_id) => return Err(refused(&call.sent, Refusal::Closed(session_id))),
     };
     let session = member.as_ref().map(Member::scope);
     let plan = match admit(core, call, session) {
         Ok(plan) => plan,
-        Err(Refusal::ShuttingDown) => return Err(call.sent.error(CommandErrorKind::ShuttingDown)),
-        Err(Refusal::NoHandler) => return Err(call.sent.error(CommandErrorKind::NoHandler)),
-        Err(Refusal::TooDeep(chain)) => {
-            return Err(call.sent.error(CommandErrorKind::TooDeep { chain }));
-        }
-        Err(Refusal::Kept { by, reason }) => {
-            return Err(call.sent.error(CommandErrorKind::Rejected { by, reason }));
-        }
+        Err(why) => return Err(refused(&call.sent, *why)),
     };
-    if call.timed || core.listens(session).command_result {
-        call.sent.started = Some(core.settings.clock.now());
+    if call.timed || core.hears(Own::CommandResult, session) {
+        call.sent.started = Some(core.settings.clock.now()).into();
     }
-    let inherited = std::mem::take(&mut call.inherited.deadline);
-    let seed = Seed {
-        id,
-        info: call.sent.info,
-        began: core.settings.metrics.start(&*core.settings.clock),
-        attempt: call.rerun.as_ref().map_or(1, |letter| letter.attempts.saturating_add(1)),
-        lifecycle: call.inherited.origin.as_ref().is_some_and(|origin| origin.lifecycle),
-        timeout: call.timeout.or(plan.timeout).or(core.settings.command_timeout),
-        attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),
-        deadline: inherited,
-        origin: call.inherited.origin.clone(),
-        head: call.head.clone(),
-        session: session.cloned(),
-        cancel: call.inherited.cancel.take(),
-        place: plan.policy.as_ref().and_then(|p| p.bulkhead.as_ref()).map(|_| plan.id),
-        lanes: HeldLanes::None,
-        follows: None,
-        shared: OnceLock::new(),
-    };
-    let session = member.and_then(|member| in_session(member, &plan, &seed));
     let found = Admitted { slot: slot_of::<C, O, E>, at_work };
-    Ok(Accepted { plan, found, seed, session })
+    Ok(Accepted { plan, found, member })
+}
+
+impl<'a, C, O, E> Accepted<'a, C, O, E> {
+    /// Takes from the request what its context keeps.
+    #[inline(always)]
+    pub(crate) fn ready(self, core: &Core, call: &mut Request<'_>) -> Ready<'a, C, O, E> {
+        let Self { plan, found, member } = self;
+        let began = core.settings.metrics.start(&*core.settings.clock).into();
+        let origin = call.inherited.origin.clone();
+        let (is_root, lifecycle) = (origin.is_none(), origin.as_ref().is_some_and(|o| o.lifecycle));
+        let scope = member.as_ref().map(|member| Arc::clone(member.scope()));
+        let session = match member {
+            None => None,
+            Some(member) => in_session(member, &plan, is_root, lifecycle),
+        };
+        // The last thing, so that it is made where it stays.
+        let seed = Seed {
+            id: call.sent.name(core),
+            info: call.sent.info,
+            began,
+            attempt: call.rerun.as_ref().map_or(1, |letter| letter.attempts.saturating_add(1)),
+            lifecycle,
+            timeout: call.timeout.or(plan.time.all),
+            attempt_timeout: plan.time.attempt,
+            deadline: std::mem::take(&mut call.inherited.deadline),
+            origin,
+            head: call.head.clone(),
+            session: scope,
+            cancel: call.inherited.cancel.take(),
+            place: plan.policy.as_ref().and_then(|p| p.bulkhead.as_ref()).map(|_| plan.id),
+            lanes: HeldLanes::None,
+            follows: None,
+            shared: OnceLock::new(),
+        };
+        Ready { plan, found, seed, session }
+    }
 }
 
 enum Refusal {
+    Closed(SessionId),
     ShuttingDown,
     NoHandler,
     TooDeep(Vec<&'static str>),
@@ -112,24 +129,40 @@ enum Refusal {
     },
 }
 
+#[cold]
+#[inline(never)]
+fn refused<E>(sent: &Sent, why: Refusal) -> CommandError<E> {
+    sent.error(match why {
+        Refusal::Closed(session_id) => CommandErrorKind::SessionClosed { session_id },
+        Refusal::ShuttingDown => CommandErrorKind::ShuttingDown,
+        Refusal::NoHandler => CommandErrorKind::NoHandler,
+        Refusal::TooDeep(chain) => CommandErrorKind::TooDeep { chain },
+        Refusal::Kept { by, reason } => CommandErrorKind::Rejected { by, reason },
+    })
+}
+
 #[inline]
 fn admit<'a>(
     core: &'a Core,
     call: &Request<'_>,
     session: Option<&Arc<Scope>>,
-) -> Result<Found<'a, Plan>, Refusal> {
+) -> Result<Found<'a, Plan>, Box<Refusal>> {
     if core.work.is_closing() && call.sent.is_root {
-        return Err(Refusal::ShuttingDown);
+        return Err(Box::new(Refusal::ShuttingDown));
     }
-    if let Some(chain) = call.inherited.origin.as_ref().and_then(|o| o.too_deep(call.sent.info)) {
-        return Err(Refusal::TooDeep(chain));
+    let info = call.sent.info;
+    if let Some(origin) = &call.inherited.origin
+        && let Some(chain) = origin.too_deep(info)
+    {
+        return Err(Box::new(Refusal::TooDeep(chain)));
     }
-    let plan = core.command(call.sent.info.type_id(), session).ok_or(Refusal::NoHandler)?;
+    let plan = core.command(info.type_id(), session);
+    let plan = plan.ok_or_else(|| Box::new(Refusal::NoHandler))?;
     if call.rerun.is_some() && !can_keep(plan.takes, plan.message) {
-        return Err(kept(&plan));
+        return Err(Box::new(kept(&plan)));
     }
     if let Some(origin) = &call.inherited.origin {
-        core.saw(origin, call.sent.info);
+        core.saw(origin, info);
     }
     Ok(plan)
 }
@@ -152,11 +185,16 @@ impl Request<'_> {
 }
 
 /// A session ends the runs of its handlers, and what was executed through it.
-fn in_session(member: Member, plan: &Plan, seed: &Seed) -> Option<Box<InSession>> {
+#[inline(never)]
+fn in_session(
+    member: Member,
+    plan: &Plan,
+    is_root: bool,
+    is_lifecycle: bool,
+) -> Option<Box<InSession>> {
     let owner = plan.owner();
-    let is_root = seed.origin.is_none();
     let owner = owner.as_ref().or_else(|| is_root.then_some(member.scope()));
-    let owned = owner.map(|owner| Owned::by(owner, seed.lifecycle));
+    let owned = owner.map(|owner| Owned::by(owner, is_lifecycle));
     InSession::new(Some(member), owned)
 }
 

@@ -21,22 +21,32 @@ use crate::message::{
 use crate::observe::What;
 use crate::observe::tap::{self, Queued};
 use crate::registry::HandlerInfo;
+use crate::registry::listens::Own;
 use crate::resilience::dead_letters::DeadLetterData;
 use crate::resilience::{CircuitChange, CircuitState};
 use crate::session::{Member, Scope};
 
 /// A command's handler is about to run.
-pub(crate) fn started(
+#[inline]
+pub(crate) fn started<'c, C: Any>(
     core: &Core,
     context: &Context,
     sent: &Sent,
     handler: &HandlerInfo,
-    command: Option<&dyn Any>,
+    command: impl FnOnce() -> Option<&'c C>,
 ) {
     if core.observers.is_on() {
+        let command = command().map(|command| command as &dyn Any);
         tap::of_context(core, context, What::Executing { handler, command });
     }
-    if core.listens(context.scope()).command_started && !context.is_lifecycle() {
+    if core.hears(Own::CommandStarted, context.scope()) {
+        announce_started(core, context, sent);
+    }
+}
+
+#[inline(never)]
+fn announce_started(core: &Core, context: &Context, sent: &Sent) {
+    if !context.is_lifecycle() {
         let event = CommandStartedEvent {
             command_id: context.id(),
             command: sent.info.name(),
@@ -47,7 +57,21 @@ pub(crate) fn started(
 }
 
 /// A command has ended.
+#[inline]
 pub(crate) fn result(
+    core: &Core,
+    context: &Context,
+    sent: &Sent,
+    handler: &HandlerInfo,
+    error: Option<String>,
+) {
+    if core.observers.is_on() || core.hears(Own::CommandResult, context.scope()) {
+        tell_result(core, context, sent, handler, error);
+    }
+}
+
+#[inline(never)]
+fn tell_result(
     core: &Core,
     context: &Context,
     sent: &Sent,
@@ -58,7 +82,7 @@ pub(crate) fn result(
         let (attempts, error) = (sent.attempts, error.as_deref());
         tap::of_context(core, context, What::Executed { handler, attempts, error });
     }
-    if !core.listens(context.scope()).command_result || context.is_lifecycle() {
+    if !core.hears(Own::CommandResult, context.scope()) || context.is_lifecycle() {
         return;
     }
     let now = core.settings.clock.now();
@@ -69,7 +93,7 @@ pub(crate) fn result(
         success: error.is_none(),
         error,
         attempts: sent.attempts,
-        duration: sent.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
+        duration: sent.started.get().map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
         metadata: context.headers().iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
     };
     announce(core, context, event);
@@ -83,7 +107,7 @@ pub(crate) fn handler_failed(
     error: &str,
     attempts: u32,
 ) {
-    if core.listens(context.scope()).handler_failed && !context.is_lifecycle() {
+    if core.hears(Own::HandlerFailed, context.scope()) && !context.is_lifecycle() {
         let event = EventHandlerFailedEvent {
             event_id: context.id(),
             event: context.message().name(),
@@ -104,7 +128,7 @@ pub(crate) fn dead_lettered(core: &Core, letter: &DeadLetterData) {
         return;
     }
     let session = core.sessions.find(&letter.session_id);
-    if core.listens(session.as_ref()).dead_lettered {
+    if core.hears(Own::DeadLettered, session.as_ref()) {
         let event = DeadLetteredEvent {
             id: letter.id,
             message_id: letter.message_id,
@@ -130,9 +154,9 @@ pub(crate) fn unhandled(core: &Core, envelope: &Envelope) {
     if core.observers.is_on() {
         tap::of_envelope(core, envelope, What::Unhandled);
     }
-    core.counters.unhandled.add(1);
+    core.counters.unhandled.count(1);
     tracing::debug!(event = envelope.info.name(), id = %envelope.id, "nobody handles this event");
-    let heard = core.listens(envelope.scope()).unhandled;
+    let heard = core.hears(Own::Unhandled, envelope.scope());
     if core.settings.on_unhandled.is_none() && !heard {
         return;
     }
@@ -160,7 +184,7 @@ pub(crate) fn mark(core: &Core, crossing: Crossing) {
     }
     let event = QueueMarkEvent { mark, queued, capacity, number };
     tell(core.settings.on_queue_mark.as_ref(), &event);
-    if core.listens(None).queue_mark {
+    if core.hears(Own::QueueMark, None) {
         send(core, None, None, event, |_| None);
     }
 }
@@ -174,7 +198,7 @@ pub(crate) fn circuit_changed(core: &Core, circuit: &str, change: &CircuitChange
         CircuitState::Open => tracing::warn!(circuit, %change, "a circuit breaker has opened"),
         _ => tracing::info!(circuit, %change, "a circuit breaker has changed"),
     }
-    if core.listens(None).circuit_changed {
+    if core.hears(Own::CircuitChanged, None) {
         let CircuitChange { from, to, reason, number, .. } = *change;
         let circuit = circuit.to_owned();
         let event = CircuitStateChangedEvent { circuit, from, to, reason, number };
@@ -184,14 +208,14 @@ pub(crate) fn circuit_changed(core: &Core, circuit: &str, change: &CircuitChange
 
 /// Events were lost.
 pub(crate) fn dropped(core: &Core, event: &'static str, reason: DropReason, count: u64) {
-    if core.listens(None).dropped {
+    if core.hears(Own::Dropped, None) {
         send(core, None, None, EventsDroppedEvent { event, reason, count }, |_| None);
     }
 }
 
 /// The delivery of an event has panicked, in a destructor of the user's.
 pub(crate) fn panicked(core: &Core, panic: &str) {
-    core.counters.failed.add(1);
+    core.counters.failed.count(1);
     tracing::error!(panic, "the delivery of an event panicked");
 }
 
@@ -228,19 +252,11 @@ fn send<E: Event>(
     dispatcher::start(core);
     let id = MessageId::next(core.number);
     let envelope = Envelope {
-        id,
-        info: E::INFO,
-        event: Arc::new(event),
         origin,
-        head: None,
         session: session.map(Member::follow),
         share: share(id),
-        published: None,
-        expires: None,
-        heard: false,
         lifecycle: true,
-        rerun: None,
-        links: None,
+        ..Envelope::new(id, E::INFO, Arc::new(event))
     };
     let queued = Queued::of(core, &envelope);
     core.queue.push_own(envelope);

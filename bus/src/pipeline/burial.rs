@@ -208,21 +208,15 @@ impl Again for EventAgain {
                 Some(InScope::Of(scope)) => Member::enter(scope),
                 _ => None,
             };
+            let event = Arc::clone(&letter.message);
+            let envelope = Envelope::new(letter.message_id, letter.info, event);
             let envelope = Envelope {
-                id: letter.message_id,
-                info: letter.info,
-                event: Arc::clone(&letter.message),
-                origin: None,
                 head: Some(Arc::new(head)),
                 session,
-                share: None,
-                published: None,
-                expires: None,
                 // Those who listen have heard it when it was published.
                 heard: true,
-                lifecycle: false,
                 rerun: Some(Box::new(Rerun { letter, ended: Mutex::new(Some(sender)) })),
-                links: None,
+                ..envelope
             };
             dispatcher::start(&core);
             if core.queue.push_nested(vec![envelope]).is_err() {

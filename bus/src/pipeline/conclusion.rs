@@ -36,6 +36,8 @@ where
     E: Send + 'static,
 {
     let reply = match answer {
+        // A call that was never asked for its outbox has no effects.
+        Ok(Ok(output)) if context.used_scratch().is_none() => Ok(output),
         Ok(Ok(output)) => match flush(core, context) {
             Ok(()) => Ok(output),
             Err(why) => Err(sent.error(kind_of_unsent(why))),
@@ -61,18 +63,33 @@ where
             after.succeeded(core);
             Ok(output)
         }
-        Err(error) => {
-            let buried = after.failed::<O, E>(core, sent, plan, context);
-            let error = error.buried(buried);
-            let text = text_of(&error, sent.info);
-            if let Some(dead_letter) = buried {
-                log(context, plan, &text, dead_letter);
-            }
-            core.failures.note(context, &plan.handler, sent.attempts, text.clone());
-            announce::result(core, context, sent, &plan.handler, Some(text));
-            Err(error)
-        }
+        Err(error) => Err(failed::<C, O, E>(core, sent, plan, context, after, error)),
     }
+}
+
+#[cold]
+fn failed<C, O, E>(
+    core: &Core,
+    sent: &Sent,
+    plan: &Plan,
+    context: &Context,
+    after: After<'_, C>,
+    error: CommandError<E>,
+) -> CommandError<E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    let buried = after.failed::<O, E>(core, sent, plan, context);
+    let error = error.buried(buried);
+    let text = text_of(&error, sent.info);
+    if let Some(dead_letter) = buried {
+        log(context, plan, &text, dead_letter);
+    }
+    core.failures.note(context, &plan.handler, sent.attempts, text.clone());
+    announce::result(core, context, sent, &plan.handler, Some(text));
+    error
 }
 
 /// Its caller has gone, and nobody asks for its answer: for its handler a failure, that took as long as nobody
@@ -128,12 +145,12 @@ impl<C: Send + Sync + 'static> After<'_, C> {
 pub(crate) type Concluded<'a, O, E> = (Reply<O, E>, Sent, Option<BoxFuture<'a, ()>>);
 
 /// A root command whose effects are more than the queue holds waits until that is paid.
+#[inline]
 pub(crate) fn debt<'a>(
     core: &'a Core,
     sent: &Sent,
     context: &Context,
 ) -> Option<BoxFuture<'a, ()>> {
-    // A call that was never asked for its outbox has no effects.
     context.used_scratch()?;
     let owes = sent.is_root && core.queue.has_debt() && core.work.is_dispatching();
     owes.then(|| -> BoxFuture<'a, ()> {

@@ -7,12 +7,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tracing::Span;
 
-use super::admission::{Accepted, Admitted};
+use super::admission::{Admitted, Ready};
 use super::announce;
 use super::attempts::{Attempts, Start};
 use super::conclusion::{self, After, Concluded};
@@ -24,6 +24,7 @@ use super::options::{Head, InScope, Principal};
 use super::origin::{Inherited, Origin};
 use super::report::Detailed;
 use super::run::Run;
+use crate::clock::{MaybeDuration, MaybeInstant};
 use crate::core::Core;
 use crate::error::{CancelledBy, CommandError, CommandErrorKind};
 use crate::handler::slot::BoxFuture;
@@ -79,7 +80,7 @@ pub(crate) struct Request<'a> {
     pub(crate) sent: Sent,
     pub(super) inherited: Inherited,
     pub(crate) head: Option<Arc<Head>>,
-    pub(super) timeout: Option<Duration>,
+    pub(super) timeout: MaybeDuration,
     pub(super) cancel_on: Option<BoxFuture<'a, ()>>,
     /// Is somebody interested in how long it takes?
     pub(super) timed: bool,
@@ -94,7 +95,7 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Sent {
     pub(crate) info: &'static MessageInfo,
     pub(crate) id: Option<MessageId>,
-    pub(crate) started: Option<Instant>,
+    pub(crate) started: MaybeInstant,
     pub(crate) attempts: u32,
     pub(super) is_root: bool,
 }
@@ -115,12 +116,13 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
     #[track_caller]
     pub(crate) fn new(core: &'a Core, command: C, inherited: Inherited) -> Self {
         let is_root = inherited.origin.is_none();
-        let sent = Sent { info: C::INFO, id: None, started: None, attempts: 0, is_root };
+        let sent =
+            Sent { info: C::INFO, id: None, started: MaybeInstant::NONE, attempts: 0, is_root };
         let request = Request {
             sent,
             inherited,
             head: Head::here(core.settings.track_callers, None),
-            timeout: None,
+            timeout: MaybeDuration::NONE,
             cancel_on: None,
             timed: false,
             caller: Caller::default(),
@@ -141,12 +143,12 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
         letter: Letter,
     ) -> Self {
         let (id, is_root) = (Some(letter.message_id), true);
-        let sent = Sent { info, id, started: None, attempts: 0, is_root };
+        let sent = Sent { info, id, started: MaybeInstant::NONE, attempts: 0, is_root };
         let request = Request {
             sent,
             inherited: Inherited::default(),
             head: Some(Arc::new(head)),
-            timeout: None,
+            timeout: MaybeDuration::NONE,
             cancel_on: None,
             timed: false,
             caller: Caller::default(),
@@ -169,7 +171,7 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
     /// (30 s). Counts from the handler's first `Pending`; a handler that is ready at once is never
     /// timed. A zero ends every handler that is not.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.request.timeout = Some(timeout);
+        self.request.timeout = Some(timeout).into();
         self
     }
 
@@ -233,7 +235,8 @@ where
     }
 }
 
-fn message_of<C: 'static>(command: &Moved<C>) -> Option<&dyn Any> {
+#[inline]
+pub(super) fn message_of<C: 'static>(command: &Moved<C>) -> Option<&dyn Any> {
     let command: &C = command.borrow();
     Some(command)
 }
@@ -242,7 +245,7 @@ fn message_of<C: 'static>(command: &Moved<C>) -> Option<&dyn Any> {
 pub(crate) fn around<'a, C, O, E>(
     core: &'a Core,
     request: &mut Request<'a>,
-    accepted: Accepted<'a, C, O, E>,
+    ready: Ready<'a, C, O, E>,
     command: Keep<C>,
 ) -> BoxFuture<'a, Concluded<'a, O, E>>
 where
@@ -253,12 +256,11 @@ where
     let (mut sent, mut cancel_on) = (request.sent, request.cancel_on.take());
     let rerun = request.rerun.take();
     Box::pin(async move {
-        let Accepted { plan, mut found, seed, session } = accepted;
+        let Ready { plan, mut found, seed, session } = ready;
         let held = Held::new(core, seed);
         let context = held.context();
         let mut unanswered = Unanswered { core, plan: &plan, armed: true };
-        let first = command.get().map(|command| command as &dyn Any);
-        announce::started(core, context, &sent, &plan.handler, first);
+        announce::started(core, context, &sent, &plan.handler, || command.get());
         let source = CommandSource::new(&plan, &found, command);
         let cancelled = |task: &mut task::Context<'_>| match &mut cancel_on {
             None => Poll::Pending,

@@ -103,6 +103,7 @@ pub(crate) struct Frame<'a, O> {
 }
 
 impl<'a, O> Frame<'a, O> {
+    #[inline]
     pub(crate) fn new(core: &'a Core, seed: Seed) -> Self {
         Self {
             running: None,
@@ -175,6 +176,13 @@ impl<'a> Held<'a> {
         Self { context, first, core: PhantomData }
     }
 
+    /// That of a run that is over before it is pending.
+    #[inline]
+    pub(crate) fn at_once(core: &'a Core, seed: Seed) -> Self {
+        let first = seed.attempt;
+        Self { context: Context::new(CoreRef(NonNull::from(core)), seed), first, core: PhantomData }
+    }
+
     /// The number of the run after so many others.
     pub(crate) fn run_after(&self, others: u32) -> u32 {
         self.first.saturating_add(others)
@@ -184,7 +192,18 @@ impl<'a> Held<'a> {
         &self.context
     }
 
+    /// Calls a handler that is done at once.
+    #[inline]
+    pub(crate) fn answer<O>(&self, start: impl FnOnce(&Lender<'_>) -> Begun<O>) -> Called<O> {
+        match self.within(|| start(&Lender(&self.context))) {
+            Begun::Done(answer) => answer,
+            // Were there a future, it would be dropped here, before the context (2).
+            Begun::Running(_) => unreachable!("a plain function is never pending"),
+        }
+    }
+
     /// Runs `work` as part of the call.
+    #[inline]
     pub(crate) fn within<R>(&self, work: impl FnOnce() -> R) -> R {
         let _current = enter(&self.context);
         work()

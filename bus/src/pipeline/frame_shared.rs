@@ -123,6 +123,16 @@ impl<'a> Held<'a> {
         Self { context, first, core: PhantomData }
     }
 
+    /// That of a run that is over before it is pending.
+    pub(crate) fn at_once(core: &'a Core, seed: Seed) -> Self {
+        let first = seed.attempt;
+        Self {
+            context: Arc::new(Context::new(CoreRef(core.arc()), seed)),
+            first,
+            core: PhantomData,
+        }
+    }
+
     /// The number of the run after so many others.
     pub(crate) fn run_after(&self, others: u32) -> u32 {
         self.first.saturating_add(others)
@@ -130,6 +140,15 @@ impl<'a> Held<'a> {
 
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Calls a handler that is done at once.
+    pub(crate) fn answer<O>(&self, start: impl FnOnce(&Lender<'_>) -> Begun<O>) -> Called<O> {
+        match self.within(|| start(&Lender(&self.context))) {
+            Begun::Done(answer) => answer,
+            // Were there a future, it would be dropped here.
+            Begun::Running(_) => unreachable!("a plain function is never pending"),
+        }
     }
 
     /// Runs `work` as part of the call.

@@ -7,6 +7,7 @@
 pub(crate) mod admission;
 pub(crate) mod ambient;
 pub(crate) mod announce;
+pub(crate) mod at_once;
 pub(crate) mod attempts;
 pub(crate) mod blocking;
 pub(crate) mod burial;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use super::cancel::Cancel;
 use super::options::Principal;
 use super::traceparent::Trace;
+use crate::clock::MaybeInstant;
 use crate::event::completion::Completion;
 use crate::message::{MessageId, MessageInfo};
 use crate::session::Scope;
@@ -102,6 +102,6 @@ impl fmt::Display for OwnLane<'_> {
 #[derive(Default)]
 pub(crate) struct Inherited {
     pub(crate) origin: Option<Arc<Origin>>,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: MaybeInstant,
     pub(crate) cancel: Option<Arc<Cancel>>,
 }

@@ -68,7 +68,8 @@ impl<C: Send + Sync + 'static, O: Send + 'static, E: Send + 'static> Future
         let execute = execute.project();
         let now = execute.core.settings.clock.now();
         let (sent, head) = (execute.request.sent, execute.request.head.take());
-        let duration = sent.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let duration =
+            sent.started.get().map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let metadata = head.map(|head| head.headers.clone()).unwrap_or_default();
         let command_id = sent.id.unwrap_or_else(|| MessageId::next(0));
         Poll::Ready(CommandReport::new(command_id, result, sent.attempts, duration, metadata))

@@ -101,34 +101,15 @@ impl<'a, O> Run<'a, O> {
         O: Outcome,
     {
         let mut this = self.project();
-        if is_late(this.core, this.frame.context()) {
-            *this.stage = Stage::Ended;
-            return Some(Err(Failure::TimedOut(Late::Caller)));
-        }
-        if let Some(session) = this.session
-            && let Some(over) = session.over()
-        {
+        let session = this.session.as_deref_mut();
+        if let Some(over) = kept_back(this.core, this.frame.context(), session) {
             *this.stage = Stage::Ended;
             return Some(Err(over));
         }
         let plan = &**this.plan;
         *this.span = spans::process(plan, this.frame.context());
         let entered = spans::enter(this.span.as_deref());
-        if !plan.hooks.is_empty() {
-            hook::before(&plan.hooks, this.frame.context(), &plan.handler, message(&input));
-        }
-        plan.counts.begun();
-        if this.frame.context().attempt() > 1
-            && !this.frame.context().is_lifecycle()
-            && let Some(meter) = &plan.meter
-        {
-            this.core.settings.metrics.retried(meter);
-        }
-        if this.core.observers.is_on() && plan.batch.is_none() {
-            let (handler, context) = (&plan.handler, this.frame.context());
-            let what = What::Handling { handler, attempt: context.attempt(), batch: None };
-            tap::of_context(this.core, context, what);
-        }
+        begins(this.core, plan, this.frame.context(), || message(&input));
         *this.stage = Stage::Begun;
         let start = |lender: &Lender<'_>| start(input, plan, lender);
         let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));
@@ -138,7 +119,7 @@ impl<'a, O> Run<'a, O> {
             Err(panic) => Err(Failure::Panicked(panic_text(&*panic))),
         };
         *this.stage = Stage::Ended;
-        plan.ended_with(this.frame.context(), &answer);
+        plan.ended_with(this.frame.context(), answer.as_ref());
         drop(entered);
         let info = this.frame.context().message();
         spans::processed(this.span, || Ended::with(info, answer.as_ref()));
@@ -201,7 +182,7 @@ impl<'a, O> Run<'a, O> {
         if answer.is_err() {
             stop(this.core, this.frame.as_mut());
         }
-        this.plan.ended_with(this.frame.context(), &answer);
+        this.plan.ended_with(this.frame.context(), answer.as_ref());
         drop(entered);
         let info = this.frame.context().message();
         spans::processed(this.span, || Ended::with(info, answer.as_ref()));
@@ -285,15 +266,17 @@ impl Watched for Pending<'_> {
 }
 
 impl Plan {
+    /// A run has ended, with an answer or without.
     #[inline]
-    fn ended_with<O: Outcome>(&self, context: &Context, answer: &Result<O, Failure>) {
-        let is_ok = answer.as_ref().is_ok_and(|answer| answer.error().is_none());
+    pub(super) fn ended_with<O: Outcome>(&self, context: &Context, answer: Result<&O, &Failure>) {
+        let is_ok = answer.is_ok_and(|answer| answer.error().is_none());
         if is_ok && self.hooks.is_empty() {
             return self.counts.ended_well();
         }
-        self.ended(context, &Ended::with(context.message(), answer.as_ref()));
+        self.ended(context, &Ended::with(context.message(), answer));
     }
 
+    #[inline(never)]
     fn ended(&self, context: &Context, ended: &Ended<'_>) {
         match ended {
             Ended::Ok => self.counts.ended_well(),
@@ -341,9 +324,43 @@ pub(crate) fn abandon(core: &Core, context: &Context) {
     }
 }
 
-/// A call whose caller is out of time already is not begun.
-fn is_late(core: &Core, context: &Context) -> bool {
-    context.callers_deadline().is_some_and(|deadline| deadline <= core.settings.clock.now())
+/// A call whose caller is out of time already is not begun, nor one whose session has ended what is its own.
+#[inline]
+pub(super) fn kept_back(
+    core: &Core,
+    context: &Context,
+    session: Option<&mut InSession>,
+) -> Option<Failure> {
+    if let Some(deadline) = context.callers_deadline()
+        && deadline <= core.settings.clock.now()
+    {
+        return Some(Failure::TimedOut(Late::Caller));
+    }
+    session?.over()
+}
+
+/// The handler is about to be called: what counts and watches is told.
+#[inline]
+pub(super) fn begins<'m>(
+    core: &Core,
+    plan: &Plan,
+    context: &Context,
+    message: impl FnOnce() -> Option<&'m dyn Any>,
+) {
+    if !plan.hooks.is_empty() {
+        hook::before(&plan.hooks, context, &plan.handler, message());
+    }
+    plan.counts.begun();
+    if context.attempt() > 1
+        && !context.is_lifecycle()
+        && let Some(meter) = &plan.meter
+    {
+        core.settings.metrics.retried(meter);
+    }
+    if core.observers.is_on() && plan.batch.is_none() {
+        let (handler, attempt) = (&plan.handler, context.attempt());
+        tap::of_context(core, context, What::Handling { handler, attempt, batch: None });
+    }
 }
 
 /// The text of a user's error, which its `Display` writes: that may panic too.

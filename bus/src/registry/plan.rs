@@ -6,12 +6,12 @@ use std::cmp::{Ordering, Reverse};
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use super::contract::HandlerId;
 use super::entry::HandlerEntry;
+use crate::clock::MaybeDuration;
 use crate::core::Settings;
 use crate::event::filter::{AnyFilter, Installed};
 use crate::handler::param::Requirements;
@@ -34,7 +34,9 @@ shared! {
         pub(crate) id: HandlerId,
         pub(crate) handler: HandlerInfo,
         pub(crate) message: &'static MessageInfo,
-        pub(crate) timeout: Option<Duration>,
+        pub(crate) timeout: MaybeDuration,
+        /// How long it may take, once it is wired: of all that is said, what is nearest.
+        pub(crate) time: Time,
         pub(crate) deliver: Option<Deliver>,
         /// Of a handler that takes batches.
         pub(crate) batch: Option<Batching>,
@@ -43,6 +45,8 @@ shared! {
         /// How many runs there may be at once, if that is limited.
         pub(crate) concurrency: Option<u32>,
         pub(crate) slots: Option<Semaphore>,
+        /// As [`is_at_once`](Plan::is_at_once), found out when it is wired.
+        pub(crate) at_once: bool,
         /// A plain function: never pending.
         pub(crate) is_plain: bool,
         pub(crate) slot: SlotRef,
@@ -62,6 +66,24 @@ shared! {
         pub(crate) policy: Option<Arc<Policy>>,
         /// The session whose handler it is, and whose end ends it.
         pub(crate) owner: Option<Weak<Scope>>,
+    }
+}
+
+/// How long a handler may take.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Time {
+    /// All attempts together.
+    pub(crate) all: MaybeDuration,
+    /// Each of them.
+    pub(crate) attempt: MaybeDuration,
+}
+
+impl Time {
+    fn of(plan: &Plan, settings: &Settings) -> Self {
+        let is_command = plan.message.is_command();
+        let of_bus = if is_command { settings.command_timeout } else { settings.event_timeout };
+        let attempt = plan.policy.as_ref().and_then(|policy| policy.attempt_timeout);
+        Self { all: plan.timeout.or(of_bus.into()), attempt: attempt.into() }
     }
 }
 
@@ -154,8 +176,13 @@ impl Plan {
         self.policy.as_ref().is_some_and(|policy| policy.keeps()) || command.is_shared()
     }
 
-    /// Is it never pending, and is there always a slot?
-    pub(crate) fn runs_at_once(&self) -> bool {
+    /// Is it called and done in one step: never pending, with nothing around it, and always a slot?
+    #[inline]
+    pub(crate) fn is_at_once(&self) -> bool {
+        self.at_once
+    }
+
+    fn runs_at_once(&self) -> bool {
         self.is_plain
             && self.slots.is_none()
             && self.layers.is_none()
@@ -179,12 +206,14 @@ impl Plan {
             },
             message: entry.message,
             // What is said of the handler is nearer than what is said of the message.
-            timeout: meta.timeout.or(entry.message.timeout()),
+            timeout: meta.timeout.or(entry.message.timeout()).into(),
+            time: Time::default(),
             deliver: entry.deliver,
             batch: Batching::of(entry),
             emits: takes.emits.into(),
             concurrency: meta.concurrency.map(NonZeroU32::get),
             slots: slots(meta.concurrency),
+            at_once: false,
             is_plain: entry.is_plain,
             slot: SlotRef::Linked(entry.slot),
             filter: meta.filter.map(|filter| Box::new(Installed::new(AnyFilter(Arc::new(filter))))),
@@ -206,8 +235,10 @@ impl Plan {
     /// within bounds.
     pub(crate) fn wrapped(mut self, settings: &Settings) -> Self {
         self.policy = Policy::of(&self, settings);
+        self.time = Time::of(&self, settings);
         self.layers = Layers::of(&self, &settings.layers);
         self.hooks = hook::of(self.message, &settings.hooks);
+        self.at_once = self.runs_at_once();
         // The bus's own events are nobody's traffic.
         let is_users = !self.message.is_own();
         self.meter = is_users.then(|| settings.metrics.meters.of(&self.handler, self.message));

@@ -7,14 +7,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::contract::{HandlerId, RegisteredHandler};
+use super::listens::Listens;
 use super::plan::Plan;
 use super::type_map::TypeMap;
 use crate::message::order::Group;
-use crate::message::{
-    Category, CircuitStateChangedEvent, CommandResultEvent, CommandStartedEvent, DeadLetteredEvent,
-    EventHandlerFailedEvent, EventsDroppedEvent, MessageInfo, QueueMarkEvent, SessionEndEvent,
-    SessionStartEvent, UnhandledEvent,
-};
+use crate::message::{Category, MessageInfo};
 
 /// The handlers of every message type.
 #[derive(Default)]
@@ -59,7 +56,7 @@ impl Route {
     }
 
     fn new(plans: Vec<Arc<Plan>>) -> Self {
-        let runs_at_once = plans.iter().all(|plan| plan.runs_at_once());
+        let runs_at_once = plans.iter().all(|plan| plan.is_at_once());
         let has_batches = plans.iter().any(|plan| plan.batch.is_some());
         let only_any = plans.iter().all(|plan| plan.message.hears().is_some());
         Self { plans, runs_at_once, has_batches, only_any }
@@ -74,55 +71,6 @@ impl Route {
     /// Handlers of one priority, highest first: each group starts when the one before has ended.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &[Arc<Plan>]> {
         self.plans.chunk_by(|a, b| a.handler.priority == b.handler.priority)
-    }
-}
-
-/// Which of the bus's own events somebody handles. The others are not even made.
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Listens {
-    pub(crate) command_started: bool,
-    pub(crate) command_result: bool,
-    pub(crate) handler_failed: bool,
-    pub(crate) dead_lettered: bool,
-    pub(crate) circuit_changed: bool,
-    pub(crate) unhandled: bool,
-    pub(crate) queue_mark: bool,
-    pub(crate) dropped: bool,
-    pub(crate) session_start: bool,
-    pub(crate) session_end: bool,
-}
-
-impl Listens {
-    /// Those that are heard.
-    pub(crate) fn which(is_heard: impl Fn(TypeId) -> bool) -> Self {
-        Self {
-            command_started: is_heard(TypeId::of::<CommandStartedEvent>()),
-            command_result: is_heard(TypeId::of::<CommandResultEvent>()),
-            handler_failed: is_heard(TypeId::of::<EventHandlerFailedEvent>()),
-            circuit_changed: is_heard(TypeId::of::<CircuitStateChangedEvent>()),
-            dead_lettered: is_heard(TypeId::of::<DeadLetteredEvent>()),
-            unhandled: is_heard(TypeId::of::<UnhandledEvent>()),
-            queue_mark: is_heard(TypeId::of::<QueueMarkEvent>()),
-            dropped: is_heard(TypeId::of::<EventsDroppedEvent>()),
-            session_start: is_heard(TypeId::of::<SessionStartEvent>()),
-            session_end: is_heard(TypeId::of::<SessionEndEvent>()),
-        }
-    }
-
-    /// What either of them hears.
-    pub(crate) fn or(self, other: Self) -> Self {
-        Self {
-            command_started: self.command_started || other.command_started,
-            command_result: self.command_result || other.command_result,
-            handler_failed: self.handler_failed || other.handler_failed,
-            circuit_changed: self.circuit_changed || other.circuit_changed,
-            dead_lettered: self.dead_lettered || other.dead_lettered,
-            unhandled: self.unhandled || other.unhandled,
-            queue_mark: self.queue_mark || other.queue_mark,
-            dropped: self.dropped || other.dropped,
-            session_start: self.session_start || other.session_start,
-            session_end: self.session_end || other.session_end,
-        }
     }
 }
 

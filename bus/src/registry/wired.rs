@@ -35,9 +35,17 @@ impl Wired {
     /// The table of all handlers, if there was a change.
     #[inline]
     pub(crate) fn table(&self) -> Option<Arc<Table>> {
-        if !self.any.load(Ordering::Acquire) {
-            return None;
-        }
+        if self.is_changed() { self.changed() } else { None }
+    }
+
+    /// Was there a change since the bus was built?
+    #[inline]
+    pub(crate) fn is_changed(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    #[inline(never)]
+    fn changed(&self) -> Option<Arc<Table>> {
         self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -70,7 +70,7 @@ pub(crate) fn problems_of(plan: &Plan, settings: &Settings) -> Vec<WiringProblem
     problems.extend(later.filter_map(|delay| zero("delayed_retries", Some(*delay))));
     let is_command = plan.message.is_command();
     let of_bus = if is_command { settings.command_timeout } else { settings.event_timeout };
-    if let (Some(one), Some(all)) = (said.attempt_timeout, plan.timeout.or(of_bus))
+    if let (Some(one), Some(all)) = (said.attempt_timeout, plan.timeout.get().or(of_bus))
         && one > all
     {
         let range = "at most the timeout of all attempts";

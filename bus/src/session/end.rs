@@ -21,6 +21,7 @@ use crate::observe::{What, tap};
 use crate::pipeline::announce;
 use crate::pipeline::failure::panic_text;
 use crate::probe::{self, Rest};
+use crate::registry::listens::Own;
 use crate::resilience::timer::within;
 use crate::sync::lock;
 
@@ -194,7 +195,7 @@ fn tell_end(core: &Core, scope: &Arc<Scope>) -> Option<impl Future<Output = ()> 
         let error = lock(&scope.state).error.as_deref().map(str::to_owned);
         tap::of_session(core, scope, What::SessionEnded { error: error.as_deref() });
     }
-    if !core.listens(Some(scope)).session_end {
+    if !core.hears(Own::SessionEnd, Some(scope)) {
         return None;
     }
     let (whole, heard) = Completion::new(None);

@@ -25,6 +25,7 @@ use crate::pipeline::{ambient, announce};
 use crate::registration::{closure_plan, linked_plan};
 use crate::registry::HandlerOptions;
 use crate::registry::entry::{HandlerEntry, HandlerType};
+use crate::registry::listens::Own;
 use crate::registry::plan::Plan;
 use crate::registry::registration::register;
 use crate::sync::lock;
@@ -203,7 +204,7 @@ impl SessionBuilder {
         if core.observers.is_on() {
             tap::of_session(core, &scope, What::SessionOpened);
         }
-        if core.listens(Some(&scope)).session_start {
+        if core.hears(Own::SessionStart, Some(&scope)) {
             let parent = scope.parent.as_ref().map(|parent| parent.id.clone());
             let event = SessionStartEvent { session_id: scope.id.clone(), parent };
             announce::of_session(core, &scope, event, |_| None);

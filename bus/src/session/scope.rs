@@ -16,8 +16,9 @@ use crate::core::Core;
 use crate::handler::resource::{Res, ResourceSet};
 use crate::message::MessageInfo;
 use crate::pipeline::cancel::Cancel;
+use crate::registry::listens::Listens;
 use crate::registry::plan::Plan;
-use crate::registry::table::{Listens, Route};
+use crate::registry::table::Route;
 use crate::registry::wired::Wired;
 use crate::sync::{Mutex, shared};
 

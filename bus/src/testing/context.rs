@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use super::TestBus;
 use crate::builder::Builder;
 use crate::bus::Bus;
+use crate::clock::{MaybeDuration, MaybeInstant};
 use crate::context::{Context, OwnedContext, Seed};
 use crate::handler::param::Param;
 use crate::handler::resource::{Provided, Resource};
@@ -159,11 +160,11 @@ impl TestContext {
             info: self.info,
             attempt: self.attempt,
             lifecycle: false,
-            began: None,
+            began: MaybeInstant::NONE,
             follows: None,
-            timeout: None,
-            attempt_timeout: None,
-            deadline: None,
+            timeout: MaybeDuration::NONE,
+            attempt_timeout: MaybeDuration::NONE,
+            deadline: MaybeInstant::NONE,
             origin: None,
             head: Some(Arc::new(self.head.clone())),
             session: self.session.as_ref().map(|session| Arc::clone(session.scope())),

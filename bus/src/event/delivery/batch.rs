@@ -9,6 +9,7 @@ use super::batch_end::{Again, Ended, GivenUp, Outcome};
 use super::block::Item;
 use super::drive::{drive, drive_around};
 use super::wayside::Wayside;
+use crate::clock::MaybeInstant;
 use crate::context::Seed;
 use crate::core::Core;
 use crate::event::completion::Completion;
@@ -149,12 +150,12 @@ fn seed(plan: &Plan, taken: &[Taken<'_>], whole: Option<&Arc<Completion>>, befor
     let mut seed = Seed {
         id: MessageId::next(core.number),
         info: envelope.info,
-        began: core.settings.metrics.start(&*core.settings.clock),
+        began: core.settings.metrics.start(&*core.settings.clock).into(),
         attempt: envelope.attempts_before().saturating_add(before).saturating_add(1),
         lifecycle: taken.iter().any(lifecycle),
-        timeout: plan.timeout.or(core.settings.event_timeout),
-        attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),
-        deadline: None,
+        timeout: plan.time.all,
+        attempt_timeout: plan.time.attempt,
+        deadline: MaybeInstant::NONE,
         origin: origin.cloned(),
         head: None,
         session: envelope.scope().cloned(),

@@ -286,7 +286,7 @@ impl GivenUp<'_> {
     fn end(self, core: &Core, plan: &Plan) {
         let Self { taken, error, record, attempts, began } = self;
         let delivery = &taken.item.delivery;
-        let seed = Seed { began, ..delivery.seed(plan) };
+        let seed = Seed { began: began.into(), ..delivery.seed(plan) };
         let held = Held::new(core, seed);
         delivery.item_ended_badly(plan, held.context(), &error, attempts, record);
     }

@@ -72,13 +72,17 @@ async fn run_handlers(core: &Core, block: &Block, shares: &[Option<Box<Share>>])
         };
         let groups = route.groups().map(|group| {
             begun.fetch_add(group.len(), Ordering::Relaxed);
-            let all = group.iter().flat_map(|plan| parts(plan, &items));
-            all.map(Part::run)
+            group.iter().flat_map(|plan| parts(plan, &items))
         });
-        group::in_turn(groups, &aside, || {
-            note_gone();
-            true
-        })
+        group::in_turn(
+            groups,
+            &aside,
+            |part| Some(part.run()),
+            || {
+                note_gone();
+                true
+            },
+        )
         .await;
         note_gone();
     });

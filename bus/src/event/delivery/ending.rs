@@ -31,15 +31,10 @@ impl Delivery<'_> {
         attempts: u32,
         record: Option<Record>,
     ) {
-        let core = self.core;
         let failure = match answer {
-            Ok(Ok(())) => flush(core, context).err().map(|not_flushed| not_flushed.to_string()),
-            Ok(Err(error)) => {
-                let text = text_of_users(|| error.chain());
-                drop_users(error);
-                Some(text)
-            }
-            Err(failure) => Some(failure.to_string()),
+            // A call that was never asked for its outbox has no effects.
+            Ok(Ok(())) if context.used_scratch().is_none() => None,
+            answer => self.failure(context, answer),
         };
         match failure {
             None => {
@@ -48,13 +43,28 @@ impl Delivery<'_> {
                 self.ended_well(plan, context.began(), attempts);
             }
             Some(error) => {
-                discard(core, context);
+                discard(self.core, context);
                 self.ended_badly(plan, context, &error, attempts, record);
             }
         }
     }
 
+    /// What has gone wrong, in words. What was emitted is sent before that is known.
+    #[inline(never)]
+    fn failure(&self, context: &Context, answer: Result<EventOutcome, Failure>) -> Option<String> {
+        match answer {
+            Ok(Ok(())) => flush(self.core, context).err().map(|unsent| unsent.to_string()),
+            Ok(Err(error)) => {
+                let text = text_of_users(|| error.chain());
+                drop_users(error);
+                Some(text)
+            }
+            Err(failure) => Some(failure.to_string()),
+        }
+    }
+
     /// Its handler has failed, and will not be called again.
+    #[cold]
     pub(super) fn ended_badly(
         &self,
         plan: &Plan,
@@ -84,7 +94,7 @@ impl Delivery<'_> {
         if is_discarded {
             let (id, handler) = (self.envelope.id, &plan.handler);
             tracing::debug!(%id, %handler, error, "an event is discarded");
-            self.core.counters.discarded.add(1);
+            self.core.counters.discarded.count(1);
             self.observe(|| What::Discarded { handler, error });
             self.ended_well(plan, began, attempts);
         }
@@ -113,7 +123,7 @@ impl Delivery<'_> {
     pub(super) fn ended_well(&self, plan: &Plan, began: Option<Instant>, attempts: u32) {
         self.observe(|| What::Handled { handler: &plan.handler, attempts, error: None });
         if !self.envelope.lifecycle {
-            self.core.counters.processed.add(1);
+            self.core.counters.processed.count(1);
             self.measure(plan, began, true);
         }
         if let Some(rerun) = &self.envelope.rerun {
@@ -140,7 +150,7 @@ impl Delivery<'_> {
     #[inline]
     fn measure(&self, plan: &Plan, began: Option<Instant>, is_ok: bool) {
         let Some(meter) = &plan.meter else { return };
-        let (core, published) = (self.core, self.envelope.published);
+        let (core, published) = (self.core, self.envelope.published.get());
         let now = (began.is_some() || published.is_some()).then(|| core.settings.clock.now());
         let since = |then: Option<Instant>| Some(now?.saturating_duration_since(then?));
         core.settings.metrics.event(meter, is_ok, since(began), since(published));
@@ -161,7 +171,7 @@ impl Delivery<'_> {
         let Self { envelope, share, .. } = self;
         self.observe(|| What::Handled { handler: &plan.handler, attempts, error: Some(error) });
         if !envelope.lifecycle {
-            counter.add(1);
+            counter.count(1);
             self.measure(plan, began, false);
         }
         if let Some(share) = share {
@@ -236,7 +246,7 @@ impl Delivery<'_> {
             let ttl = envelope.info.ttl().unwrap_or_default();
             share.failed(None, &format!("it was queued for longer than its ttl of {ttl:?}"), 0);
         }
-        core.queue.expired.add(1);
+        core.queue.expired.count(1);
         core.losses.note_event(core, envelope, DropReason::Expired);
     }
 

@@ -26,6 +26,7 @@ use super::queue::Parking;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::order::LaneId;
+use crate::registry::plan::Plan;
 
 /// What there is to deliver.
 pub(super) enum Work {
@@ -129,9 +130,17 @@ async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
     let mut groups = pin!(async {
         let groups = route.groups().map(|group| {
             begun.fetch_add(group.len(), Ordering::Relaxed);
-            group.iter().map(|plan| delivery.handle(plan, &line))
+            group.iter().map(|plan| &**plan)
         });
-        group::in_turn(groups, &aside, || !line.parking.is_given_up()).await;
+        let begin = |plan| {
+            // In no lane there is nothing to wait for before it is called.
+            if Plan::is_at_once(plan) && delivery.lane.is_none() && !line.parking.is_given_up() {
+                delivery.handle_at_once(plan);
+                return None;
+            }
+            Some(delivery.handle(plan, &line))
+        };
+        group::in_turn(groups, &aside, begin, || !line.parking.is_given_up()).await;
         if line.parking.is_given_up() {
             delivery.not_handled(&line.parking);
         }

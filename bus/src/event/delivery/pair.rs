@@ -6,12 +6,14 @@ use std::sync::OnceLock;
 use super::drive::{drive, drive_around};
 use super::wayside::Wayside;
 use super::{Delivery, Line};
+use crate::clock::MaybeInstant;
 use crate::context::Seed;
 use crate::event::filter::KeptOut;
 use crate::event::slots::Slot;
 use crate::message::kind::{Deliver, EventOutcome};
 use crate::message::order::HeldLanes;
 use crate::observe::What;
+use crate::pipeline::at_once;
 use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
@@ -31,10 +33,20 @@ impl<'a> Delivery<'a> {
         if !self.passes(plan) {
             return;
         }
-        let mut run = pin!(self.run(plan));
-        if let Some(answer) = self.begin(run.as_mut(), deliver) {
-            self.conclude(plan, run.context(), answer, 1, None);
-        }
+        let mut session = self.in_session(plan);
+        let held = Held::at_once(self.core, self.seed(plan));
+        let event = &self.envelope.event;
+        let (core, session) = (self.core, session.as_deref_mut());
+        let answer = at_once::run(
+            core,
+            plan,
+            &held,
+            session,
+            event,
+            |e| Some(&***e),
+            |event| held.answer(|lender| deliver(plan.slot.get(), event, lender)),
+        );
+        self.conclude(plan, held.context(), answer, 1, None);
     }
 
     /// Runs one handler. Whatever becomes of it touches nobody else.
@@ -87,11 +99,6 @@ impl<'a> Delivery<'a> {
     }
 
     #[inline]
-    fn run(&self, plan: &'a Plan) -> Run<'a, EventOutcome> {
-        Run::new(self.core, Found::Built(plan), self.seed(plan), self.in_session(plan))
-    }
-
-    #[inline]
     fn attempts(&self, plan: &'a Plan) -> Attempts<'a, EventOutcome> {
         Attempts::new(self.core, Found::Built(plan), self.seed(plan), self.in_session(plan))
     }
@@ -109,19 +116,20 @@ impl<'a> Delivery<'a> {
         )
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn seed(&self, plan: &Plan) -> Seed {
         let Self { core, envelope, share, .. } = self;
         let parent = envelope.origin.as_ref();
+        let began = core.settings.metrics.start(&*core.settings.clock).into();
         let mut seed = Seed {
             id: envelope.id,
             info: envelope.info,
-            began: core.settings.metrics.start(&*core.settings.clock),
+            began,
             attempt: envelope.attempts_before().saturating_add(1),
             lifecycle: envelope.lifecycle || parent.is_some_and(|origin| origin.lifecycle),
-            timeout: plan.timeout.or(core.settings.event_timeout),
-            attempt_timeout: plan.policy.as_ref().and_then(|policy| policy.attempt_timeout),
-            deadline: None,
+            timeout: plan.time.all,
+            attempt_timeout: plan.time.attempt,
+            deadline: MaybeInstant::NONE,
             origin: envelope.origin.clone(),
             head: envelope.head.clone(),
             session: envelope.scope().cloned(),

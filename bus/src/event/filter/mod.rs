@@ -222,7 +222,7 @@ pub(crate) fn ask(core: &Core, event: &Envelope) -> Result<(), KeptOut> {
     for filter in &core.settings.filters {
         if let Err(kept_out) = filter.ask(core, event) {
             if let KeptOut::Filtered { .. } = kept_out {
-                core.queue.filtered.add(1);
+                core.queue.filtered.count(1);
             }
             return Err(kept_out);
         }

@@ -8,7 +8,7 @@ use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::{Message, MessageInfo};
 use crate::pipeline::failure::panic_text;
-use crate::registry::table::Listens;
+use crate::registry::listens::Listens;
 use crate::registry::type_map::TypeMap;
 use crate::session::Scope;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -69,9 +69,14 @@ impl Listeners {
     }
 
     /// Which of the bus's own events somebody listens to.
-    #[inline]
     pub(crate) fn to_own(&self) -> Option<Listens> {
-        self.to_own.load(Ordering::Acquire).then(|| self.read().own)
+        self.hear_own().then(|| self.read().own)
+    }
+
+    /// Does somebody listen to one of them?
+    #[inline]
+    pub(crate) fn hear_own(&self) -> bool {
+        self.to_own.load(Ordering::Acquire)
     }
 
     fn add<E: Message>(&self, ear: Arc<dyn Ear>, session: Option<&Arc<Scope>>) -> Place {

@@ -78,25 +78,11 @@ impl Call<'_> {
             Some(origin) => Envelope::child(origin, self.info, event, head, session),
             None => {
                 let (id, info) = (MessageId::next(self.core.number), self.info);
-                Envelope {
-                    id,
-                    info,
-                    event,
-                    origin: None,
-                    head,
-                    session,
-                    share: None,
-                    published: None,
-                    expires: None,
-                    heard: false,
-                    lifecycle: false,
-                    rerun: None,
-                    links: None,
-                }
+                Envelope { head, session, ..Envelope::new(id, info, event) }
             }
         };
         let settings = &self.core.settings;
-        envelope.published = settings.metrics.start(&*settings.clock);
+        envelope.published = settings.metrics.start(&*settings.clock).into();
         if let Some(whole) = self.completion.take() {
             // Whoever waits for the parent waits for this through `whole`.
             envelope.withdraw();
@@ -253,7 +239,7 @@ impl Call<'_> {
             let what = Told::Rejected { why: &text };
             tap::of_sent(self.core, (self.info, id), head, origin, what);
         }
-        self.core.queue.rejected.add(1);
+        self.core.queue.rejected.count(1);
         self.core.losses.note(self.core, self.info, 1, DropReason::Rejected);
         PublishError::new(self.info.name(), event, why)
     }

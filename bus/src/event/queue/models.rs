@@ -78,21 +78,7 @@ fn watched(
 }
 
 fn event(number: u32) -> Envelope {
-    Envelope {
-        id: MessageId::next(1),
-        info: Numbered::INFO,
-        event: Arc::new(Numbered(number)),
-        origin: None,
-        head: None,
-        session: None,
-        share: None,
-        published: None,
-        expires: None,
-        heard: false,
-        lifecycle: false,
-        rerun: None,
-        links: None,
-    }
+    Envelope::new(MessageId::next(1), Numbered::INFO, Arc::new(Numbered(number)))
 }
 
 fn number(event: &Envelope) -> u32 {

@@ -183,7 +183,7 @@ impl BoundedEventQueue {
     fn accept(&self, state: &mut State, mut event: Envelope, then: &mut Then) {
         state.ages.pushed(|| self.clock.now());
         if let Some(ttl) = event.info.ttl() {
-            event.expires = self.clock.now().checked_add(ttl);
+            event.expires = self.clock.now().checked_add(ttl).into();
         }
         state.tally.count(event.info);
         state.events.push_back(event);

@@ -141,22 +141,8 @@ fn envelope(core: &Arc<Core>, due: Due) -> Option<Envelope> {
         id = MessageId::next(core.number);
         share = Some(Share::new(recur(core, number), id, info));
     }
-    let (expires, heard, lifecycle) = (None, false, false);
-    let mut event = Envelope {
-        id,
-        info,
-        event,
-        origin,
-        head,
-        session: member,
-        share,
-        published: None,
-        expires,
-        heard,
-        lifecycle,
-        rerun: None,
-        links: None,
-    };
+    let mut event =
+        Envelope { origin, head, session: member, share, ..Envelope::new(id, info, event) };
     effects::enters(core, &mut event).then_some(event)
 }
 

@@ -81,7 +81,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
         let trouble = trouble_of(this.trouble, context);
         let step = trouble.next(policy, context, fault, now);
         if std::mem::take(&mut trouble.is_broke) {
-            core.counters.over_budget.add(1);
+            core.counters.over_budget.count(1);
             tracing::warn!(
                 message_name = context.message().name(),
                 id = %context.id(),
