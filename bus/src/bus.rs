@@ -32,7 +32,7 @@ use crate::pipeline::attempts::Attempts;
 use crate::pipeline::conclusion::{self, After};
 use crate::pipeline::execute::{self, Calls, Execute, Reply, Stage, StageProj};
 use crate::pipeline::failure::Failure;
-use crate::pipeline::origin::Inherited;
+use crate::pipeline::origin::{Inherited, Origin};
 use crate::pipeline::{admission, ambient, announce, at_once};
 use crate::registry::BuildError;
 
@@ -99,7 +99,7 @@ impl Bus {
     /// If the future is dropped before it is ready, the event was not queued.
     #[track_caller]
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.core(), event, self.inherited().origin)
+        Publish::new(self.core(), event, self.origin())
     }
 
     /// Publishes an event without waiting. Needs no runtime: without one, the event waits in the
@@ -109,7 +109,7 @@ impl Bus {
     /// [`PublishError`], which gives the event back; also when there is no room now.
     #[track_caller]
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited().origin, None)
+        publish::try_publish(self.core(), event, self.origin(), None)
     }
 
     /// Stops the intake, lets the handlers finish (they may still publish and execute), cancels
@@ -317,6 +317,12 @@ impl Bus {
         ambient::current_of(self.core(), |current| {
             current.map_or_else(Inherited::default, Context::inherited)
         })
+    }
+
+    /// The message that this thread is running a handler of, if it is one of ours.
+    #[inline]
+    pub(crate) fn origin(&self) -> Option<Arc<Origin>> {
+        ambient::current_of(self.core(), |current| current.map(Context::as_origin))
     }
 }
 

@@ -76,7 +76,7 @@ impl MessageBus for Context {
     }
     #[track_caller]
     fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        publish::try_publish(self.core(), event, self.inherited().origin, None)
+        publish::try_publish(self.core(), event, Some(self.as_origin()), None)
     }
 }
 
@@ -134,6 +134,6 @@ impl Context {
     /// capacity of the queue if need be, so that a handler never waits for itself.
     #[track_caller]
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.core(), event, self.inherited().origin)
+        Publish::new(self.core(), event, Some(self.as_origin()))
     }
 }

@@ -180,12 +180,16 @@ impl Context {
     /// runs inside the poll that will arm it, and is dropped with its parent.
     #[inline(never)]
     pub(crate) fn inherited(&self) -> Inherited {
-        let scratch = self.scratch();
         Inherited {
-            origin: Some(Arc::clone(&scratch.origin)),
+            from: Some(Arc::clone(self.scratch())),
             deadline: self.deadline.get().map_or(self.seed.deadline, |at| Some(at).into()),
-            cancel: Some(Arc::clone(&scratch.cancel)),
         }
+    }
+
+    /// This message, as its children see it.
+    #[inline(never)]
+    pub(crate) fn as_origin(&self) -> Arc<Origin> {
+        Arc::clone(&self.scratch().origin)
     }
 
     pub(crate) fn scratch(&self) -> &Arc<Scratch> {

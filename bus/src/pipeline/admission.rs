@@ -87,7 +87,7 @@ impl<'a, C, O, E> Accepted<'a, C, O, E> {
     pub(crate) fn ready(self, core: &Core, call: &mut Request<'_>) -> Ready<'a, C, O, E> {
         let Self { plan, found, member } = self;
         let began = core.settings.metrics.start(&*core.settings.clock).into();
-        let origin = call.inherited.origin.clone();
+        let origin = call.inherited.origin().cloned();
         let (is_root, lifecycle) = (origin.is_none(), origin.as_ref().is_some_and(|o| o.lifecycle));
         let scope = member.as_ref().map(|member| Arc::clone(member.scope()));
         let session = match member {
@@ -103,11 +103,11 @@ impl<'a, C, O, E> Accepted<'a, C, O, E> {
             lifecycle,
             timeout: call.timeout.or(plan.time.all),
             attempt_timeout: plan.time.attempt,
-            deadline: std::mem::take(&mut call.inherited.deadline),
+            deadline: call.inherited.deadline,
             origin,
             head: call.head.clone(),
             session: scope,
-            cancel: call.inherited.cancel.take(),
+            cancel: call.inherited.cancel().cloned(),
             place: plan.policy.as_ref().and_then(|p| p.bulkhead.as_ref()).map(|_| plan.id),
             lanes: HeldLanes::None,
             follows: None,
@@ -151,7 +151,7 @@ fn admit<'a>(
         return Err(Box::new(Refusal::ShuttingDown));
     }
     let info = call.sent.info;
-    if let Some(origin) = &call.inherited.origin
+    if let Some(origin) = call.inherited.origin()
         && let Some(chain) = origin.too_deep(info)
     {
         return Err(Box::new(Refusal::TooDeep(chain)));
@@ -161,7 +161,7 @@ fn admit<'a>(
     if call.rerun.is_some() && !can_keep(plan.takes, plan.message) {
         return Err(Box::new(kept(&plan)));
     }
-    if let Some(origin) = &call.inherited.origin {
+    if let Some(origin) = call.inherited.origin() {
         core.saw(origin, info);
     }
     Ok(plan)
@@ -180,7 +180,7 @@ fn kept(plan: &Plan) -> Refusal {
 impl Request<'_> {
     #[inline]
     fn enter_session(&self, core: &Core) -> Result<Option<Member>, SessionId> {
-        core.sessions.admit(self.head.as_deref(), self.inherited.origin.as_deref())
+        core.sessions.admit(self.head.as_deref(), self.inherited.origin().map(|origin| &**origin))
     }
 }
 

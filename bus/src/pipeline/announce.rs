@@ -229,7 +229,7 @@ fn tell<E>(listener: Option<&Listener<E>>, event: &E) {
 }
 
 fn announce<E: Event>(core: &Core, about: &Context, event: E) {
-    send(core, about.inherited().origin, about.scope(), event, |_| None);
+    send(core, Some(about.as_origin()), about.scope(), event, |_| None);
 }
 
 /// A session has begun, or ends. `share`: of whoever waits until that has been heard.

@@ -51,7 +51,15 @@ where
         }
     };
     let after = After { record: None, rerun: None, command };
-    let reply = conclusion::conclude(core, sent, &plan, context, answer, after);
+    let failed = |why, after| conclusion::failed::<C, O, E>(core, sent, &plan, context, after, why);
+    let reply = match answer {
+        Ok(Ok(output)) => {
+            let succeeded = conclusion::succeeded::<C, O, E>(core, sent, &plan, context, after);
+            succeeded.map(|()| output)
+        }
+        Ok(Err(error)) => Err(failed(Err(error), after)),
+        Err(failure) => Err(failed(Ok(*failure), after)),
+    };
     if reply.is_ok() {
         found.has_succeeded();
     }
@@ -59,7 +67,8 @@ where
     (reply, debt)
 }
 
-/// Calls a handler with its input, in which `message` is.
+/// Calls a handler with its input, in which `message` is. The answer is kept as the handler gives it: to move it is most
+/// of what is left of the cost.
 #[inline(always)]
 pub(crate) fn run<I, O: Outcome>(
     core: &Core,
@@ -69,25 +78,26 @@ pub(crate) fn run<I, O: Outcome>(
     input: I,
     message: impl FnOnce(&I) -> Option<&dyn Any>,
     handler: impl FnOnce(I) -> Called<O>,
-) -> Result<O, Failure> {
+) -> Called<O> {
     let context = held.context();
     if let Some(over) = kept_back(core, context, session) {
-        return Err(over);
+        return Err(Box::new(over));
     }
     let mut span = spans::process(plan, context);
     let entered = spans::enter(span.as_deref());
     begins(core, plan, context, || message(&input));
     let answer = match catch_unwind(AssertUnwindSafe(|| handler(input))) {
-        Ok(answer) => answer.map_err(|failure| *failure),
+        Ok(answer) => answer,
         Err(panic) => Err(panicked(&*panic)),
     };
-    plan.ended_with(context, answer.as_ref());
+    let ended = answer.as_ref().map_err(|failure| &**failure);
+    plan.ended_with(context, ended);
     drop(entered);
-    spans::processed(&mut span, || Ended::with(context.message(), answer.as_ref()));
+    spans::processed(&mut span, || Ended::with(context.message(), ended));
     answer
 }
 
 #[cold]
-fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    Failure::Panicked(panic_text(panic))
+fn panicked(panic: &(dyn Any + Send)) -> Box<Failure> {
+    Box::new(Failure::Panicked(panic_text(panic)))
 }

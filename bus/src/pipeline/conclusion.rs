@@ -35,40 +35,67 @@ where
     O: Send + 'static,
     E: Send + 'static,
 {
-    let reply = match answer {
-        // A call that was never asked for its outbox has no effects.
-        Ok(Ok(output)) if context.used_scratch().is_none() => Ok(output),
-        Ok(Ok(output)) => match flush(core, context) {
-            Ok(()) => Ok(output),
-            Err(why) => Err(sent.error(kind_of_unsent(why))),
-        },
-        Ok(Err(error)) => {
-            discard(core, context);
-            Err(sent.error(CommandErrorKind::Handler(error)))
-        }
-        Err(failure) => {
-            discard(core, context);
-            Err(sent.error(kind_of(failure, plan)))
-        }
-    };
-    if let Some(meter) = &plan.meter {
-        let took = context.began().map(|began| core.since(began));
-        core.settings.metrics.command(meter, reply.is_ok(), took);
-    }
-    match reply {
-        Ok(output) => {
-            announce::result(core, context, sent, &plan.handler, None);
-            let (command, attempts, handler) = (sent.info.name(), sent.attempts, &plan.handler);
-            tracing::debug!(command, id = %context.id(), %handler, attempts, "a command was executed");
-            after.succeeded(core);
-            Ok(output)
-        }
-        Err(error) => Err(failed::<C, O, E>(core, sent, plan, context, after, error)),
+    match answer {
+        Ok(Ok(output)) => succeeded::<C, O, E>(core, sent, plan, context, after).map(|()| output),
+        Ok(Err(error)) => Err(failed::<C, O, E>(core, sent, plan, context, after, Err(error))),
+        Err(failure) => Err(failed::<C, O, E>(core, sent, plan, context, after, Ok(failure))),
     }
 }
 
+/// Its handler has succeeded, and the command too, if what was emitted can be queued.
+#[inline]
+pub(crate) fn succeeded<C, O, E>(
+    core: &Core,
+    sent: &Sent,
+    plan: &Plan,
+    context: &Context,
+    after: After<'_, C>,
+) -> Result<(), CommandError<E>>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    // A call that was never asked for its outbox has no effects.
+    if context.used_scratch().is_some()
+        && let Err(why) = flush(core, context)
+    {
+        let error = sent.error(kind_of_unsent(why));
+        return Err(tell_failed::<C, O, E>(core, sent, plan, context, after, error));
+    }
+    measure(core, plan, context, true);
+    announce::result(core, context, sent, &plan.handler, None);
+    let (command, attempts, handler) = (sent.info.name(), sent.attempts, &plan.handler);
+    tracing::debug!(command, id = %context.id(), %handler, attempts, "a command was executed");
+    after.succeeded(core);
+    Ok(())
+}
+
+/// Its handler has failed, or has given no answer.
 #[cold]
-fn failed<C, O, E>(
+pub(crate) fn failed<C, O, E>(
+    core: &Core,
+    sent: &Sent,
+    plan: &Plan,
+    context: &Context,
+    after: After<'_, C>,
+    why: Result<Failure, E>,
+) -> CommandError<E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    discard(core, context);
+    let error = sent.error(match why {
+        Ok(failure) => kind_of(failure, plan),
+        Err(error) => CommandErrorKind::Handler(error),
+    });
+    tell_failed::<C, O, E>(core, sent, plan, context, after, error)
+}
+
+#[cold]
+fn tell_failed<C, O, E>(
     core: &Core,
     sent: &Sent,
     plan: &Plan,
@@ -81,6 +108,7 @@ where
     O: Send + 'static,
     E: Send + 'static,
 {
+    measure(core, plan, context, false);
     let buried = after.failed::<O, E>(core, sent, plan, context);
     let error = error.buried(buried);
     let text = text_of(&error, sent.info);
@@ -90,6 +118,14 @@ where
     core.failures.note(context, &plan.handler, sent.attempts, text.clone());
     announce::result(core, context, sent, &plan.handler, Some(text));
     error
+}
+
+#[inline]
+fn measure(core: &Core, plan: &Plan, context: &Context, is_ok: bool) {
+    if let Some(meter) = &plan.meter {
+        let took = context.began().map(|began| core.since(began));
+        core.settings.metrics.command(meter, is_ok, took);
+    }
 }
 
 /// Its caller has gone, and nobody asks for its answer: for its handler a failure, that took as long as nobody

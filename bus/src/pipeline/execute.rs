@@ -115,7 +115,7 @@ impl<'a, C: Command<Output = O, Error = E>, O, E> Execute<'a, C, O, E> {
     #[inline]
     #[track_caller]
     pub(crate) fn new(core: &'a Core, command: C, inherited: Inherited) -> Self {
-        let is_root = inherited.origin.is_none();
+        let is_root = inherited.from.is_none();
         let sent =
             Sent { info: C::INFO, id: None, started: MaybeInstant::NONE, attempts: 0, is_root };
         let request = Request {
@@ -301,7 +301,7 @@ impl Drop for Unanswered<'_> {
 
 impl Request<'_> {
     pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
-        self.inherited.origin.as_ref()
+        self.inherited.origin()
     }
 
     fn head(&mut self) -> &mut Head {
@@ -332,7 +332,7 @@ impl Request<'_> {
     }
 
     fn tell(&self, core: &Core, of: (&'static MessageInfo, Option<MessageId>), what: What<'_>) {
-        tap::of_sent(core, of, self.head.as_deref(), self.inherited.origin.as_deref(), what);
+        tap::of_sent(core, of, self.head.as_deref(), self.origin().map(|origin| &**origin), what);
     }
 }
 

@@ -7,6 +7,7 @@ use super::cancel::Cancel;
 use super::options::Principal;
 use super::traceparent::Trace;
 use crate::clock::MaybeInstant;
+use crate::context::Scratch;
 use crate::event::completion::Completion;
 use crate::message::{MessageId, MessageInfo};
 use crate::session::Scope;
@@ -98,10 +99,23 @@ impl fmt::Display for OwnLane<'_> {
     }
 }
 
-/// What a message inherits from the handler that sends it.
+/// What a message inherits from the handler that sends it. Two words, handed on in registers: most messages inherit
+/// nothing.
 #[derive(Default)]
 pub(crate) struct Inherited {
-    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) from: Option<Arc<Scratch>>,
     pub(crate) deadline: MaybeInstant,
-    pub(crate) cancel: Option<Arc<Cancel>>,
+}
+
+impl Inherited {
+    #[inline]
+    pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
+        self.from.as_ref().map(|from| &from.origin)
+    }
+
+    /// Fires when the handler is cancelled.
+    #[inline]
+    pub(crate) fn cancel(&self) -> Option<&Arc<Cancel>> {
+        self.from.as_ref().map(|from| &from.cancel)
+    }
 }

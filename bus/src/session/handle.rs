@@ -99,7 +99,7 @@ impl Session {
     /// As [`Bus::publish`], in this session.
     #[track_caller]
     pub fn publish<E: Event>(&self, event: E) -> Publish<'_, E> {
-        Publish::new(self.bus.core(), event, self.bus.inherited().origin).with_head(self.head())
+        Publish::new(self.bus.core(), event, self.bus.origin()).with_head(self.head())
     }
 
     /// As [`Bus::try_publish`], in this session.
@@ -108,7 +108,7 @@ impl Session {
     /// As there, and when the session is closed.
     #[track_caller]
     pub fn try_publish<E: Event>(&self, event: E) -> Result<Published, PublishError<E>> {
-        let origin = self.bus.inherited().origin;
+        let origin = self.bus.origin();
         publish::try_publish(self.bus.core(), event, origin, Some(self.head()))
     }
 

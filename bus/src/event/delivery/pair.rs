@@ -46,6 +46,7 @@ impl<'a> Delivery<'a> {
             |e| Some(&***e),
             |event| held.answer(|lender| deliver(plan.slot.get(), event, lender)),
         );
+        let answer = answer.map_err(|failure| *failure);
         self.conclude(plan, held.context(), answer, 1, None);
     }
 
