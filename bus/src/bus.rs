@@ -17,23 +17,20 @@ use std::task::{self, Poll};
 use crate::builder::Builder;
 use crate::context::Context;
 use crate::core::Core;
-use crate::error::{CancelledBy, Error, PublishError};
+use crate::error::{Error, PublishError};
 use crate::event::idle;
 use crate::event::publish::{self, Publish, Published};
 use crate::event::queue::BoundedEventQueue;
 use crate::event::shutdown::{self, ShutdownReport};
 use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
-use crate::message::keep::Keep;
 use crate::message::{Command, Event};
 use crate::observe::spans;
 use crate::pipeline::admission::Ready;
 use crate::pipeline::attempts::Attempts;
-use crate::pipeline::conclusion::{self, After};
-use crate::pipeline::execute::{self, Calls, Execute, Reply, Stage, StageProj};
-use crate::pipeline::failure::Failure;
+use crate::pipeline::execute::{self, Called, Calls, Execute, Reply, Request, Stage, StageProj};
 use crate::pipeline::origin::{Inherited, Origin};
-use crate::pipeline::{admission, ambient, announce, at_once};
+use crate::pipeline::{admission, ambient, at_once};
 use crate::registry::BuildError;
 
 /// A message bus. Cheap to clone; many may live in one process.
@@ -170,7 +167,6 @@ impl Bus {
 
 static GLOBAL: OnceLock<Bus> = OnceLock::new();
 
-/// The flow of a command.
 impl<C, O, E> Future for Execute<'_, C, O, E>
 where
     C: Send + Sync + 'static,
@@ -187,111 +183,73 @@ where
         };
         let this = self.as_mut().project();
         let (core, mut caller) = (*this.core, std::mem::take(&mut this.request.caller));
-        let polled = caller.poll(core, task, |task| self.as_mut().go_on(task));
-        self.as_mut().project().request.caller = caller;
-        spans::executed(span, self.project().request, &polled);
+        let mut command = Calls::<C, O, E>::of(this.command);
+        let (request, stage) = (this.request, this.stage);
+        let polled =
+            caller.poll(core, task, |task| go_on(core, &mut *request, stage, &mut command, task));
+        request.caller = caller;
+        spans::executed(span, request, &polled);
         polled
     }
 }
 
-impl<C, O, E> Execute<'_, C, O, E>
+/// The flow of a command. It is compiled once for a type of replies: what only the command's own type knows is behind
+/// `dyn`.
+fn go_on<'a, O, E>(
+    core: &'a Core,
+    request: &mut Request<'a>,
+    mut stage: Pin<&mut Stage<'a, O, E>>,
+    command: &mut dyn Called<O, E>,
+    task: &mut task::Context<'_>,
+) -> Poll<Reply<O, E>>
 where
-    C: Send + Sync + 'static,
     O: Send + 'static,
     E: Send + 'static,
 {
-    #[inline]
-    fn go_on(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Reply<O, E>> {
-        let mut this = self.project();
-        let core = *this.core;
-        loop {
-            match this.stage.as_mut().project() {
-                StageProj::New => match admission::look_up(core, this.request) {
-                    Ok(accepted) if accepted.plan.is_at_once() && this.request.rerun.is_none() => {
-                        let (reply, debt) =
-                            at_once::execute(core, this.request, accepted, this.command);
-                        let Some(debt) = debt else {
-                            this.stage.set(Stage::Done);
-                            return Poll::Ready(reply);
-                        };
-                        this.stage.set(Stage::Settling { reply: Some(reply), debt });
-                    }
-                    Ok(accepted) if accepted.plan.layers.is_some() => {
-                        let command = std::mem::replace(this.command, Keep::Gone);
-                        let ready = accepted.ready(core, this.request);
-                        let inside = execute::around(core, this.request, ready, command);
-                        this.stage.set(Stage::Around { inside });
-                    }
-                    Ok(accepted) => {
-                        let Ready { plan, found, seed, session } =
-                            accepted.ready(core, this.request);
-                        if plan.keeps(this.command) {
-                            this.command.keep(plan.takes, plan.message);
-                        }
-                        let attempts = Attempts::new(core, plan, seed, session);
-                        this.stage.set(Stage::Running { attempts, found });
-                    }
-                    Err(refused) => {
-                        this.request.tell_refused(core, &refused);
-                        this.stage.set(Stage::Done);
-                        return Poll::Ready(Err(refused));
-                    }
-                },
-                StageProj::Running { mut attempts, found } => {
-                    let command = &mut *this.command;
-                    let mut calls = Calls { command, found };
-                    // The first step is the handler's.
-                    let is_first = attempts.is_new();
-                    let mut answer = Poll::Pending;
-                    if is_first {
-                        let (context, handler) = (attempts.context(), &attempts.plan().handler);
-                        let command = || calls.command.get();
-                        announce::started(core, context, &this.request.sent, handler, command);
-                        answer = attempts.as_mut().poll(task, &mut calls);
-                    }
-                    if answer.is_pending() && this.request.is_cancelled(task) {
-                        let cancelled = Failure::Cancelled(CancelledBy::Caller);
-                        answer = Poll::Ready(Err(attempts.as_mut().end(cancelled)));
-                    } else if !is_first {
-                        answer = attempts.as_mut().poll(task, &mut calls);
-                    }
-                    let answer = task::ready!(answer);
-                    this.request.sent.attempts = attempts.made();
-                    let record = attempts.as_mut().take_record();
-                    let (sent, context) = (&this.request.sent, attempts.context());
-                    let rerun = this.request.rerun.as_deref();
-                    let after = After { record, rerun, command: this.command };
-                    let plan = attempts.plan();
-                    let reply = conclusion::conclude(core, sent, plan, context, answer, after);
-                    if reply.is_ok() {
-                        found.has_succeeded();
-                    }
-                    let Some(debt) = conclusion::debt(core, sent, context) else {
-                        this.stage.set(Stage::Done);
-                        return Poll::Ready(reply);
-                    };
-                    this.stage.set(Stage::Settling { reply: Some(reply), debt });
+    loop {
+        let (reply, debt) = match stage.as_mut().project() {
+            StageProj::New => match admission::look_up(core, request) {
+                Ok(accepted) if accepted.plan.is_at_once() && request.rerun.is_none() => {
+                    at_once::execute(core, request, accepted, command)
                 }
-                StageProj::Around { inside } => {
-                    let (reply, sent, debt) = task::ready!(inside.as_mut().poll(task));
-                    this.request.sent = sent;
-                    let Some(debt) = debt else {
-                        this.stage.set(Stage::Done);
-                        return Poll::Ready(reply);
-                    };
-                    this.stage.set(Stage::Settling { reply: Some(reply), debt });
+                Ok(accepted) if accepted.plan.layers.is_some() => {
+                    let command = command.apart(&accepted.plan);
+                    let ready = accepted.ready(core, request);
+                    let inside = execute::around(core, request, ready, command);
+                    stage.set(Stage::Around { inside });
+                    continue;
                 }
-                StageProj::Settling { reply, debt } => {
-                    task::ready!(debt.as_mut().poll(task));
-                    let reply = reply.take();
-                    this.stage.set(Stage::Done);
-                    if let Some(reply) = reply {
-                        return Poll::Ready(reply);
-                    }
+                Ok(accepted) => {
+                    command.keep(&accepted.plan);
+                    let Ready { plan, at_work, seed, session } = accepted.ready(core, request);
+                    let attempts = Attempts::new(core, plan, seed, session);
+                    stage.set(Stage::Running { attempts, at_work });
+                    continue;
                 }
-                StageProj::Done => panic!("`Execute` was polled after it was ready"),
+                Err(why) => (Err(request.refused(core, *why)), None),
+            },
+            StageProj::Running { attempts, at_work } => {
+                task::ready!(execute::drive(core, request, attempts, at_work, command, task))
             }
-        }
+            StageProj::Around { inside } => {
+                let (reply, sent, debt) = task::ready!(inside.as_mut().poll(task));
+                request.sent = sent;
+                (reply, debt)
+            }
+            StageProj::Settling { reply, debt } => {
+                task::ready!(debt.as_mut().poll(task));
+                match reply.take() {
+                    Some(reply) => (reply, None),
+                    None => unreachable!("a reply is given once"),
+                }
+            }
+            StageProj::Done => panic!("`Execute` was polled after it was ready"),
+        };
+        let Some(debt) = debt else {
+            stage.set(Stage::Done);
+            return Poll::Ready(reply);
+        };
+        stage.set(Stage::Settling { reply: Some(reply), debt });
     }
 }
 

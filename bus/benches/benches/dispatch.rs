@@ -174,10 +174,10 @@ async fn main() {
         })
         .await,
     );
-    // The call, and the future of each.
+    // The call, its command, and the future of each.
     let wrapped = with(|b| b.middleware(Passes).middleware(Passes).middleware(Passes));
     rows.push(
-        row("bus.execute, plain fn, 3 middleware", Some(4.0), size, async |calls| {
+        row("bus.execute, plain fn, 3 middleware", Some(5.0), size, async |calls| {
             for n in 0..calls {
                 black_box(wrapped.execute(AddPlain(black_box(n))).await.unwrap());
             }

@@ -90,19 +90,26 @@ pub fn running<F>(future: F) -> Running<F::Output>
 where
     F: Future<Output: 'static> + Send + 'static,
 {
-    let holds = TypeId::of::<F>();
-    let kept = PLACES.try_with(|places| {
-        let kept = &mut places.borrow_mut()[index(holds)];
-        if kept.as_ref().is_some_and(|(other, _)| *other == holds) { kept.take() } else { None }
-    });
-    let place = match kept.ok().flatten() {
-        Some((_, mut place)) => {
+    let place = match kept(TypeId::of::<F>()) {
+        Some(mut place) => {
             place.as_mut().fill(&mut Some(future));
             place
         }
         None => Box::pin(Cell { future: Some(future) }),
     };
     Running { place: Some(place), answer: PhantomData }
+}
+
+/// A place for such futures that this thread has kept.
+fn kept(holds: TypeId) -> Option<Pin<Box<dyn Place>>> {
+    let kept = PLACES
+        .try_with(|places| places.borrow_mut()[index(holds)].take_if(|(other, _)| *other == holds));
+    kept.ok().flatten().map(|(_, place)| place)
+}
+
+/// Keeps an empty place. What is replaced is empty too, and is dropped here. A thread that ends keeps nothing.
+fn keep(holds: TypeId, place: Pin<Box<dyn Place>>) {
+    let _ = PLACES.try_with(|places| places.borrow_mut()[index(holds)].replace((holds, place)));
 }
 
 impl<T: 'static> Future for Running<T> {
@@ -124,9 +131,7 @@ impl<T> Drop for Running<T> {
         let Some(mut place) = self.place.take() else { return };
         // A destructor of the user's: if it panics, the place goes with it.
         if let Some(holds) = place.as_mut().clear() {
-            // What is replaced is empty, and is dropped here. A thread that ends keeps nothing.
-            let _ =
-                PLACES.try_with(|places| places.borrow_mut()[index(holds)].replace((holds, place)));
+            keep(holds, place);
         }
     }
 }

@@ -159,11 +159,8 @@ fn index(holds: TypeId) -> usize {
 
 /// Puts a command where its attempts find it: no allocation, if this thread has kept a place.
 fn place<C: Send + Sync + 'static>(command: C) -> Arc<Option<C>> {
-    let kept = PLACES.try_with(|places| {
-        let kept = &mut places.borrow_mut()[index(TypeId::of::<C>())];
-        if kept.as_ref().is_some_and(|kept| kept.is::<Option<C>>()) { kept.take() } else { None }
-    });
-    let kept = kept.ok().flatten().and_then(|kept| kept.downcast::<Option<C>>().ok());
+    let kept = take_place(TypeId::of::<C>(), TypeId::of::<Option<C>>());
+    let kept = kept.and_then(|kept| kept.downcast::<Option<C>>().ok());
     let Some(mut kept) = kept else { return Arc::new(Some(command)) };
     match Arc::get_mut(&mut kept) {
         Some(place) => {
@@ -180,9 +177,19 @@ fn give_back<C: Send + Sync + 'static>(mut place: Arc<Option<C>>) {
     // A destructor of the user's: before the places are borrowed.
     drop_users(command.take());
     if size_of::<C>() <= LARGE {
-        let place: Arc<dyn Any + Send + Sync> = place;
-        // What is replaced is empty. A thread that ends keeps nothing.
-        let _ =
-            PLACES.try_with(|places| places.borrow_mut()[index(TypeId::of::<C>())].replace(place));
+        keep_place(TypeId::of::<C>(), place);
     }
+}
+
+/// What this thread has kept for messages of a type, as long as it is a place of this type.
+fn take_place(of: TypeId, place: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+    let taken = PLACES.try_with(|places| {
+        places.borrow_mut()[index(of)].take_if(|kept| (**kept).type_id() == place)
+    });
+    taken.ok().flatten()
+}
+
+/// What is replaced is empty. A thread that ends keeps nothing.
+fn keep_place(of: TypeId, place: Arc<dyn Any + Send + Sync>) {
+    let _ = PLACES.try_with(|places| places.borrow_mut()[index(of)].replace(place));
 }

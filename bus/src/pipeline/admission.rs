@@ -11,81 +11,51 @@ use crate::message::carrier::Moved;
 use crate::message::keep::can_keep;
 use crate::message::order::HeldLanes;
 use crate::registry::listens::Own;
-use crate::registry::plan::Plan;
+use crate::registry::plan::{Plan, SlotRef};
 use crate::registry::table::Found;
 use crate::session::{InSession, Member, Owned, Scope, SessionId};
 
 pub(super) type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
 
-/// A command that may run: its handler, and the session it is in.
-pub(crate) struct Accepted<'a, C, O, E> {
+/// A command that may run, counted as being at work: its handler, and the session it is in.
+pub(crate) struct Accepted<'a> {
     pub(crate) plan: Found<'a, Plan>,
-    found: Admitted<'a, C, O, E>,
+    at_work: AtWork<'a>,
     member: Option<Member>,
 }
 
 /// The same, ready to run: with what its context is made of, and what it keeps of its session.
-pub(crate) struct Ready<'a, C, O, E> {
+pub(crate) struct Ready<'a> {
     pub(crate) plan: Found<'a, Plan>,
-    pub(crate) found: Admitted<'a, C, O, E>,
+    pub(crate) at_work: AtWork<'a>,
     pub(crate) seed: Seed,
     pub(crate) session: Option<Box<InSession>>,
 }
 
-/// A command, counted as being at work, and how its handler is called.
-pub(crate) struct Admitted<'a, C, O, E> {
-    slot: fn(&Plan) -> &CommandSlot<C, O, E>,
-    at_work: AtWork<'a>,
-}
-
-impl<C, O, E> Admitted<'_, C, O, E> {
-    /// It has ended, and not failed.
-    #[inline]
-    pub(crate) fn has_succeeded(&mut self) {
-        self.at_work.has_succeeded();
-    }
-
-    pub(crate) fn slot<'p>(&self, plan: &'p Plan) -> &'p CommandSlot<C, O, E> {
-        (self.slot)(plan)
-    }
-}
-
 /// Finds the handler, unless the command may not be executed now.
 #[inline]
-pub(crate) fn look_up<'a, C, O, E>(
+pub(crate) fn look_up<'a>(
     core: &'a Core,
     call: &mut Request<'_>,
-) -> Result<Accepted<'a, C, O, E>, CommandError<E>>
-where
-    C: Send + 'static,
-    O: Send + 'static,
-    E: Send + 'static,
-{
+) -> Result<Accepted<'a>, Box<Refusal>> {
     // A dead letter has one.
     call.sent.name(core);
     // Counted first, whatever becomes of it: either the shutdown sees the count, or this sees the shutdown.
     let at_work = core.work.begin_command();
-    let member = match call.enter_session(core) {
-        Ok(member) => member,
-        Err(session_id) => return Err(refused(&call.sent, Refusal::Closed(session_id))),
-    };
+    let member = call.enter_session(core).map_err(|id| Box::new(Refusal::Closed(id)))?;
     let session = member.as_ref().map(Member::scope);
-    let plan = match admit(core, call, session) {
-        Ok(plan) => plan,
-        Err(why) => return Err(refused(&call.sent, *why)),
-    };
+    let plan = admit(core, call, session)?;
     if call.timed || core.hears(Own::CommandResult, session) {
         call.sent.started = Some(core.settings.clock.now()).into();
     }
-    let found = Admitted { slot: slot_of::<C, O, E>, at_work };
-    Ok(Accepted { plan, found, member })
+    Ok(Accepted { plan, at_work, member })
 }
 
-impl<'a, C, O, E> Accepted<'a, C, O, E> {
-    /// Takes from the request what its context keeps.
+impl<'a> Accepted<'a> {
+    /// Takes from the request what its context keeps. Inlined, so that it is made where it stays.
     #[inline(always)]
-    pub(crate) fn ready(self, core: &Core, call: &mut Request<'_>) -> Ready<'a, C, O, E> {
-        let Self { plan, found, member } = self;
+    pub(crate) fn ready(self, core: &Core, call: &mut Request<'_>) -> Ready<'a> {
+        let Self { plan, at_work, member } = self;
         let began = core.settings.metrics.start(&*core.settings.clock).into();
         let origin = call.inherited.origin().cloned();
         let (is_root, lifecycle) = (origin.is_none(), origin.as_ref().is_some_and(|o| o.lifecycle));
@@ -113,11 +83,12 @@ impl<'a, C, O, E> Accepted<'a, C, O, E> {
             follows: None,
             shared: OnceLock::new(),
         };
-        Ready { plan, found, seed, session }
+        Ready { plan, at_work, seed, session }
     }
 }
 
-enum Refusal {
+/// Why a command is not executed.
+pub(crate) enum Refusal {
     Closed(SessionId),
     ShuttingDown,
     NoHandler,
@@ -130,8 +101,7 @@ enum Refusal {
 }
 
 #[cold]
-#[inline(never)]
-fn refused<E>(sent: &Sent, why: Refusal) -> CommandError<E> {
+pub(super) fn refused<E>(sent: &Sent, why: Refusal) -> CommandError<E> {
     sent.error(match why {
         Refusal::Closed(session_id) => CommandErrorKind::SessionClosed { session_id },
         Refusal::ShuttingDown => CommandErrorKind::ShuttingDown,
@@ -198,8 +168,9 @@ fn in_session(
     InSession::new(Some(member), owned)
 }
 
-fn slot_of<C: 'static, O: 'static, E: 'static>(plan: &Plan) -> &CommandSlot<C, O, E> {
-    let slot = plan.slot.get().downcast_ref();
+/// How its handler is called.
+pub(super) fn slot_of<C: 'static, O: 'static, E: 'static>(slot: &SlotRef) -> &CommandSlot<C, O, E> {
+    let slot = slot.get().downcast_ref();
     // The plan was found under the `TypeId` of `C`, which says what `O` and `E` are.
     slot.unwrap_or_else(|| unreachable!("commands and their handlers are filed under one TypeId"))
 }

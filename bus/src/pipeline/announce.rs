@@ -28,16 +28,15 @@ use crate::session::{Member, Scope};
 
 /// A command's handler is about to run.
 #[inline]
-pub(crate) fn started<'c, C: Any>(
+pub(crate) fn started<'c>(
     core: &Core,
     context: &Context,
     sent: &Sent,
     handler: &HandlerInfo,
-    command: impl FnOnce() -> Option<&'c C>,
+    command: impl FnOnce() -> Option<&'c dyn Any>,
 ) {
     if core.observers.is_on() {
-        let command = command().map(|command| command as &dyn Any);
-        tap::of_context(core, context, What::Executing { handler, command });
+        tap::of_context(core, context, What::Executing { handler, command: command() });
     }
     if core.hears(Own::CommandStarted, context.scope()) {
         announce_started(core, context, sent);

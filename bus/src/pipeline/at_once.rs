@@ -8,85 +8,69 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::admission::{Accepted, Ready};
 use super::announce;
-use super::conclusion::{self, After};
+use super::attempts::Start;
+use super::conclusion::{self, After, Debt};
 use super::ended::{Ended, Outcome};
-use super::execute::{Reply, Request, message_of};
+use super::execute::{Called, Reply, Request};
 use super::failure::{Failure, panic_text};
 use super::frame::Held;
 use super::run::{begins, kept_back};
 use crate::core::Core;
-use crate::handler::slot::{BoxFuture, Called, Slot};
-use crate::message::keep::Keep;
+use crate::handler;
 use crate::observe::spans;
 use crate::registry::plan::Plan;
 use crate::session::InSession;
 
-/// A command: its answer, and the debt that it waits for.
-#[inline]
-pub(crate) fn execute<'a, C, O, E>(
+/// A command: its reply, and the debt that it waits for.
+pub(crate) fn execute<'a, O, E>(
     core: &'a Core,
     request: &mut Request<'_>,
-    accepted: Accepted<'a, C, O, E>,
-    command: &mut Keep<C>,
-) -> (Reply<O, E>, Option<BoxFuture<'a, ()>>)
+    accepted: Accepted<'a>,
+    command: &mut dyn Called<O, E>,
+) -> (Reply<O, E>, Option<Debt<'a>>)
 where
-    C: Send + Sync + 'static,
     O: Send + 'static,
     E: Send + 'static,
 {
-    let Ready { plan, mut found, seed, mut session } = accepted.ready(core, request);
+    let Ready { plan, mut at_work, seed, mut session } = accepted.ready(core, request);
     let held = Held::at_once(core, seed);
     let (context, sent) = (held.context(), &mut request.sent);
-    announce::started(core, context, sent, &plan.handler, || command.get());
+    announce::started(core, context, sent, &plan.handler, || command.message());
     sent.attempts = 1;
-    let answer = match command.next() {
-        None => unreachable!("a command is called once"),
-        Some(input) => {
-            run(core, &plan, &held, session.as_deref_mut(), input, message_of, |input| match found
-                .slot(&plan)
-            {
-                Slot::Plain(handler) => held.within(|| handler(input, context)),
-                _ => unreachable!("only a plain function is called at once"),
-            })
-        }
-    };
-    let after = After { record: None, rerun: None, command };
-    let failed = |why, after| conclusion::failed::<C, O, E>(core, sent, &plan, context, after, why);
-    let reply = match answer {
+    let failed = |why| conclusion::failed(core, sent, &plan, context, After::NOTHING, why);
+    let reply = match run(core, &plan, &held, session.as_deref_mut(), command) {
         Ok(Ok(output)) => {
-            let succeeded = conclusion::succeeded::<C, O, E>(core, sent, &plan, context, after);
+            let succeeded = conclusion::succeeded(core, sent, &plan, context, After::NOTHING);
             succeeded.map(|()| output)
         }
-        Ok(Err(error)) => Err(failed(Err(error), after)),
-        Err(failure) => Err(failed(Ok(*failure), after)),
+        Ok(Err(error)) => Err(failed(Err(error))),
+        Err(failure) => Err(failed(Ok(*failure))),
     };
     if reply.is_ok() {
-        found.has_succeeded();
+        at_work.has_succeeded();
     }
     let debt = conclusion::debt(core, sent, context);
     (reply, debt)
 }
 
-/// Calls a handler with its input, in which `message` is. The answer is kept as the handler gives it: to move it is most
-/// of what is left of the cost.
-#[inline(always)]
-pub(crate) fn run<I, O: Outcome>(
+/// Calls a handler. The answer is kept as the handler gives it: to move it is most of what is left of the cost.
+#[inline]
+pub(crate) fn run<O: Outcome>(
     core: &Core,
     plan: &Plan,
     held: &Held<'_>,
     session: Option<&mut InSession>,
-    input: I,
-    message: impl FnOnce(&I) -> Option<&dyn Any>,
-    handler: impl FnOnce(I) -> Called<O>,
-) -> Called<O> {
+    handler: &mut (impl Start<O> + ?Sized),
+) -> handler::slot::Called<O> {
     let context = held.context();
     if let Some(over) = kept_back(core, context, session) {
         return Err(Box::new(over));
     }
     let mut span = spans::process(plan, context);
     let entered = spans::enter(span.as_deref());
-    begins(core, plan, context, || message(&input));
-    let answer = match catch_unwind(AssertUnwindSafe(|| handler(input))) {
+    begins(core, plan, context, || handler.message());
+    let call = AssertUnwindSafe(|| held.answer(|lender| handler.start(plan, lender)));
+    let answer = match catch_unwind(call) {
         Ok(answer) => answer,
         Err(panic) => Err(panicked(&*panic)),
     };

@@ -1,10 +1,21 @@
 //! `#[handler(blocking)]`: a plain function on the runtime's pool for blocking work.
 
+use std::any::Any;
+
+use tokio::runtime;
+use tokio::task::JoinHandle;
+
 use crate::context::{Context, OwnedContext};
 use crate::handler::running::running;
 use crate::handler::slot::{Begun, Called};
 use crate::observe::spans;
-use crate::pipeline::frame::{self, Lender};
+use crate::pipeline::frame::{self, Handle, Lender};
+use crate::resilience::ErrorClass;
+
+/// The call of a function, and then its answer, whatever their types: so that a task is compiled once, and not for
+/// each handler.
+type Work = Box<dyn FnOnce(&Context) -> Box<dyn Any + Send> + Send>;
+type Done = (Box<dyn Any + Send>, Option<ErrorClass>);
 
 /// Starts the function on the pool. Where there is no runtime, it runs where the caller is.
 ///
@@ -19,30 +30,37 @@ pub(crate) fn begin<I: Send + 'static, O: Send + 'static>(
     let Some(runtime) = context.core().runtime.handle() else {
         return Begun::Done(call(input, context));
     };
-    let context = OwnedContext::of(context);
+    let work: Work = Box::new(move |context| Box::new(call(input, context)));
+    let task = spawn(runtime, OwnedContext::of(context), work);
+    Begun::Running(running(answer(task, lender.handle())))
+}
+
+fn spawn(runtime: &runtime::Handle, context: OwnedContext, work: Work) -> JoinHandle<Done> {
     let span = spans::current();
-    let work = move || {
+    runtime.spawn_blocking(move || {
         let _entered = span.entered();
-        let answer = frame::within(&context, || call(input, &context));
+        let answer = frame::within(&context, || work(&context));
         (answer, context.class())
-    };
-    let task = runtime.spawn_blocking(work);
-    let call = lender.handle();
-    Begun::Running(running(async move {
-        match task.await {
-            Ok((answer, class)) => {
-                // The function had a context of its own.
-                if let Some(class) = class {
-                    call.get().note_class(class);
-                }
-                answer
+    })
+}
+
+async fn answer<O: 'static>(task: JoinHandle<Done>, call: Handle) -> Called<O> {
+    match task.await {
+        Ok((answer, class)) => {
+            // The function had a context of its own.
+            if let Some(class) = class {
+                call.get().note_class(class);
             }
-            Err(ended) => match ended.try_into_panic() {
-                // Goes on as if the function had run here: the runner catches it.
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is going down, and this future with it.
-                Err(_) => std::future::pending().await,
-            },
+            match answer.downcast() {
+                Ok(answer) => *answer,
+                Err(_) => unreachable!("it is what the function has answered"),
+            }
         }
-    }))
+        Err(ended) => match ended.try_into_panic() {
+            // Goes on as if the function had run here: the runner catches it.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and this future with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }

@@ -37,24 +37,19 @@ pub(crate) struct Failed<'f> {
 impl Failed<'_> {
     /// Keeps a command, unless it is one that was kept and is told of the failure. `None`: its handler keeps
     /// no dead letters, or none of this kind.
-    pub(crate) fn bury_command<C, O, E>(
+    pub(crate) fn bury_command(
         self,
-        command: &mut Keep<C>,
+        command: &mut dyn Kept,
         rerun: Option<&Letter>,
-    ) -> Option<DeadLetterId>
-    where
-        C: Send + Sync + 'static,
-        O: Send + 'static,
-        E: Send + 'static,
-    {
+    ) -> Option<DeadLetterId> {
         if let Some(letter) = rerun {
             return Some(self.again(letter));
         }
         if !self.is_kept() {
             return None;
         }
-        let message = std::mem::replace(command, Keep::Gone).into_shared()?;
-        Some(self.bury(message, None, Arc::new(CommandAgain::<C, O, E>(PhantomData))))
+        let (message, again) = command.take()?;
+        Some(self.bury(message, None, again))
     }
 
     /// The same of an event and this handler.
@@ -158,6 +153,25 @@ fn head(core: &Core, letter: &Letter) -> Head {
     head.session = Some(open.map_or(InScope::Named(SessionId::BUS), InScope::Of));
     head.principal = letter.principal.clone();
     head
+}
+
+/// A command of whatever type, that was kept for another attempt.
+pub(crate) trait Kept {
+    /// The command, if it is there, and the way to execute it again.
+    fn take(&mut self) -> Option<(Erased, Arc<dyn Again>)>;
+    /// There is no further attempt.
+    fn done(&mut self);
+}
+
+/// [`Kept::take`] of a command of this type.
+pub(super) fn take<C, O, E>(command: &mut Keep<C>) -> Option<(Erased, Arc<dyn Again>)>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    let message = std::mem::replace(command, Keep::Gone).into_shared()?;
+    Some((message, Arc::new(CommandAgain::<C, O, E>(PhantomData))))
 }
 
 /// Executes the command, as itself.

@@ -6,7 +6,7 @@ use std::future::poll_fn;
 
 use super::announce;
 use super::attempts::Record;
-use super::burial::Failed;
+use super::burial::{Failed, Kept};
 use super::execute::{Reply, Sent};
 use super::failure::Failure;
 use super::run::text_of_users;
@@ -16,52 +16,47 @@ use crate::error::{CommandError, CommandErrorKind};
 use crate::event::effects::{NotFlushed, discard, flush};
 use crate::handler::slot::BoxFuture;
 use crate::message::MessageInfo;
-use crate::message::keep::Keep;
 use crate::registry::plan::Plan;
 use crate::resilience::dead_letters::{DeadLetterId, Letter};
 
 /// Sends or discards what was emitted, and announces the result.
 #[inline]
-pub(crate) fn conclude<C, O, E>(
+pub(crate) fn conclude<O, E>(
     core: &Core,
     sent: &Sent,
     plan: &Plan,
     context: &Context,
     answer: Result<Result<O, E>, Failure>,
-    after: After<'_, C>,
+    after: After<'_>,
 ) -> Reply<O, E>
 where
-    C: Send + Sync + 'static,
-    O: Send + 'static,
-    E: Send + 'static,
+    E: 'static,
 {
     match answer {
-        Ok(Ok(output)) => succeeded::<C, O, E>(core, sent, plan, context, after).map(|()| output),
-        Ok(Err(error)) => Err(failed::<C, O, E>(core, sent, plan, context, after, Err(error))),
-        Err(failure) => Err(failed::<C, O, E>(core, sent, plan, context, after, Ok(failure))),
+        Ok(Ok(output)) => succeeded(core, sent, plan, context, after).map(|()| output),
+        Ok(Err(error)) => Err(failed(core, sent, plan, context, after, Err(error))),
+        Err(failure) => Err(failed(core, sent, plan, context, after, Ok(failure))),
     }
 }
 
 /// Its handler has succeeded, and the command too, if what was emitted can be queued.
 #[inline]
-pub(crate) fn succeeded<C, O, E>(
+pub(crate) fn succeeded<E>(
     core: &Core,
     sent: &Sent,
     plan: &Plan,
     context: &Context,
-    after: After<'_, C>,
+    after: After<'_>,
 ) -> Result<(), CommandError<E>>
 where
-    C: Send + Sync + 'static,
-    O: Send + 'static,
-    E: Send + 'static,
+    E: 'static,
 {
     // A call that was never asked for its outbox has no effects.
     if context.used_scratch().is_some()
         && let Err(why) = flush(core, context)
     {
         let error = sent.error(kind_of_unsent(why));
-        return Err(tell_failed::<C, O, E>(core, sent, plan, context, after, error));
+        return Err(tell_failed(core, sent, plan, context, after, error));
     }
     measure(core, plan, context, true);
     announce::result(core, context, sent, &plan.handler, None);
@@ -73,43 +68,39 @@ where
 
 /// Its handler has failed, or has given no answer.
 #[cold]
-pub(crate) fn failed<C, O, E>(
+pub(crate) fn failed<E>(
     core: &Core,
     sent: &Sent,
     plan: &Plan,
     context: &Context,
-    after: After<'_, C>,
+    after: After<'_>,
     why: Result<Failure, E>,
 ) -> CommandError<E>
 where
-    C: Send + Sync + 'static,
-    O: Send + 'static,
-    E: Send + 'static,
+    E: 'static,
 {
     discard(core, context);
     let error = sent.error(match why {
         Ok(failure) => kind_of(failure, plan),
         Err(error) => CommandErrorKind::Handler(error),
     });
-    tell_failed::<C, O, E>(core, sent, plan, context, after, error)
+    tell_failed(core, sent, plan, context, after, error)
 }
 
 #[cold]
-fn tell_failed<C, O, E>(
+fn tell_failed<E>(
     core: &Core,
     sent: &Sent,
     plan: &Plan,
     context: &Context,
-    after: After<'_, C>,
+    after: After<'_>,
     error: CommandError<E>,
 ) -> CommandError<E>
 where
-    C: Send + Sync + 'static,
-    O: Send + 'static,
-    E: Send + 'static,
+    E: 'static,
 {
     measure(core, plan, context, false);
-    let buried = after.failed::<O, E>(core, sent, plan, context);
+    let buried = after.failed(core, sent, plan, context);
     let error = error.buried(buried);
     let text = text_of(&error, sent.info);
     if let Some(dead_letter) = buried {
@@ -145,48 +136,53 @@ fn log(context: &Context, plan: &Plan, error: &str, dead_letter: DeadLetterId) {
 }
 
 /// What is left of a command when its handler will not be called any more.
-pub(crate) struct After<'c, C> {
+pub(crate) struct After<'c> {
     /// Of the attempts that have failed.
     pub(crate) record: Option<Record>,
     /// The dead letter that was executed again.
     pub(crate) rerun: Option<&'c Letter>,
-    pub(crate) command: &'c mut Keep<C>,
+    /// The command, if it was kept.
+    pub(crate) command: Option<&'c mut dyn Kept>,
 }
 
-impl<C: Send + Sync + 'static> After<'_, C> {
+impl After<'_> {
+    /// Of one that was given to its handler, and that is that.
+    pub(crate) const NOTHING: Self = Self { record: None, rerun: None, command: None };
+
     #[inline]
     fn succeeded(self, core: &Core) {
         if let Some(letter) = self.rerun {
             core.dead_letters.succeeded(letter.id);
         }
-        self.command.done();
+        if let Some(command) = self.command {
+            command.done();
+        }
     }
 
-    fn failed<O: Send + 'static, E: Send + 'static>(
+    fn failed(
         self,
         core: &Core,
         sent: &Sent,
         plan: &Plan,
         context: &Context,
     ) -> Option<DeadLetterId> {
-        let attempts = sent.attempts;
+        let (attempts, command) = (sent.attempts, self.command?);
         let failed = Failed { core, plan, context, attempts, record: self.record? };
-        let buried = failed.bury_command::<C, O, E>(self.command, self.rerun);
-        self.command.done();
+        let buried = failed.bury_command(command, self.rerun);
+        command.done();
         buried
     }
 }
 
+/// Resolves when the queue holds no more than it may.
+pub(crate) type Debt<'a> = BoxFuture<'a, ()>;
+
 /// What a command has come to, and the debt that it waits for.
-pub(crate) type Concluded<'a, O, E> = (Reply<O, E>, Sent, Option<BoxFuture<'a, ()>>);
+pub(crate) type Concluded<'a, O, E> = (Reply<O, E>, Sent, Option<Debt<'a>>);
 
 /// A root command whose effects are more than the queue holds waits until that is paid.
 #[inline]
-pub(crate) fn debt<'a>(
-    core: &'a Core,
-    sent: &Sent,
-    context: &Context,
-) -> Option<BoxFuture<'a, ()>> {
+pub(crate) fn debt<'a>(core: &'a Core, sent: &Sent, context: &Context) -> Option<Debt<'a>> {
     context.used_scratch()?;
     let owes = sent.is_root && core.queue.has_debt() && core.work.is_dispatching();
     owes.then(|| -> BoxFuture<'a, ()> {

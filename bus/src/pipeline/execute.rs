@@ -1,9 +1,10 @@
 //! The future of `bus.execute(command)`: its options and its stages. [`crate::bus`] tells its flow.
 
 use std::any::Any;
-use std::borrow::{Borrow as _, Cow};
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
@@ -12,29 +13,30 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tracing::Span;
 
-use super::admission::{Admitted, Ready};
+use super::admission::{self, Ready, Refusal, slot_of};
 use super::announce;
 use super::attempts::{Attempts, Start};
-use super::conclusion::{self, After, Concluded};
+use super::burial::{self, Kept};
+use super::conclusion::{self, After, Concluded, Debt};
+use super::ended::Outcome;
 use super::failure::Failure;
 use super::frame::{Held, Lender};
 use super::middleware::around::Around;
-use super::middleware::source::CommandSource;
+use super::middleware::source::{CommandOf, CommandSource};
 use super::options::{Head, InScope, Principal};
 use super::origin::{Inherited, Origin};
 use super::report::Detailed;
-use super::run::Run;
 use crate::clock::{MaybeDuration, MaybeInstant};
-use crate::core::Core;
+use crate::core::{AtWork, Core};
 use crate::error::{CancelledBy, CommandError, CommandErrorKind};
-use crate::handler::slot::BoxFuture;
-use crate::message::carrier::Moved;
+use crate::handler::slot::{Begun, BoxFuture};
 use crate::message::keep::Keep;
+use crate::message::kind::Erased;
 use crate::message::{Command, MessageId, MessageInfo};
 use crate::observe::{What, spans, tap};
 use crate::probe::Caller;
 use crate::registry::plan::Plan;
-use crate::resilience::dead_letters::Letter;
+use crate::resilience::dead_letters::{Again, Letter};
 use crate::session::IntoSessionId;
 #[cfg(doc)]
 use crate::session::SessionId;
@@ -49,7 +51,7 @@ pin_project! {
         pub(crate) command: Keep<C>,
         pub(crate) request: Request<'a>,
         #[pin]
-        pub(crate) stage: Stage<'a, C, O, E>,
+        pub(crate) stage: Stage<'a, O, E>,
     }
 
     impl<C, O, E> PinnedDrop for Execute<'_, C, O, E> {
@@ -68,7 +70,7 @@ pin_project! {
     }
 }
 
-impl<C, O, E> Stage<'_, C, O, E> {
+impl<O, E> Stage<'_, O, E> {
     /// Was it begun, and has not been answered?
     fn is_at_work(&self) -> bool {
         matches!(self, Self::Running { .. } | Self::Around { .. })
@@ -102,11 +104,11 @@ pub(crate) struct Sent {
 
 pin_project! {
     #[project = StageProj]
-    pub(crate) enum Stage<'a, C, O, E> {
+    pub(crate) enum Stage<'a, O, E> {
         New,
-        Running { #[pin] attempts: Attempts<'a, Result<O, E>>, found: Admitted<'a, C, O, E> },
+        Running { #[pin] attempts: Attempts<'a, Result<O, E>>, at_work: AtWork<'a> },
         Around { inside: BoxFuture<'a, Concluded<'a, O, E>> },
-        Settling { reply: Option<Reply<O, E>>, debt: BoxFuture<'a, ()> },
+        Settling { reply: Option<Reply<O, E>>, debt: Debt<'a> },
         Done,
     }
 }
@@ -209,75 +211,150 @@ impl<'a, C, O, E> Execute<'a, C, O, E> {
     }
 }
 
-/// A command and its handler.
-pub(crate) struct Calls<'c, 'a, C, O, E> {
-    pub(crate) command: &'c mut Keep<C>,
-    pub(crate) found: &'c Admitted<'a, C, O, E>,
+/// A command of whatever type, that its handler is called with.
+pub(crate) trait Called<O, E>: Start<Result<O, E>> + Kept
+where
+    Result<O, E>: Outcome,
+{
+    /// Sees to it that there can be as many attempts as the handler's policy may make.
+    fn keep(&mut self, plan: &Plan);
+    /// The command, for a handler that stands inside of middleware.
+    fn apart(&mut self, plan: &Plan) -> Box<dyn CommandOf<O, E>>;
 }
 
-impl<C, O, E> Start<Result<O, E>> for Calls<'_, '_, C, O, E>
+/// Such a command, of one type.
+pub(crate) struct Calls<'c, C, O, E> {
+    command: &'c mut Keep<C>,
+    reply: PhantomData<fn() -> Result<O, E>>,
+}
+
+impl<'c, C, O, E> Calls<'c, C, O, E> {
+    pub(crate) fn of(command: &'c mut Keep<C>) -> Self {
+        Self { command, reply: PhantomData }
+    }
+}
+
+impl<C, O, E> Called<O, E> for Calls<'_, C, O, E>
 where
     C: Send + Sync + 'static,
     O: Send + 'static,
     E: Send + 'static,
 {
-    #[inline]
-    fn start(
-        &mut self,
-        run: Pin<&mut Run<'_, Result<O, E>>>,
-    ) -> Option<Result<Result<O, E>, Failure>> {
-        let command = self.command.next();
-        let Some(command) = command else { unreachable!("what is called again was kept") };
-        let begin = |command, plan: &Plan, lender: &Lender<'_>| {
-            self.found.slot(plan).begin(command, lender)
-        };
-        run.begin(command, message_of, begin)
+    fn keep(&mut self, plan: &Plan) {
+        if plan.keeps(self.command) {
+            self.command.keep(plan.takes, plan.message);
+        }
+    }
+    fn apart(&mut self, plan: &Plan) -> Box<dyn CommandOf<O, E>> {
+        let command = std::mem::replace(self.command, Keep::Gone);
+        Box::new(CommandSource::<C, O, E>::new(plan, command))
     }
 }
 
-#[inline]
-pub(super) fn message_of<C: 'static>(command: &Moved<C>) -> Option<&dyn Any> {
-    let command: &C = command.borrow();
-    Some(command)
+impl<C, O, E> Start<Result<O, E>> for Calls<'_, C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    fn message(&self) -> Option<&dyn Any> {
+        self.command.get().map(|command| command as &dyn Any)
+    }
+    fn start(&mut self, plan: &Plan, lender: &Lender<'_>) -> Begun<Result<O, E>> {
+        match self.command.next() {
+            Some(command) => slot_of::<C, O, E>(&plan.slot).begin(command, lender),
+            None => unreachable!("what is called again was kept"),
+        }
+    }
+}
+
+impl<C, O, E> Kept for Calls<'_, C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    fn take(&mut self) -> Option<(Erased, Arc<dyn Again>)> {
+        burial::take::<C, O, E>(self.command)
+    }
+    fn done(&mut self) {
+        self.command.done();
+    }
+}
+
+/// Drives a command on that nothing stands around: to its reply, and the debt that it waits for.
+pub(crate) fn drive<'a, O, E>(
+    core: &'a Core,
+    request: &mut Request<'_>,
+    mut attempts: Pin<&mut Attempts<'a, Result<O, E>>>,
+    at_work: &mut AtWork<'_>,
+    command: &mut dyn Called<O, E>,
+    task: &mut task::Context<'_>,
+) -> Poll<(Reply<O, E>, Option<Debt<'a>>)>
+where
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    // The first step is the handler's.
+    let is_first = attempts.is_new();
+    let mut answer = Poll::Pending;
+    if is_first {
+        let (context, handler) = (attempts.context(), &attempts.plan().handler);
+        announce::started(core, context, &request.sent, handler, || command.message());
+        answer = attempts.as_mut().poll(task, command);
+    }
+    if answer.is_pending() && request.is_cancelled(task) {
+        let cancelled = Failure::Cancelled(CancelledBy::Caller);
+        answer = Poll::Ready(Err(attempts.as_mut().end(cancelled)));
+    } else if !is_first {
+        answer = attempts.as_mut().poll(task, command);
+    }
+    let answer = task::ready!(answer);
+    request.sent.attempts = attempts.made();
+    let record = attempts.as_mut().take_record();
+    let (sent, context, plan) = (&request.sent, attempts.context(), attempts.plan());
+    let after = After { record, rerun: request.rerun.as_deref(), command: Some(command) };
+    let reply = conclusion::conclude(core, sent, plan, context, answer, after);
+    if reply.is_ok() {
+        at_work.has_succeeded();
+    }
+    Poll::Ready((reply, conclusion::debt(core, sent, context)))
 }
 
 /// The flow of a command whose handler stands inside of middleware.
-pub(crate) fn around<'a, C, O, E>(
+pub(crate) fn around<'a, O, E>(
     core: &'a Core,
     request: &mut Request<'a>,
-    ready: Ready<'a, C, O, E>,
-    command: Keep<C>,
+    ready: Ready<'a>,
+    mut command: Box<dyn CommandOf<O, E>>,
 ) -> BoxFuture<'a, Concluded<'a, O, E>>
 where
-    C: Send + Sync + 'static,
     O: Send + 'static,
     E: Send + 'static,
 {
     let (mut sent, mut cancel_on) = (request.sent, request.cancel_on.take());
     let rerun = request.rerun.take();
     Box::pin(async move {
-        let Ready { plan, mut found, seed, session } = ready;
+        let Ready { plan, mut at_work, seed, session } = ready;
         let held = Held::new(core, seed);
         let context = held.context();
         let mut unanswered = Unanswered { core, plan: &plan, armed: true };
-        announce::started(core, context, &sent, &plan.handler, || command.get());
-        let source = CommandSource::new(&plan, &found, command);
-        let cancelled = |task: &mut task::Context<'_>| match &mut cancel_on {
+        announce::started(core, context, &sent, &plan.handler, || command.message());
+        let mut cancelled = |task: &mut task::Context<'_>| match &mut cancel_on {
             None => Poll::Pending,
             Some(signal) => {
                 signal.as_mut().poll(task).map(|()| Failure::Cancelled(CancelledBy::Caller))
             }
         };
         let around = Around::new(core, &plan, &held);
-        let through = around.run(source, session, cancelled).await;
+        let through = around.run(&mut *command, session, &mut cancelled).await;
         unanswered.armed = false;
         sent.attempts = through.attempts;
-        let mut command = through.source.into_command();
-        let after =
-            After { record: through.record, rerun: rerun.as_deref(), command: &mut command };
+        let (record, rerun) = (through.record, rerun.as_deref());
+        let after = After { record, rerun, command: Some(&mut *command) };
         let reply = conclusion::conclude(core, &sent, &plan, context, through.answer, after);
         if reply.is_ok() {
-            found.has_succeeded();
+            at_work.has_succeeded();
         }
         let debt = conclusion::debt(core, &sent, context);
         (reply, sent, debt)
@@ -314,14 +391,16 @@ impl Request<'_> {
 }
 
 impl Request<'_> {
-    /// Of a command that is not executed, to those who listen.
-    #[inline]
-    pub(crate) fn tell_refused<E: 'static>(&self, core: &Core, refused: &CommandError<E>) {
+    /// Of a command that is not executed: told to those who listen.
+    #[cold]
+    pub(crate) fn refused<E: 'static>(&self, core: &Core, why: Refusal) -> CommandError<E> {
+        let refused = admission::refused(&self.sent, why);
         if core.observers.is_on() {
             let Sent { info, id, .. } = self.sent;
-            let why = conclusion::text_of(refused, info);
+            let why = conclusion::text_of(&refused, info);
             self.tell(core, (info, id), What::Rejected { why: &why });
         }
+        refused
     }
 
     /// Of one that nobody waits for any more.

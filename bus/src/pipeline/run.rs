@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 use tracing::Span;
 
+use super::attempts::Start;
 use super::ended::{Ended, Outcome};
 use super::failure::{Failure, Late, panic_text};
 use super::frame::{Frame, Lender};
@@ -20,7 +21,7 @@ use super::hook;
 use crate::context::{Context, Seed};
 use crate::core::Core;
 use crate::error::CancelledBy;
-use crate::handler::slot::{Begun, Called};
+use crate::handler::slot::Called;
 use crate::observe::slow::SlowRun;
 use crate::observe::spans;
 use crate::observe::{What, tap};
@@ -88,30 +89,27 @@ impl<'a, O> Run<'a, O> {
         self.frame.context()
     }
 
-    /// Calls the handler with its input, in which `message` is. `Some` when it has answered at once;
-    /// else [`poll`](Self::poll).
-    #[inline]
-    pub(crate) fn begin<I>(
+    /// Calls the handler. `Some` when it has answered at once; else [`poll`](Self::poll).
+    pub(crate) fn begin(
         self: Pin<&mut Self>,
-        input: I,
-        message: impl FnOnce(&I) -> Option<&dyn Any>,
-        start: impl FnOnce(I, &Plan, &Lender<'_>) -> Begun<O>,
+        handler: &mut dyn Start<O>,
     ) -> Option<Result<O, Failure>>
     where
         O: Outcome,
     {
         let mut this = self.project();
-        let session = this.session.as_deref_mut();
-        if let Some(over) = kept_back(this.core, this.frame.context(), session) {
+        let (session, context) = (this.session.as_deref_mut(), this.frame.context());
+        let kept_back = kept_back(this.core, context, session);
+        if let Some(over) = kept_back.or_else(|| handler.refused(context)) {
             *this.stage = Stage::Ended;
             return Some(Err(over));
         }
         let plan = &**this.plan;
         *this.span = spans::process(plan, this.frame.context());
         let entered = spans::enter(this.span.as_deref());
-        begins(this.core, plan, this.frame.context(), || message(&input));
+        begins(this.core, plan, this.frame.context(), || handler.message());
         *this.stage = Stage::Begun;
-        let start = |lender: &Lender<'_>| start(input, plan, lender);
+        let start = |lender: &Lender<'_>| handler.start(plan, lender);
         let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));
         let answer = match answer {
             Ok(None) => return None,

@@ -1,7 +1,8 @@
 //! A handler that takes batches, and the events that it takes together: those of which it fails are
 //! given to it again, without the others.
 
-use std::pin::{Pin, pin};
+use std::any::Any;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 
 use super::Delivery;
@@ -16,17 +17,16 @@ use crate::event::completion::Completion;
 use crate::event::order::Turn;
 use crate::event::slots::Slot;
 use crate::handler::batch::BatchAnswer;
+use crate::handler::slot::Begun;
 use crate::message::MessageId;
 use crate::message::any::OneOf;
 use crate::message::order::HeldLanes;
 use crate::observe::What;
 use crate::observe::spans;
 use crate::pipeline::attempts::{Attempts, Start};
-use crate::pipeline::failure::Failure;
-use crate::pipeline::frame::Held;
+use crate::pipeline::frame::{Held, Lender};
 use crate::pipeline::middleware::around::{Around, Through};
 use crate::pipeline::middleware::source::{BatchSource, LeftOut};
-use crate::pipeline::run::Run;
 use crate::registry::plan::{Batching, Plan};
 use crate::registry::table::Found;
 use crate::resilience::timer::sleep;
@@ -88,13 +88,13 @@ async fn once<'a>(
     let wayside = Wayside::Batch(taken, &left_out);
     if plan.layers.is_some() {
         let held = Held::new(core, seed);
-        let source = BatchSource::new(plan, batching, events, &left_out);
+        let mut source = BatchSource::new(plan, batching, events, &left_out);
         let around = Around::new(core, plan, &held);
-        let driven = drive_around(&around, source, in_session, slot, wayside).await;
+        let driven = drive_around(&around, &mut source, in_session, slot, wayside).await;
         cut_off.armed = false;
         let through = driven.ok()?;
         let left_out = std::mem::take(&mut *lock(&left_out));
-        let Through { answer, attempts, record, .. } = through;
+        let Through { answer, attempts, record } = through;
         let context = held.context();
         let last = held.run_after(attempts.saturating_sub(1));
         let outcome = Outcome::of(core, context, last, answer, record, left_out, taken);
@@ -121,17 +121,12 @@ struct Calls<'t> {
 }
 
 impl Start<BatchAnswer> for Calls<'_> {
-    fn start(
-        &mut self,
-        run: Pin<&mut Run<'_, BatchAnswer>>,
-    ) -> Option<Result<BatchAnswer, Failure>> {
-        let deliver = self.batching.deliver;
-        let left: Option<Arc<[OneOf]>> = lock(self.left_out).call(&self.events).map(Arc::from);
-        run.begin(
-            left.as_ref().unwrap_or(&self.events),
-            |_| None,
-            |events, plan, lender| deliver(plan.slot.get(), events, lender),
-        )
+    fn message(&self) -> Option<&dyn Any> {
+        None
+    }
+    fn start(&mut self, plan: &Plan, lender: &Lender<'_>) -> Begun<BatchAnswer> {
+        let left = lock(self.left_out).call(&self.events);
+        (self.batching.deliver)(plan.slot.get(), left.as_deref().unwrap_or(&self.events), lender)
     }
 }
 

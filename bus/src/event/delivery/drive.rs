@@ -42,14 +42,15 @@ pub(super) async fn drive<O: Outcome>(
 }
 
 /// As [`drive`], a handler inside of its middleware.
-pub(super) async fn drive_around<S: Source>(
+pub(super) async fn drive_around<O: Outcome>(
     around: &Around<'_>,
-    source: S,
+    source: &mut (dyn Source<O> + 'static),
     session: Option<Box<InSession>>,
     slot: &mut Slot<'_>,
     wayside: Wayside<'_>,
-) -> Result<Through<S>, GivenUp> {
-    let inside = pin!(around.run(source, session, |_| Poll::Pending));
+) -> Result<Through<O>, GivenUp> {
+    let mut never = |_: &mut task::Context<'_>| Poll::Pending;
+    let inside = pin!(around.run(source, session, &mut never));
     on(&mut Within { around, inside }, slot, None, wayside).await
 }
 

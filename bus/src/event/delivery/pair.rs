@@ -1,6 +1,7 @@
 //! One (event, handler) pair.
 
-use std::pin::{Pin, pin};
+use std::any::Any;
+use std::pin::pin;
 use std::sync::OnceLock;
 
 use super::drive::{drive, drive_around};
@@ -10,16 +11,16 @@ use crate::clock::MaybeInstant;
 use crate::context::Seed;
 use crate::event::filter::KeptOut;
 use crate::event::slots::Slot;
+use crate::handler::slot::Begun;
 use crate::message::kind::{Deliver, EventOutcome};
 use crate::message::order::HeldLanes;
 use crate::observe::What;
 use crate::pipeline::at_once;
 use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::failure::Failure;
-use crate::pipeline::frame::Held;
+use crate::pipeline::frame::{Held, Lender};
 use crate::pipeline::middleware::around::{Around, Through};
 use crate::pipeline::middleware::source::EventSource;
-use crate::pipeline::run::Run;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::session::{InSession, Owned};
@@ -35,17 +36,8 @@ impl<'a> Delivery<'a> {
         }
         let mut session = self.in_session(plan);
         let held = Held::at_once(self.core, self.seed(plan));
-        let event = &self.envelope.event;
-        let (core, session) = (self.core, session.as_deref_mut());
-        let answer = at_once::run(
-            core,
-            plan,
-            &held,
-            session,
-            event,
-            |e| Some(&***e),
-            |event| held.answer(|lender| deliver(plan.slot.get(), event, lender)),
-        );
+        let mut calls = Calls { delivery: *self, deliver };
+        let answer = at_once::run(self.core, plan, &held, session.as_deref_mut(), &mut calls);
         let answer = answer.map_err(|failure| *failure);
         self.conclude(plan, held.context(), answer, 1, None);
     }
@@ -89,12 +81,13 @@ impl<'a> Delivery<'a> {
     ) {
         let held = Held::new(self.core, self.seed(plan));
         let mut cut_off = CutOff { delivery: self, plan, armed: true };
-        let source = EventSource::new(plan, deliver, &self.envelope.event);
+        let mut source = EventSource::new(plan, deliver, &self.envelope.event);
         let around = Around::new(self.core, plan, &held);
         let in_session = self.in_session(plan);
-        let driven = drive_around(&around, source, in_session, &mut slot, Wayside::One(line)).await;
+        let driven =
+            drive_around(&around, &mut source, in_session, &mut slot, Wayside::One(line)).await;
         cut_off.armed = false;
-        if let Ok(Through { answer, attempts, record, .. }) = driven {
+        if let Ok(Through { answer, attempts, record }) = driven {
             self.conclude(plan, held.context(), answer, attempts, record);
         }
     }
@@ -102,19 +95,6 @@ impl<'a> Delivery<'a> {
     #[inline]
     fn attempts(&self, plan: &'a Plan) -> Attempts<'a, EventOutcome> {
         Attempts::new(self.core, Found::Built(plan), self.seed(plan), self.in_session(plan))
-    }
-
-    #[inline]
-    fn begin(
-        &self,
-        run: Pin<&mut Run<'_, EventOutcome>>,
-        deliver: Deliver,
-    ) -> Option<Result<EventOutcome, Failure>> {
-        run.begin(
-            &self.envelope.event,
-            |event| Some(&***event),
-            |event, plan, lender| deliver(plan.slot.get(), event, lender),
-        )
     }
 
     #[inline(always)]
@@ -181,12 +161,11 @@ struct Calls<'a> {
 }
 
 impl Start<EventOutcome> for Calls<'_> {
-    #[inline]
-    fn start(
-        &mut self,
-        run: Pin<&mut Run<'_, EventOutcome>>,
-    ) -> Option<Result<EventOutcome, Failure>> {
-        self.delivery.begin(run, self.deliver)
+    fn message(&self) -> Option<&dyn Any> {
+        Some(&*self.delivery.envelope.event)
+    }
+    fn start(&mut self, plan: &Plan, lender: &Lender<'_>) -> Begun<EventOutcome> {
+        (self.deliver)(plan.slot.get(), &self.delivery.envelope.event, lender)
     }
 }
 

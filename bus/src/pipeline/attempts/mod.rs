@@ -12,6 +12,7 @@ mod trouble;
 mod way_in;
 mod way_out;
 
+use std::any::Any;
 use std::pin::Pin;
 use std::task::{self, Poll};
 use std::time::Instant;
@@ -22,9 +23,11 @@ pub(crate) use self::trouble::Record;
 use self::trouble::{Room, Step, Trouble, Wait};
 use super::ended::Outcome;
 use super::failure::Failure;
+use super::frame::Lender;
 use super::run::Run;
 use crate::context::{Context, Seed};
 use crate::core::Core;
+use crate::handler::slot::Begun;
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::resilience::breaker::Ticket;
@@ -51,11 +54,17 @@ pin_project! {
     }
 }
 
-/// A handler and its message, to be called for each attempt. A trait and no closure: what drives it on is a
-/// future that is sent, and the compiler finds no closure general enough there.
+/// A handler and its message, to be called for each attempt. Behind `dyn`, so that what drives attempts on is compiled
+/// once for a type of answers, and not for each message.
 pub(crate) trait Start<O> {
-    /// Begins one attempt. `Some` if it has ended at once.
-    fn start(&mut self, run: Pin<&mut Run<'_, O>>) -> Option<Result<O, Failure>>;
+    /// Why it cannot be called.
+    fn refused(&self, _: &Context) -> Option<Failure> {
+        None
+    }
+    /// The message, for those who watch, if there is one.
+    fn message(&self) -> Option<&dyn Any>;
+    /// Calls the handler, or makes the future that will.
+    fn start(&mut self, plan: &Plan, lender: &Lender<'_>) -> Begun<O>;
 }
 
 /// What an attempt holds, and gives back when it ends.
@@ -204,11 +213,10 @@ impl<'a, O: Outcome> Attempts<'a, O> {
     }
 
     /// Drives the attempts on.
-    #[inline]
     pub(crate) fn poll(
         mut self: Pin<&mut Self>,
         task: &mut task::Context<'_>,
-        handler: &mut impl Start<O>,
+        handler: &mut dyn Start<O>,
     ) -> Poll<Result<O, Failure>> {
         loop {
             let answer = match self.phase {
@@ -217,7 +225,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
                     *this.phase = Phase::Running;
                     *this.made += 1;
                     this.held.begin(this.run.core(), this.run.plan());
-                    match handler.start(this.run) {
+                    match this.run.begin(handler) {
                         Some(answer) => answer,
                         None => continue,
                     }

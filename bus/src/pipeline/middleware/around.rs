@@ -16,14 +16,15 @@ use super::source::Source;
 use crate::context::Context;
 use crate::core::Core;
 use crate::event::effects;
+use crate::handler::slot::Begun;
 use crate::message::MessageInfo;
 use crate::message::any::OneOf;
 use crate::pipeline::attempts::{Attempts, Needs, Record, Start};
-use crate::pipeline::ended::Outcome as _;
+use crate::pipeline::ended::Outcome;
 use crate::pipeline::failure::Failure;
-use crate::pipeline::frame::Held;
+use crate::pipeline::frame::{Held, Lender};
 use crate::pipeline::options::Headers;
-use crate::pipeline::run::{Run, abandon};
+use crate::pipeline::run::abandon;
 use crate::probe::{Watch, who};
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
@@ -42,14 +43,12 @@ pub(crate) struct Around<'a> {
 }
 
 /// What has come of a call that went through its middleware.
-pub(crate) struct Through<S: Source> {
-    pub(crate) answer: Result<S::Outcome, Failure>,
+pub(crate) struct Through<O> {
+    pub(crate) answer: Result<O, Failure>,
     /// How often the handler was called.
     pub(crate) attempts: u32,
     /// Of the attempts that failed.
     pub(crate) record: Option<Record>,
-    /// The message, unless it was given away.
-    pub(crate) source: S,
 }
 
 impl<'a> Around<'a> {
@@ -90,19 +89,19 @@ impl<'a> Around<'a> {
     }
 
     /// What comes of it. `over` is asked before each step: when it is ready, the call is ended.
-    pub(crate) async fn run<S: Source>(
+    pub(crate) async fn run<O: Outcome>(
         &self,
-        source: S,
+        source: &mut (dyn Source<O> + 'static),
         mut session: Option<Box<InSession>>,
-        mut over: impl FnMut(&mut task::Context<'_>) -> Poll<Failure>,
-    ) -> Through<S> {
+        over: &mut (dyn FnMut(&mut task::Context<'_>) -> Poll<Failure> + Send),
+    ) -> Through<O> {
         let context = self.held.context();
         let mut abandoned = Abandon { core: self.core, context, armed: true };
         if let Some(over) = session.as_mut().and_then(|session| session.over()) {
-            return Through { answer: Err(over), attempts: 0, record: None, source };
+            return Through { answer: Err(over), attempts: 0, record: None };
         }
         let Some(layers) = &self.plan.layers else {
-            return Through { answer: Err(unanswered()), attempts: 0, record: None, source };
+            return Through { answer: Err(unanswered()), attempts: 0, record: None };
         };
         let mut place = pin!(None);
         let mut runs = Runs {
@@ -145,8 +144,8 @@ impl<'a> Around<'a> {
         };
         // As of a handler alone: what it has spawned goes on if it has answered, and is told else.
         abandoned.armed = answer.is_err();
-        let Runs { made: attempts, record, source, .. } = runs;
-        Through { answer, attempts, record, source }
+        let Runs { made: attempts, record, .. } = runs;
+        Through { answer, attempts, record }
     }
 }
 
@@ -161,17 +160,17 @@ const TIME: u8 = 2;
 const SLOT: u8 = 3;
 
 /// The handler, called again by each `next`, and as often as its policy says by each of these.
-struct Runs<'r, 'a, S: Source> {
+struct Runs<'r, 'a, O: Outcome> {
     around: &'r Around<'a>,
-    source: S,
-    attempts: Pin<&'r mut Option<Attempts<'a, S::Outcome>>>,
-    answer: Option<Result<S::Outcome, Failure>>,
+    source: &'r mut (dyn Source<O> + 'static),
+    attempts: Pin<&'r mut Option<Attempts<'a, O>>>,
+    answer: Option<Result<O, Failure>>,
     /// How often the handler was called.
     made: u32,
     record: Option<Record>,
 }
 
-impl<S: Source> Inner for Runs<'_, '_, S> {
+impl<O: Outcome> Inner for Runs<'_, '_, O> {
     fn poll_run(&mut self, headers: Option<&Headers>, task: &mut task::Context<'_>) -> Poll<()> {
         if self.attempts.is_none() {
             if self.source.is_gone() {
@@ -188,7 +187,7 @@ impl<S: Source> Inner for Runs<'_, '_, S> {
         let given_up = around.given_up.load(Ordering::Relaxed);
         let polled = match if given_up { attempts.as_mut().give_up() } else { None } {
             Some(last) => Poll::Ready(last),
-            None => attempts.as_mut().poll(task, source),
+            None => attempts.as_mut().poll(task, &mut Calls(&mut **source)),
         };
         around.tell(if polled.is_pending() { attempts.needs() } else { Needs::Nothing });
         let answer = task::ready!(polled);
@@ -225,7 +224,7 @@ impl<S: Source> Inner for Runs<'_, '_, S> {
     }
 }
 
-impl<S: Source> Runs<'_, '_, S> {
+impl<O: Outcome> Runs<'_, '_, O> {
     fn begin(&mut self, headers: Option<&Headers>) {
         let Around { core, plan, held, .. } = self.around;
         if plan.policy.as_ref().is_some_and(|policy| policy.keeps()) {
@@ -237,7 +236,7 @@ impl<S: Source> Runs<'_, '_, S> {
 
     /// What a run has emitted belongs to the call if it has ended well, and what it has inserted in any
     /// case.
-    fn conclude(&mut self, answer: &Result<S::Outcome, Failure>) {
+    fn conclude(&mut self, answer: &Result<O, Failure>) {
         let Some(mut attempts) = self.attempts.as_mut().as_pin_mut() else { return };
         self.made += attempts.made();
         self.record = attempts.as_mut().take_record();
@@ -249,18 +248,21 @@ impl<S: Source> Runs<'_, '_, S> {
     }
 }
 
-impl<S: Source> Start<S::Outcome> for S {
-    fn start(&mut self, run: Pin<&mut Run<'_, S::Outcome>>) -> Option<Result<S::Outcome, Failure>> {
-        let Some(once) = self.once() else {
-            let message = run.context().message();
-            return Some(Err(moved(message)));
-        };
-        run.begin(once, S::message, |once, plan, lender| match &plan.layers {
-            Some(layers) if !layers.per_attempt.is_empty() => {
-                attempt::begin(Arc::clone(layers), once, lender)
-            }
-            _ => once.begin(lender),
-        })
+/// The handler, to be called for each attempt.
+struct Calls<'s, O>(&'s mut (dyn Source<O> + 'static));
+
+impl<O: Outcome> Start<O> for Calls<'_, O> {
+    fn refused(&self, context: &Context) -> Option<Failure> {
+        self.0.is_gone().then(|| moved(context.message()))
+    }
+    fn message(&self) -> Option<&dyn Any> {
+        self.0.message()
+    }
+    fn start(&mut self, plan: &Plan, lender: &Lender<'_>) -> Begun<O> {
+        let inside = plan.layers.as_ref().filter(|layers| !layers.per_attempt.is_empty());
+        let Some(layers) = inside else { return self.0.begin(lender) };
+        let Some(once) = self.0.once() else { unreachable!("what is gone is refused") };
+        attempt::begin(Arc::clone(layers), once, lender)
     }
 }
 

@@ -16,17 +16,17 @@ use super::source::Source;
 use crate::handler::running::{Running, running};
 use crate::handler::slot::{Begun, Called};
 use crate::message::any::OneOf;
-use crate::pipeline::ended::Outcome as _;
+use crate::pipeline::ended::Outcome;
 use crate::pipeline::failure::{Failure, panic_text};
 use crate::pipeline::frame::{Handle, Lender};
 use crate::pipeline::options::Headers;
 
 /// Calls the handler through them.
-pub(super) fn begin<S: Source>(
+pub(super) fn begin<O: Outcome>(
     layers: Arc<Layers>,
-    source: S,
+    source: Box<dyn Source<O>>,
     lender: &Lender<'_>,
-) -> Begun<S::Outcome> {
+) -> Begun<O> {
     let handle = lender.handle();
     Begun::Running(running(async move {
         let mut calls = Calls { source, handle: &handle, running: None, answer: None, emitted: 0 };
@@ -43,16 +43,16 @@ pub(super) fn begin<S: Source>(
 }
 
 /// The calls of the handler, one after the other.
-struct Calls<'h, S: Source> {
-    source: S,
+struct Calls<'h, O: Outcome> {
+    source: Box<dyn Source<O>>,
     handle: &'h Handle,
-    running: Option<Running<Called<S::Outcome>>>,
-    answer: Option<Result<S::Outcome, Failure>>,
+    running: Option<Running<Called<O>>>,
+    answer: Option<Result<O, Failure>>,
     /// How much the run had emitted when the call began.
     emitted: usize,
 }
 
-impl<S: Source> Inner for Calls<'_, S> {
+impl<O: Outcome> Inner for Calls<'_, O> {
     fn poll_run(&mut self, headers: Option<&Headers>, task: &mut task::Context<'_>) -> Poll<()> {
         // Caught here and not in the run, so that those around it see an end like any other.
         let polled = catch_unwind(AssertUnwindSafe(|| self.poll_call(headers, task)));
@@ -95,7 +95,7 @@ impl<S: Source> Inner for Calls<'_, S> {
     }
 }
 
-impl<S: Source> Calls<'_, S> {
+impl<O: Outcome> Calls<'_, O> {
     /// A call that has failed has emitted nothing, whatever becomes of the run.
     fn forget_emitted(&self) {
         if let Some(scratch) = self.handle.get().used_scratch() {
@@ -107,19 +107,19 @@ impl<S: Source> Calls<'_, S> {
         &mut self,
         headers: Option<&Headers>,
         task: &mut task::Context<'_>,
-    ) -> Poll<Called<S::Outcome>> {
+    ) -> Poll<Called<O>> {
         let running = match &mut self.running {
             Some(running) => running,
             None => {
                 let context = self.handle.get();
-                let Some(once) = self.source.once() else {
+                if self.source.is_gone() {
                     return Poll::Ready(Err(Box::new(super::around::moved(context.message()))));
-                };
+                }
                 self.emitted = context.used_scratch().map_or(0, |scratch| scratch.outbox.len());
                 if let Some(headers) = headers {
                     context.fix_headers(headers);
                 }
-                match once.begin(&self.handle.lender()) {
+                match self.source.begin(&self.handle.lender()) {
                     Begun::Done(answer) => return Poll::Ready(answer),
                     Begun::Running(running) => self.running.insert(running),
                 }

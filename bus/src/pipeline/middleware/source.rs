@@ -11,15 +11,17 @@ use crate::message::any::OneOf;
 use crate::message::keep::Keep;
 use crate::message::kind::{Deliver, DeliverBatch, Erased, EventOutcome};
 use crate::message::{MessageInfo, Takes};
-use crate::pipeline::admission::{Admitted, CommandSlot};
+use crate::pipeline::admission::slot_of;
+use crate::pipeline::burial::{self, Kept};
 use crate::pipeline::ended::Outcome;
 use crate::pipeline::frame::Lender;
 use crate::registry::plan::{Batching, Plan, SlotRef};
+use crate::resilience::dead_letters::Again;
 use crate::sync::{Mutex, lock};
 
-/// A handler with its message.
-pub(crate) trait Source: Send + Sized + 'static {
-    type Outcome: Outcome;
+/// A handler with its message. Behind `dyn`, so that what middleware do is compiled once for a type of answers, and
+/// not for each message.
+pub(crate) trait Source<O: Outcome>: Send {
     /// The message, unless it is gone.
     fn message(&self) -> Option<&dyn Any>;
     /// The events of a batch, where there is no one message.
@@ -28,16 +30,16 @@ pub(crate) trait Source: Send + Sized + 'static {
     }
     /// The handler does not get this one of them.
     fn reject_event(&mut self, _at: usize, _reason: String) {}
-    /// Sees to it that [`once`](Self::once) gives more than one.
+    /// Sees to it that there can be more than one call.
     fn keep(&mut self) -> bool;
     /// Is the message gone?
     fn is_gone(&self) -> bool {
         false
     }
-    /// What is needed for one call; `None` when the message is gone.
-    fn once(&mut self) -> Option<Self>;
-    /// Calls the handler.
-    fn begin(self, lender: &Lender<'_>) -> Begun<Self::Outcome>;
+    /// What is needed for one call, apart; `None` when the message is gone.
+    fn once(&mut self) -> Option<Box<dyn Source<O>>>;
+    /// Calls the handler. The message must not be gone.
+    fn begin(&mut self, lender: &Lender<'_>) -> Begun<O>;
 }
 
 /// An event is shared, and can always be handled again.
@@ -54,19 +56,17 @@ impl EventSource {
     }
 }
 
-impl Source for EventSource {
-    type Outcome = EventOutcome;
-
+impl Source<EventOutcome> for EventSource {
     fn message(&self) -> Option<&dyn Any> {
         Some(&*self.event)
     }
     fn keep(&mut self) -> bool {
         true
     }
-    fn once(&mut self) -> Option<Self> {
-        Some(self.clone())
+    fn once(&mut self) -> Option<Box<dyn Source<EventOutcome>>> {
+        Some(Box::new(self.clone()))
     }
-    fn begin(self, lender: &Lender<'_>) -> Begun<EventOutcome> {
+    fn begin(&mut self, lender: &Lender<'_>) -> Begun<EventOutcome> {
         (self.deliver)(self.slot.get(), &self.event, lender)
     }
 }
@@ -126,9 +126,7 @@ impl BatchSource {
     }
 }
 
-impl Source for BatchSource {
-    type Outcome = BatchAnswer;
-
+impl Source<BatchAnswer> for BatchSource {
     fn message(&self) -> Option<&dyn Any> {
         None
     }
@@ -143,10 +141,10 @@ impl Source for BatchSource {
     fn keep(&mut self) -> bool {
         true
     }
-    fn once(&mut self) -> Option<Self> {
-        Some(self.clone())
+    fn once(&mut self) -> Option<Box<dyn Source<BatchAnswer>>> {
+        Some(Box::new(self.clone()))
     }
-    fn begin(self, lender: &Lender<'_>) -> Begun<BatchAnswer> {
+    fn begin(&mut self, lender: &Lender<'_>) -> Begun<BatchAnswer> {
         let left = lock(&self.left_out).call(&self.events);
         match left.as_deref() {
             None => (self.deliver)(self.slot.get(), &self.events, lender),
@@ -154,6 +152,13 @@ impl Source for BatchSource {
             Some(left) => (self.deliver)(self.slot.get(), left, lender),
         }
     }
+}
+
+/// A command of whatever type, and what is left of it.
+pub(crate) trait CommandOf<O, E>: Source<Result<O, E>> + Kept
+where
+    Result<O, E>: Outcome,
+{
 }
 
 /// A command is moved into its handler. It can be handled again if it is [kept](Keep).
@@ -171,30 +176,37 @@ where
     O: Send + 'static,
     E: Send + 'static,
 {
-    pub(crate) fn new(plan: &Plan, _: &Admitted<'_, C, O, E>, command: Keep<C>) -> Self {
+    pub(crate) fn new(plan: &Plan, command: Keep<C>) -> Self {
         let (slot, takes, info) = (plan.slot.clone(), plan.takes, plan.message);
         let mut source = Self { slot, takes, info, command, reply: PhantomData };
         if source.command.is_shared() {
             // A dead letter, whatever is said of this handler.
-            source.keep();
+            source.command.keep(takes, info);
         }
         source
     }
-
-    /// The command, unless its handler has it.
-    pub(crate) fn into_command(self) -> Keep<C> {
-        self.command
-    }
 }
 
-impl<C, O, E> Source for CommandSource<C, O, E>
+impl<C, O, E> Kept for CommandSource<C, O, E>
 where
     C: Send + Sync + 'static,
     O: Send + 'static,
     E: Send + 'static,
 {
-    type Outcome = Result<O, E>;
+    fn take(&mut self) -> Option<(Erased, Arc<dyn Again>)> {
+        burial::take::<C, O, E>(&mut self.command)
+    }
+    fn done(&mut self) {
+        self.command.done();
+    }
+}
 
+impl<C, O, E> Source<Result<O, E>> for CommandSource<C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
     fn message(&self) -> Option<&dyn Any> {
         Some(self.command.get()?)
     }
@@ -207,17 +219,24 @@ where
         self.command.keep(self.takes, self.info)
     }
 
-    fn once(&mut self) -> Option<Self> {
+    fn once(&mut self) -> Option<Box<dyn Source<Result<O, E>>>> {
         let command = Keep::of(self.command.next()?);
         let (slot, takes, info) = (self.slot.clone(), self.takes, self.info);
-        Some(Self { slot, takes, info, command, reply: PhantomData })
+        Some(Box::new(Self { slot, takes, info, command, reply: PhantomData }))
     }
 
-    fn begin(mut self, lender: &Lender<'_>) -> Begun<Result<O, E>> {
-        let slot = self.slot.get().downcast_ref::<CommandSlot<C, O, E>>();
-        match (slot, self.command.next()) {
-            (Some(slot), Some(command)) => slot.begin(command, lender),
-            _ => unreachable!("a command is called once, with the handler filed under its TypeId"),
+    fn begin(&mut self, lender: &Lender<'_>) -> Begun<Result<O, E>> {
+        match self.command.next() {
+            Some(command) => slot_of::<C, O, E>(&self.slot).begin(command, lender),
+            None => unreachable!("what is called again was kept"),
         }
     }
+}
+
+impl<C, O, E> CommandOf<O, E> for CommandSource<C, O, E>
+where
+    C: Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
 }
