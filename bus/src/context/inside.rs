@@ -117,6 +117,11 @@ impl Context {
         }
     }
 
+    /// Was the handler called before, since the message was sent, or its dead letter was run again?
+    pub(crate) fn is_retry(&self) -> bool {
+        self.seed.attempt > self.seed.attempts_before.saturating_add(1)
+    }
+
     /// What the next attempt is made of. `time` and `deadline`: of all of them.
     pub(crate) fn again(
         &self,

@@ -26,6 +26,8 @@ pub(crate) struct Seed {
     /// When the first attempt was begun, if that is measured.
     pub(crate) began: MaybeInstant,
     pub(crate) attempt: u32,
+    /// Of a dead letter that is run again: how often its handler was called before.
+    pub(crate) attempts_before: u32,
     pub(crate) lifecycle: bool,
     /// Of all attempts together.
     pub(crate) timeout: MaybeDuration,

@@ -15,6 +15,8 @@ pub(crate) struct Work {
     /// Failed, refused, or dropped by their callers.
     pub(crate) commands_failed: Sharded,
     pub(crate) deliveries_ended: Sharded,
+    /// The same of the bus's own events.
+    own_deliveries_ended: Sharded,
     /// Looks for events that are due, and what they have found, until it is queued.
     pub(crate) due_begun: Sharded,
     pub(crate) due_ended: Sharded,
@@ -31,6 +33,8 @@ pub(crate) struct Work {
     pub(crate) ended: AtomicBool,
     /// Handlers that were cut off, by name.
     pub(crate) abandoned: Mutex<Vec<String>>,
+    /// Handlers that were never called with an event, as the bus ended before: by name.
+    pub(crate) not_begun: Mutex<Vec<String>>,
     /// How many want to be told when something ends ..
     pub(crate) watchers: AtomicUsize,
     /// .. here.
@@ -72,9 +76,14 @@ impl Work {
         self.due_begun.sum() > ended
     }
 
-    /// The delivery of an event that has left the queue.
-    pub(crate) fn delivering(&self) -> AtWork<'_> {
-        AtWork { work: self, ended: &self.deliveries_ended }
+    /// The delivery of an event that has left the queue: the bus's own, or a user's.
+    pub(crate) fn delivering(&self, is_own: bool) -> AtWork<'_> {
+        let ended = if is_own { &self.own_deliveries_ended } else { &self.deliveries_ended };
+        AtWork { work: self, ended }
+    }
+
+    pub(crate) fn all_deliveries_ended(&self) -> u64 {
+        self.deliveries_ended.sum() + self.own_deliveries_ended.sum()
     }
 
     pub(crate) fn session_ends(&self) {
@@ -107,7 +116,7 @@ impl Work {
 
     pub(crate) fn ended_sum(&self) -> u64 {
         let (processed, failed) = self.commands_ended();
-        let of_messages = processed + failed + self.deliveries_ended.sum();
+        let of_messages = processed + failed + self.all_deliveries_ended();
         of_messages + self.due_ended.sum() + self.closes_ended.sum()
     }
 

@@ -154,7 +154,7 @@ fn at_once(core: &Core, batch: &mut Batch, envelope: Envelope) -> Option<Work> {
         Ok(AtOnce::Drive(envelope)) => Some(Work::One(envelope)),
         Ok(AtOnce::Gather(envelope)) => Some(Work::Block(gather(core, batch, envelope))),
         Err(panic) => {
-            announce::panicked(core, &panic_text(&*panic));
+            announce::panicked(&panic_text(&*panic));
             None
         }
     }
@@ -192,7 +192,7 @@ async fn begin<F: Future<Output = ()> + Send + 'static>(
         Ok(Poll::Ready(())) => return Some(cell),
         Ok(Poll::Pending) => driven.spawn(core, cell),
         Err(panic) => {
-            announce::panicked(core, &panic_text(&*panic));
+            announce::panicked(&panic_text(&*panic));
             drop(catch_unwind(AssertUnwindSafe(|| drop(cell))));
         }
     }

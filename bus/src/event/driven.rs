@@ -78,7 +78,7 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<()> {
         let this = self.project();
         catch_unwind(AssertUnwindSafe(|| this.delivery.poll(task))).unwrap_or_else(|panic| {
-            announce::panicked(this.core, &panic_text(&*panic));
+            announce::panicked(&panic_text(&*panic));
             Poll::Ready(())
         })
     }

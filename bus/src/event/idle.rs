@@ -20,9 +20,17 @@ impl Core {
 
     /// How many events have handlers that are at work. Exact when nothing moves.
     pub(crate) fn in_flight(&self) -> u64 {
-        let ended = self.work.deliveries_ended.sum() + self.queue.discarded();
+        let ended = self.work.all_deliveries_ended() + self.queue.discarded();
         let begun = self.queue.begun().saturating_sub(self.queue.waiting() as u64);
         begun.saturating_sub(ended)
+    }
+
+    /// How many events of users are not queued any more, and have handlers that are at work. Exact when nothing
+    /// moves.
+    pub(crate) fn users_in_flight(&self) -> u64 {
+        // Ends first: what begins meanwhile is in flight, and none is missing.
+        let ended = self.work.deliveries_ended.sum();
+        self.queue.delivered().saturating_sub(ended)
     }
 
     /// Resolves when `is_so`; looks whenever something ends. Cancel-safe.

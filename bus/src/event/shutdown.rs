@@ -25,6 +25,8 @@ pub struct ShutdownReport {
     pub not_due: u64,
     /// Handlers of events that were cut off, by name.
     pub abandoned: Vec<String>,
+    /// Handlers of events that were never begun, by name: one of a higher priority was cut off before.
+    pub not_begun: Vec<String>,
     /// Events whose handlers were still at work at the end, since they block their thread.
     pub events_left: u64,
     /// Commands that were still at work at the end.
@@ -37,10 +39,9 @@ impl ShutdownReport {
     /// Was nothing left behind?
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let Self { dropped, not_due, abandoned, events_left, commands_left, sessions_left, .. } =
-            self;
+        let Self { dropped, not_due, events_left, commands_left, sessions_left, .. } = self;
         let left = dropped + not_due + events_left + commands_left + sessions_left;
-        left == 0 && abandoned.is_empty()
+        left == 0 && self.abandoned.is_empty() && self.not_begun.is_empty()
     }
 }
 
@@ -56,6 +57,9 @@ impl fmt::Display for ShutdownReport {
         }
         if !abandoned.is_empty() {
             write!(f, ", cut off: {}", abandoned.join(", "))?;
+        }
+        if !self.not_begun.is_empty() {
+            write!(f, ", never begun: {}", self.not_begun.join(", "))?;
         }
         let left = [
             (self.events_left, "events left running"),
@@ -99,6 +103,7 @@ pub(crate) async fn shutdown(core: &Core) -> ShutdownReport {
         dropped: core.queue.stats().dropped - dropped,
         not_due: not_due as u64,
         abandoned: lock(&core.work.abandoned).clone(),
+        not_begun: lock(&core.work.not_begun).clone(),
         events_left: core.in_flight(),
         commands_left: core.work.commands(),
         sessions_left: core.sessions.len() as u64,

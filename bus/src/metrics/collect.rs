@@ -92,7 +92,8 @@ fn events(core: &Core, on: &mut On<'_>) {
     on.count("retries_total", "Calls of handlers after the first.", retries);
     let help = "Retries that were not made, as the budget was used up.";
     on.count("retries_refused_total", help, counters.over_budget.sum());
-    on.gauge("events_in_flight", "Events whose handlers are at work.", core.in_flight());
+    let help = "Events that are not queued any more, and whose handlers are at work.";
+    on.gauge("events_in_flight", help, core.users_in_flight());
 }
 
 fn gauges(core: &Core, on: &mut On<'_>) {

@@ -64,12 +64,14 @@ impl<'a> Accepted<'a> {
             None => None,
             Some(member) => in_session(member, &plan, is_root, lifecycle),
         };
+        let attempts_before = call.rerun.as_ref().map_or(0, |letter| letter.attempts);
         // The last thing, so that it is made where it stays.
         let seed = Seed {
             id: call.sent.name(core),
             info: call.sent.info,
             began,
-            attempt: call.rerun.as_ref().map_or(1, |letter| letter.attempts.saturating_add(1)),
+            attempt: attempts_before.saturating_add(1),
+            attempts_before,
             lifecycle,
             timeout: call.timeout.or(plan.time.all),
             attempt_timeout: plan.time.attempt,

@@ -212,9 +212,9 @@ pub(crate) fn dropped(core: &Core, event: &'static str, reason: DropReason, coun
     }
 }
 
-/// The delivery of an event has panicked, in a destructor of the user's.
-pub(crate) fn panicked(core: &Core, panic: &str) {
-    core.counters.failed.count(1);
+/// The delivery of an event has panicked, in a destructor of the user's. What had become of its handlers by then was
+/// counted, and those that were at work are cut off: it is no failure of any.
+pub(crate) fn panicked(panic: &str) {
     tracing::error!(panic, "the delivery of an event panicked");
 }
 

@@ -349,7 +349,7 @@ pub(super) fn begins<'m>(
         hook::before(&plan.hooks, context, &plan.handler, message());
     }
     plan.counts.begun();
-    if context.attempt() > 1
+    if context.is_retry()
         && !context.is_lifecycle()
         && let Some(meter) = &plan.meter
     {

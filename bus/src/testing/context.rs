@@ -159,6 +159,7 @@ impl TestContext {
             id: MessageId::next(core.number),
             info: self.info,
             attempt: self.attempt,
+            attempts_before: 0,
             lifecycle: false,
             began: MaybeInstant::NONE,
             follows: None,

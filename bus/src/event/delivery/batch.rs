@@ -146,6 +146,7 @@ fn seed(plan: &Plan, taken: &[Taken<'_>], whole: Option<&Arc<Completion>>, befor
         id: MessageId::next(core.number),
         info: envelope.info,
         began: core.settings.metrics.start(&*core.settings.clock).into(),
+        attempts_before: envelope.attempts_before(),
         attempt: envelope.attempts_before().saturating_add(before).saturating_add(1),
         lifecycle: taken.iter().any(lifecycle),
         timeout: plan.time.all,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
+use super::never_begun::NeverBegun;
 use super::{Delivery, Line, batch};
 use crate::core::Core;
 use crate::envelope::Envelope;
@@ -39,7 +40,8 @@ pub(in crate::event) struct Item<'a> {
 pub(super) async fn deliver(core: Arc<Core>, mut block: Block) {
     // Dropped in this order: first they have ended, then those who wait for them are told.
     let shares: Vec<_> = block.iter_mut().map(|envelope| envelope.share.take()).collect();
-    let endings: Vec<_> = block.iter().map(|_| core.work.delivering()).collect();
+    let endings: Vec<_> =
+        block.iter().map(|envelope| core.work.delivering(envelope.lifecycle)).collect();
     run_handlers(&core, &block, &shares).await;
     drop(endings);
     shares.iter().flatten().for_each(|share| share.settle());
@@ -59,6 +61,8 @@ async fn run_handlers(core: &Core, block: &Block, shares: &[Option<Box<Share>>])
     let items: Vec<_> = items.collect();
     let mut groups = pin!(async {
         let (begun, mut gone) = (AtomicUsize::new(0), vec![false; items.len()]);
+        let deliveries = items.iter().map(|item| (item.delivery, &item.line.parking));
+        let mut rest = NeverBegun::new(deliveries, &route.plans, &begun);
         let mut note_gone = || {
             let not_begun = &route.plans[begun.load(Ordering::Relaxed)..];
             for (item, gone) in items.iter().zip(&mut gone) {
@@ -84,6 +88,7 @@ async fn run_handlers(core: &Core, block: &Block, shares: &[Option<Box<Share>>])
             },
         )
         .await;
+        rest.disarm();
         note_gone();
     });
     poll_fn(|task| {

@@ -160,7 +160,7 @@ impl Delivery<'_> {
         self.ended_otherwise(&self.core.counters.failed, plan, began, error, attempts);
     }
 
-    fn ended_otherwise(
+    pub(super) fn ended_otherwise(
         &self,
         counter: &Sharded,
         plan: &Plan,

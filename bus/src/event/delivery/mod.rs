@@ -9,6 +9,7 @@ mod batch_end;
 mod block;
 mod drive;
 mod ending;
+mod never_begun;
 mod pair;
 mod wayside;
 
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(super) use self::batch::Taken;
 pub(super) use self::block::{Block, is_same};
+use self::never_begun::NeverBegun;
 use super::completion::Share;
 use super::group::{self, Aside};
 use super::order::Turns;
@@ -69,7 +71,7 @@ pub(super) fn at_once(core: &Core, envelope: Envelope) -> AtOnce {
         _ => {}
     }
     let share = envelope.share.take();
-    let ending = core.work.delivering();
+    let ending = core.work.delivering(envelope.lifecycle);
     let delivery = Delivery { core, envelope: &envelope, share: share.as_deref(), lane: None };
     match route {
         Some(route) => {
@@ -86,7 +88,7 @@ pub(super) fn at_once(core: &Core, envelope: Envelope) -> AtOnce {
 /// Nobody handles it any more.
 fn expire(core: &Core, mut envelope: Envelope) {
     let share = envelope.share.take();
-    let ending = core.work.delivering();
+    let ending = core.work.delivering(envelope.lifecycle);
     let delivery = Delivery { core, envelope: &envelope, share: share.as_deref(), lane: None };
     delivery.expired();
     drop(ending);
@@ -109,7 +111,7 @@ pub(super) async fn deliver(core: Arc<Core>, work: Work) {
 async fn one(core: Arc<Core>, mut envelope: Envelope) {
     // Dropped in this order: first it has ended, then those who wait for it are told.
     let share = envelope.share.take();
-    let ending = core.work.delivering();
+    let ending = core.work.delivering(envelope.lifecycle);
     run_handlers(&core, &envelope, share.as_deref()).await;
     drop(ending);
     share.inspect(|share| share.settle());
@@ -128,6 +130,8 @@ async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
     let line = Line { parking, turns, aside: &aside };
     let begun = AtomicUsize::new(0);
     let mut groups = pin!(async {
+        let deliveries = std::iter::once((delivery, &line.parking));
+        let mut rest = NeverBegun::new(deliveries, &route.plans, &begun);
         let groups = route.groups().map(|group| {
             begun.fetch_add(group.len(), Ordering::Relaxed);
             group.iter().map(|plan| &**plan)
@@ -141,6 +145,7 @@ async fn run_handlers(core: &Core, envelope: &Envelope, share: Option<&Share>) {
             Some(delivery.handle(plan, &line))
         };
         group::in_turn(groups, &aside, begin, || !line.parking.is_given_up()).await;
+        rest.disarm();
         if line.parking.is_given_up() {
             delivery.not_handled(&line.parking);
         }

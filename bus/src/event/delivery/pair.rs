@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::OnceLock;
 
 use super::drive::{drive, drive_around};
+use super::never_begun::Waits;
 use super::wayside::Wayside;
 use super::{Delivery, Line};
 use crate::clock::MaybeInstant;
@@ -50,7 +51,9 @@ impl<'a> Delivery<'a> {
         if line.parking.is_given_up() || !self.passes(plan) {
             return;
         }
+        let waits = Waits::new(self, plan, &line.parking);
         let acquired = Slot::acquire(self, plan, &line.parking, &mut turn).await;
+        waits.end();
         let Ok(mut slot) = acquired else { return };
         if self.is_kept_behind(plan) {
             return;
@@ -106,6 +109,7 @@ impl<'a> Delivery<'a> {
             id: envelope.id,
             info: envelope.info,
             began,
+            attempts_before: envelope.attempts_before(),
             attempt: envelope.attempts_before().saturating_add(1),
             lifecycle: envelope.lifecycle || parent.is_some_and(|origin| origin.lifecycle),
             timeout: plan.time.all,

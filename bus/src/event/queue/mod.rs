@@ -173,6 +173,7 @@ impl BoundedEventQueue {
             state.counts.discarded += left.len() as u64;
             state.counts.dropped += users as u64;
             state.counts.own_dropped += own as u64;
+            state.counts.own_discarded += own as u64;
             then.wake(state.debtors.all());
         }
         then.wake(state.waiters.all());
@@ -188,7 +189,7 @@ impl BoundedEventQueue {
     /// How many events were ever accepted, the bus's own included.
     pub(crate) fn begun(&self) -> u64 {
         let counts = &self.lock().counts;
-        counts.accepted + counts.own_accepted
+        counts.accepted + counts.reruns + counts.own_accepted
     }
 
     /// How many of these left without being delivered.

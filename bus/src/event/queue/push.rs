@@ -86,6 +86,7 @@ impl BoundedEventQueue {
         if state.own.len() >= self.config.capacity {
             state.counts.own_dropped += 1;
             state.counts.discarded += 1;
+            state.counts.own_discarded += 1;
             dropped = state.own.pop_front();
         }
         state.own.push_back(event);
@@ -185,9 +186,13 @@ impl BoundedEventQueue {
         if let Some(ttl) = event.info.ttl() {
             event.expires = self.clock.now().checked_add(ttl).into();
         }
-        state.tally.count(event.info);
+        if event.rerun.is_some() {
+            state.counts.reruns += 1;
+        } else {
+            state.tally.count(event.info);
+            state.counts.accepted += 1;
+        }
         state.events.push_back(event);
-        state.counts.accepted += 1;
         let occupied = self.occupied(state);
         state.counts.largest = state.counts.largest.max(occupied);
         then.crossed(state.marks.look(occupied));

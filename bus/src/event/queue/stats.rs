@@ -12,10 +12,14 @@ pub(super) struct Counts {
     pub(super) taken: u64,
     /// Of the user's events: dropped after they were accepted, or lost before.
     pub(super) dropped: u64,
+    /// Dead letters that are run again: they were accepted before.
+    pub(super) reruns: u64,
     pub(super) own_accepted: u64,
     pub(super) own_dropped: u64,
     /// Accepted (the bus's own included), and gone without a delivery.
     pub(super) discarded: u64,
+    /// The bus's own of these.
+    pub(super) own_discarded: u64,
     /// How often an event had to wait for a slot.
     pub(super) parked: u64,
     pub(super) largest: usize,
@@ -39,7 +43,7 @@ pub struct QueueStats {
     /// For how long the oldest has waited. Never too short; too long by at most the time between
     /// two visits of the dispatcher.
     pub oldest: Option<Duration>,
-    /// Events accepted.
+    /// Events accepted. A dead letter that is run again is not accepted again.
     pub accepted: u64,
     /// Events that the dispatcher has taken.
     pub taken: u64,
@@ -115,6 +119,14 @@ impl BoundedEventQueue {
             visits: counts.visits,
             rate_limit: state.rate.per_second(),
         }
+    }
+
+    /// How many of the user's events have left the queue for a delivery, whether that has ended or not.
+    pub(crate) fn delivered(&self) -> u64 {
+        let state = self.lock();
+        let Counts { accepted, reruns, discarded, own_discarded, .. } = state.counts;
+        let gone = discarded - own_discarded + self.queued(&state) as u64;
+        (accepted + reruns).saturating_sub(gone)
     }
 
     /// Where the dispatcher is, and how many events wait for it; those that wait for a slot of a handler, or

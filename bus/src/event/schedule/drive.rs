@@ -95,7 +95,7 @@ impl<'a> Hand<'a> {
             // must not stop the others.
             match catch_unwind(AssertUnwindSafe(|| envelope(self.core, due))) {
                 Ok(event) => self.events.extend(event),
-                Err(panic) => announce::panicked(self.core, &panic_text(&*panic)),
+                Err(panic) => announce::panicked(&panic_text(&*panic)),
             }
         }
     }
