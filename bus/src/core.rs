@@ -38,7 +38,6 @@ use crate::pipeline::middleware::Layer;
 use crate::pipeline::origin::Origin;
 #[cfg(feature = "testing")]
 use crate::probe;
-use crate::registry::HandlerInfo;
 use crate::registry::contract::Registry;
 use crate::registry::listens::{Listens, Own};
 use crate::registry::plan::Plan;
@@ -125,6 +124,14 @@ pub(crate) struct Settings {
     /// There on a test bus.
     #[cfg(feature = "testing")]
     pub(crate) probe: Option<Arc<probe::Tracker>>,
+}
+
+impl Settings {
+    /// Before the bus is built of them.
+    pub(crate) fn wire_filters(&mut self) {
+        let Self { filters, metrics, .. } = self;
+        filters.iter_mut().for_each(|filter| filter.wire(metrics, None));
+    }
 }
 
 /// A function of the user's that is told of something.
@@ -250,14 +257,6 @@ impl Core {
         let plans = table.as_deref().unwrap_or(&self.table).event_handlers();
         let stats = |plan: &Arc<Plan>| Some(plan.filter.as_ref()?.stats(Some(&plan.handler)));
         of_bus.chain(plans.iter().filter_map(stats)).collect()
-    }
-
-    /// The same one after the other, in no order, without keeping them.
-    pub(crate) fn each_filter(&self, show: &mut dyn FnMut(&Installed, Option<&HandlerInfo>)) {
-        self.settings.filters.iter().for_each(|filter| show(filter, None));
-        self.wired.table().as_deref().unwrap_or(&self.table).each(&mut |plan| {
-            plan.filter.iter().for_each(|filter| show(filter, Some(&plan.handler)));
-        });
     }
 
     /// A handler of one message has sent another.

@@ -208,6 +208,7 @@ impl Builder {
             return Err(BuildError::new(problems));
         }
         report.warnings.extend(plans.iter().filter_map(|(_, plan)| note_of(plan, &self.settings)));
+        self.settings.wire_filters();
         let wrapped = |(entry, plan): Planned| (entry, plan.wrapped(&self.settings));
         let plans = plans.into_iter().map(wrapped).collect();
         let changes = RegistryChanges::default();

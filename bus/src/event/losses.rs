@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Bound::{Excluded, Unbounded};
-use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::queue::{Crossing, Intake, Witness};
@@ -14,10 +14,11 @@ use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::metrics::OTHERS;
+use crate::metrics::bounded::Bounded;
 use crate::observe::{What, tap};
 use crate::pipeline::announce;
 use crate::probe;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, SHARDS, Shard, Sharded, lock};
 
 /// How long losses are collected before they are said.
 const COLLECT: Duration = Duration::from_secs(1);
@@ -102,10 +103,32 @@ impl fmt::Display for DropReason {
     }
 }
 
+/// What is lost is counted in the shard of the thread that has lost it, so a flood of refusals on many threads
+/// meets at no lock.
 pub(crate) struct Losses {
-    state: Mutex<State>,
-    /// How many messages and reasons are counted for themselves.
-    limit: usize,
+    shards: [Part; SHARDS],
+    /// What is lost, by message, but for what its publisher was told.
+    by_message: Bounded<Key, Sharded>,
+    /// Somebody will say what is unsaid.
+    collecting: AtomicBool,
+}
+
+type Key = (&'static str, DropReason);
+
+/// In lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Part {
+    /// Since the bus was built.
+    all: [AtomicU64; REASONS.len()],
+    unsaid: Mutex<BTreeMap<Key, Unsaid>>,
+}
+
+/// What is to be said of a message and a reason.
+struct Unsaid {
+    lost: u64,
+    /// Where it is counted, looked up once for as long as it is not said.
+    counted: Option<Arc<Sharded>>,
 }
 
 /// All reasons, in the order in which they are declared.
@@ -125,24 +148,23 @@ const REASONS: [DropReason; 13] = [
     DropReason::RuntimeEnded,
 ];
 
-#[derive(Default)]
-struct State {
-    /// Since the bus was built.
-    all: [u64; REASONS.len()],
-    /// The same by message, but for what its publisher was told.
-    by_message: BTreeMap<(&'static str, DropReason), u64>,
-    unsaid: BTreeMap<(&'static str, DropReason), u64>,
-    /// Somebody will say what is unsaid.
-    collecting: bool,
-}
-
 impl Losses {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), limit }
+        Self {
+            shards: Default::default(),
+            by_message: Bounded::new(limit),
+            collecting: AtomicBool::new(false),
+        }
     }
 
     /// Notes that an event is lost, which is here still.
     pub(crate) fn note_event(&self, core: &Core, event: &Envelope, why: DropReason) {
+        if let Some(rerun) = &event.rerun {
+            // Its letter stays as it was, and who runs it again is told.
+            let (event, dead_letter) = (event.info.name(), rerun.letter.id);
+            tracing::info!(event, %dead_letter, %why, "a dead letter was not run again");
+            return;
+        }
         if core.observers.is_on() {
             let what = match why {
                 DropReason::Expired => What::Expired,
@@ -164,53 +186,58 @@ impl Losses {
     }
 
     fn collect(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
-        let mut state = lock(&self.state);
-        *state.unsaid.entry((info.name(), why)).or_default() += n;
-        state.all[why as usize] += n;
-        if !why.was_told() {
-            let key = (info.name(), why);
-            let is_new = !state.by_message.contains_key(&key);
-            let is_full = is_new && state.by_message.len() >= self.limit;
-            let key = if is_full { (OTHERS, why) } else { key };
-            *state.by_message.entry(key).or_default() += n;
+        let (key, here) = ((info.name(), why), Shard::here());
+        let shard = &self.shards[here.index()];
+        here.count(&shard.all[why as usize], n);
+        {
+            let mut unsaid = lock(&shard.unsaid);
+            let unsaid = unsaid.entry(key).or_insert_with(|| {
+                let counted = (!why.was_told()).then(|| self.by_message.of(key, (OTHERS, why)));
+                Unsaid { lost: 0, counted }
+            });
+            unsaid.lost += n;
+            unsaid.counted.iter().for_each(|counted| counted.count(n));
         }
-        if state.collecting {
-            return;
+        while !self.collecting.swap(true, Ordering::SeqCst) {
+            self.flush(core);
+            if let Some(runtime) = core.runtime.handle() {
+                runtime.spawn(probe::task(core, collect(core.weak())));
+                return;
+            }
+            if self.has_collected() {
+                return;
+            }
         }
-        let runtime = core.runtime.handle();
-        state.collecting = runtime.is_some();
-        drop(state);
-        self.flush(core);
-        if let Some(runtime) = runtime {
-            runtime.spawn(probe::task(core, collect(core.weak())));
-        }
+    }
+
+    /// Nobody collects from now on, unless something came that nobody would say.
+    fn has_collected(&self) -> bool {
+        self.collecting.store(false, Ordering::SeqCst);
+        self.shards.iter().all(|shard| lock(&shard.unsaid).is_empty())
     }
 
     /// What was lost for each reason, but for what its publisher was told.
     pub(crate) fn by_reason(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        let all = lock(&self.state).all;
-        REASONS.into_iter().zip(all).filter(|(reason, _)| !reason.was_told())
+        let told = REASONS.into_iter().filter(|reason| !reason.was_told());
+        told.map(|reason| {
+            let of_shard = |shard: &Part| shard.all[reason as usize].load(Ordering::Relaxed);
+            (reason, self.shards.iter().map(of_shard).sum())
+        })
     }
 
     /// The same of each message, sorted; nothing is locked while they are shown.
     pub(crate) fn by_message(&self, mut show: impl FnMut(&'static str, DropReason, u64)) {
-        let mut last = Unbounded;
-        loop {
-            let state = lock(&self.state);
-            let next = state.by_message.range((last, Unbounded)).next();
-            let next = next.map(|(key, count)| (*key, *count));
-            drop(state);
-            let Some((key, count)) = next else { return };
-            show(key.0, key.1, count);
-            last = Excluded(key);
-        }
+        self.by_message.each(|(message, reason), lost| show(message, *reason, lost.sum()));
     }
 
     /// Says what is unsaid. `false`: there was nothing.
     pub(crate) fn flush(&self, core: &Core) -> bool {
-        let mut state = lock(&self.state);
-        let unsaid = std::mem::take(&mut state.unsaid);
-        drop(state);
+        let mut unsaid = BTreeMap::<Key, u64>::new();
+        for shard in &self.shards {
+            for (key, Unsaid { lost, .. }) in std::mem::take(&mut *lock(&shard.unsaid)) {
+                *unsaid.entry(key).or_default() += lost;
+            }
+        }
         for ((event, reason), count) in &unsaid {
             match reason {
                 // Whoever published them was told.
@@ -257,12 +284,12 @@ async fn collect(core: Weak<Core>) {
             clock.sleep_until(until).await;
         }
         let Some(core) = core.upgrade() else { return };
-        if !core.losses.flush(&core) {
-            let mut state = lock(&core.losses.state);
-            state.collecting = !state.unsaid.is_empty();
-            if !state.collecting {
-                return;
-            }
+        let losses = &core.losses;
+        // Who comes in between has left it to this, or begins another.
+        if !losses.flush(&core)
+            && (losses.has_collected() || losses.collecting.swap(true, Ordering::SeqCst))
+        {
+            return;
         }
     }
 }

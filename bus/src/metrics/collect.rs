@@ -7,6 +7,7 @@ use super::Metrics;
 use super::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter};
 use super::histogram::Histogram;
 use super::meter::{Meter, Metered};
+use super::meters::OTHERS;
 use super::paged::paged;
 use super::snapshot::MetricKind;
 use crate::core::Core;
@@ -75,19 +76,10 @@ fn events(core: &Core, on: &mut On<'_>) {
     let help = "Events that a filter has kept out, of the bus or of one handler.";
     on.family("events_filtered_total", MetricKind::Counter, help, None);
     // Two filters of one name are one series.
-    paged(
-        |offer| {
-            core.each_filter(&mut |filter, handler| {
-                let before = handler.map(|handler| handler.name.clone()).unwrap_or_default();
-                offer((filter.name(), before), filter.filtered());
-            });
-        },
-        |sum, count| *sum += count,
-        |(filter, handler), count| {
-            let labels = [("filter", &**filter), ("handler", &**handler)];
-            on.to.sample(&labels, MetricReading::Counter(*count));
-        },
-    );
+    core.settings.metrics.filtered.each(|(filter, handler), count| {
+        let labels = [("filter", &**filter), ("handler", &**handler)];
+        on.to.sample(&labels, MetricReading::Counter(count.sum()));
+    });
     let retries = core.settings.metrics.retries.load(Ordering::Relaxed);
     on.count("retries_total", "Calls of handlers after the first.", retries);
     let help = "Retries that were not made, as the budget was used up.";
@@ -111,15 +103,32 @@ fn gauges(core: &Core, on: &mut On<'_>) {
     on.gauge("registered_handlers", "Handlers of the bus.", handlers as u64);
     let help = "What a circuit breaker does: 0 closed, 1 open, 2 half-open.";
     on.family("circuit_breaker_state", MetricKind::Gauge, help, None);
+    let (mut left, mut others) = (core.settings.metrics.config.series, None);
+    let mut show = |name: &str, state: u8| {
+        on.to.sample(&[("breaker", name)], MetricReading::Gauge(f64::from(state)));
+    };
+    // Of several of one name, and of those that share a series, the one that is worst off.
+    let worst = |one: u8, other: u8| {
+        if one == OPEN {
+            one
+        } else if other == OPEN {
+            other
+        } else {
+            one.max(other)
+        }
+    };
     paged(
         |offer| core.each_breaker(&mut |breaker| offer(breaker.shared_name(), state(breaker))),
-        // Of several of one name, the one that is worst off.
-        |worst, state| *worst = if *worst == OPEN { OPEN } else { state.max(*worst) },
-        |name, state| {
-            let reading = MetricReading::Gauge(f64::from(*state));
-            on.to.sample(&[("breaker", name)], reading);
+        |former, state| *former = worst(*former, state),
+        |name, state| match left.checked_sub(1) {
+            Some(less) => {
+                left = less;
+                show(name, *state);
+            }
+            None => others = Some(others.map_or(*state, |former| worst(former, *state))),
         },
     );
+    others.into_iter().for_each(|state| show(OTHERS, state));
     let budget = core.settings.budget.remaining(core.settings.clock.now());
     on.gauge("retry_budget_remaining", "Retries that the budget of the bus has left.", budget);
 }
@@ -139,6 +148,7 @@ fn messages(core: &Core, on: &mut On<'_>) {
     if on.to.wants(MetricKind::Counter, name) {
         on.family(name, MetricKind::Counter, "Events of a type that were accepted.", None);
         core.settings.metrics.messages.each(|message, count| {
+            let count = count.load(Ordering::Relaxed);
             on.to.sample(&[("message", message)], MetricReading::Counter(count));
         });
     }
@@ -188,8 +198,8 @@ fn handlers(metrics: &Metrics, on: &mut On<'_>) {
 }
 
 fn labels(meter: &Meter) -> [(&'static str, &str); 3] {
-    let (message, handler) = &meter.key;
-    let kind = if meter.is_command { "command" } else { "event" };
+    let (message, handler, is_event) = &meter.key;
+    let kind = if *is_event { "event" } else { "command" };
     [("handler", handler), ("message", message), ("kind", kind)]
 }
 

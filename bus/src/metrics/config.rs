@@ -89,8 +89,9 @@ impl MetricsConfig {
         self
     }
 
-    /// How many handlers have series of their own, 1 000 by default. Those that come later share one, named
-    /// `(others)`, so that handlers that are registered without end do not fill the memory.
+    /// How many handlers have series of their own, 1 000 by default, and how many messages, filters and breakers. Those
+    /// that come later share one, named `(others)`, so that handlers that are registered without end do not fill the
+    /// memory.
     #[must_use]
     pub fn series(mut self, handlers: usize) -> Self {
         self.series = handlers;

@@ -13,13 +13,12 @@ const SUM: usize = 2;
 /// The buckets come after these: with the twelve bounds of the default they are one line of 128 bytes.
 const BUCKETS: usize = 3;
 
-/// Message, and handler.
-pub(super) type Key = (&'static str, Cow<'static, str>);
+/// Message and handler, and whether the message is an event: a command may have the same name.
+pub(super) type Key = (&'static str, Cow<'static, str>, bool);
 
 /// The counts of a handler, or of all handlers of one name for one message: those of sessions come and go.
 pub(crate) struct Meter {
     pub(super) key: Key,
-    pub(super) is_command: bool,
     grid: Arc<Grid>,
     retries: AtomicU64,
     shards: [OnceLock<Box<[Line]>>; SHARDS],
@@ -47,9 +46,9 @@ pub(crate) struct Metered {
 }
 
 impl Meter {
-    pub(super) fn new(key: Key, is_command: bool, grid: Arc<Grid>) -> Self {
+    pub(super) fn new(key: Key, grid: Arc<Grid>) -> Self {
         let shards = std::array::from_fn(|_| OnceLock::new());
-        Self { key, is_command, grid, retries: AtomicU64::new(0), shards }
+        Self { key, grid, retries: AtomicU64::new(0), shards }
     }
 
     /// It has ended for good; `took` in nanoseconds, if that was measured.

@@ -23,24 +23,24 @@ pub(crate) struct Meters {
 
 impl Meters {
     pub(super) fn new(limit: usize, grid: Arc<Grid>) -> Self {
-        let others = [true, false].map(|is_command| {
-            Arc::new(Meter::new((OTHERS, OTHERS.into()), is_command, Arc::clone(&grid)))
+        let others = [false, true].map(|is_event| {
+            Arc::new(Meter::new((OTHERS, OTHERS.into(), is_event), Arc::clone(&grid)))
         });
         Self { limit, grid, all: Mutex::default(), others }
     }
 
     /// That of a handler that is about to be wired.
     pub(crate) fn of(&self, handler: &HandlerInfo, message: &'static MessageInfo) -> Arc<Meter> {
-        let key = (message.name(), handler.name.clone());
+        let is_event = !message.is_command();
+        let key = (message.name(), handler.name.clone(), is_event);
         let mut all = lock(&self.all);
         if let Some(meter) = all.get(&key) {
             return Arc::clone(meter);
         }
-        let is_command = message.is_command();
         if all.len() >= self.limit {
-            return Arc::clone(&self.others[usize::from(!is_command)]);
+            return Arc::clone(&self.others[usize::from(is_event)]);
         }
-        let meter = Arc::new(Meter::new(key.clone(), is_command, Arc::clone(&self.grid)));
+        let meter = Arc::new(Meter::new(key.clone(), Arc::clone(&self.grid)));
         all.insert(key, Arc::clone(&meter));
         meter
     }

@@ -4,6 +4,7 @@
 //! In: a run that has ended, with how long it took ([`Metrics`], [`meter`]). Out: families of counters,
 //! gauges and histograms, to a [`MetricsExporter`]: Prometheus and OpenMetrics text, JSON, a snapshot.
 
+pub(crate) mod bounded;
 mod collect;
 mod collector;
 mod config;
@@ -36,10 +37,12 @@ pub use self::snapshot::{
 };
 pub use self::timer::Timer;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use self::bounded::Bounded;
 use self::grid::Grid;
 use self::histogram::Histogram;
 use self::messages::Messages;
@@ -47,6 +50,10 @@ use self::meter::Meter;
 use self::meters::Meters;
 pub(crate) use self::meters::OTHERS;
 use crate::clock::Clock;
+use crate::sync::Sharded;
+
+/// Of a filter, and of the handler that it stands before, if it stands before one: by their names.
+pub(crate) type Filtered = Bounded<(Cow<'static, str>, Cow<'static, str>), Sharded>;
 
 /// What is measured on one bus. Another bus has its own.
 pub(crate) struct Metrics {
@@ -57,6 +64,8 @@ pub(crate) struct Metrics {
     pub(crate) critical: Histogram,
     pub(crate) meters: Meters,
     pub(crate) messages: Arc<Messages>,
+    /// What filters have kept out.
+    pub(crate) filtered: Filtered,
     pub(crate) retries: AtomicU64,
 }
 
@@ -70,6 +79,7 @@ impl Metrics {
             critical: histogram(),
             meters: Meters::new(config.series, Arc::clone(&grid)),
             messages: Arc::new(Messages::new(config.series)),
+            filtered: Filtered::new(config.series),
             config,
             retries: AtomicU64::new(0),
         }

@@ -242,6 +242,9 @@ impl Plan {
         // The bus's own events are nobody's traffic.
         let is_users = !self.message.is_own();
         self.meter = is_users.then(|| settings.metrics.meters.of(&self.handler, self.message));
+        if let Some(filter) = self.filter.as_deref_mut().filter(|_| is_users) {
+            filter.wire(&settings.metrics, Some(&self.handler));
+        }
         self
     }
 }

@@ -17,8 +17,10 @@ pub use view::FilterView;
 
 use crate::core::Core;
 use crate::envelope::Envelope;
+use crate::metrics::{Metrics, OTHERS};
 use crate::pipeline::failure::panic_text;
 use crate::registry::HandlerInfo;
+use crate::sync::Sharded;
 
 /// Filters that are ready to use: given to [`Builder::filter`](crate::Builder::filter), alone or
 /// put together with [`and`](EventFilter::and), [`or`](EventFilter::or) and
@@ -162,8 +164,10 @@ impl EventFilter for FilterFn {
 /// A filter of the bus or of a handler, and what it has kept out.
 pub(crate) struct Installed {
     filter: AnyFilter,
-    filtered: AtomicU64,
+    filtered: Sharded,
     panicked: AtomicU64,
+    /// What all of this name have kept out, with those that are gone. There when it is wired.
+    series: Option<Arc<Sharded>>,
 }
 
 /// A filter, and what it has kept out: [`Bus::filters`](crate::Bus::filters).
@@ -182,22 +186,28 @@ pub struct FilterStats {
 
 impl Installed {
     pub(crate) fn new(filter: AnyFilter) -> Self {
-        Self { filter, filtered: AtomicU64::new(0), panicked: AtomicU64::new(0) }
+        let (filtered, panicked) = (Sharded::default(), AtomicU64::new(0));
+        Self { filter, filtered, panicked, series: None }
     }
 
     pub(crate) fn name(&self) -> Cow<'static, str> {
         name_of(&*self.filter.0)
     }
 
-    pub(crate) fn filtered(&self) -> u64 {
-        self.filtered.load(Ordering::Relaxed)
+    /// Counts in a series of its name, and of that of the handler that it stands before.
+    pub(crate) fn wire(&mut self, metrics: &Metrics, handler: Option<&HandlerInfo>) {
+        let before = handler.map(|handler| handler.name.clone()).unwrap_or_default();
+        // One that stands before the bus shares none with those that stand before handlers.
+        let others = handler.map(|_| OTHERS).unwrap_or_default();
+        let others = (Cow::Borrowed(OTHERS), Cow::Borrowed(others));
+        self.series = Some(metrics.filtered.of((self.name(), before), others));
     }
 
     pub(crate) fn stats(&self, handler: Option<&HandlerInfo>) -> FilterStats {
         FilterStats {
             filter: self.name(),
             handler: handler.cloned(),
-            filtered: self.filtered(),
+            filtered: self.filtered.sum(),
             panicked: self.panicked.load(Ordering::Relaxed),
         }
     }
@@ -236,7 +246,8 @@ impl Installed {
         match catch_unwind(AssertUnwindSafe(|| filter.accepts(&view))) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                self.filtered.fetch_add(1, Ordering::Relaxed);
+                self.filtered.count(1);
+                self.series.iter().for_each(|series| series.count(1));
                 Err(KeptOut::Filtered { by: name_of(filter) })
             }
             Err(panic) => {

@@ -1,0 +1,71 @@
+//! Counts by what they are of: bounded in number, and never taken out, so that nothing that was counted is lost.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
+
+use crate::sync::{Mutex, lock};
+
+/// Those that come when there are as many as may be share one.
+pub(crate) struct Bounded<K, V> {
+    limit: usize,
+    all: Mutex<All<K, V>>,
+}
+
+struct All<K, V> {
+    own: BTreeMap<K, Arc<V>>,
+    shared: BTreeMap<K, Arc<V>>,
+}
+
+impl<K: Ord + Clone, V: Default> Bounded<K, V> {
+    pub(crate) fn new(limit: usize) -> Self {
+        let all = All { own: BTreeMap::new(), shared: BTreeMap::new() };
+        Self { limit, all: Mutex::new(all) }
+    }
+
+    /// That of this key; where there are too many, that of `others`, of which there must not be many.
+    pub(crate) fn of(&self, key: K, others: K) -> Arc<V> {
+        let mut all = lock(&self.all);
+        let is_full = all.own.len() >= self.limit;
+        match all.own.get(&key) {
+            Some(value) => Arc::clone(value),
+            None if is_full => Arc::clone(all.shared.entry(others).or_default()),
+            None => Arc::clone(all.own.entry(key).or_default()),
+        }
+    }
+
+    /// In the order of the keys, those that are shared last; nothing is locked while they are shown.
+    pub(crate) fn each(&self, mut show: impl FnMut(&K, &V)) {
+        let maps: [fn(&All<K, V>) -> &BTreeMap<K, Arc<V>>; 2] = [|all| &all.own, |all| &all.shared];
+        for map in maps {
+            let mut last: Option<K> = None;
+            loop {
+                let after = last.as_ref().map_or(Unbounded, Excluded);
+                let all = lock(&self.all);
+                let next = map(&all).range((after, Unbounded)).next();
+                let next = next.map(|(key, value)| (key.clone(), Arc::clone(value)));
+                drop(all);
+                let Some((key, value)) = next else { break };
+                show(&key, &value);
+                last = Some(key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bounded;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn those_that_come_too_late_share_one() {
+        let counts = Bounded::<_, AtomicU32>::new(2);
+        for key in ["b", "a", "c", "b", "d"] {
+            counts.of(key, "others").fetch_add(1, Ordering::Relaxed);
+        }
+        let mut shown = Vec::new();
+        counts.each(|key, count| shown.push((*key, count.load(Ordering::Relaxed))));
+        assert_eq!(shown, [("a", 1), ("b", 2), ("others", 2)]);
+    }
+}
