@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bus::prelude::*;
 use bus::{
-    BackpressureStrategy, CircuitBreakerConfig, EventFilter, FilterView, HandlerOptions, MetricValue,
-    MetricsConfig, MetricsSnapshot, OwnedContext, RetryError, filters,
+    BackpressureStrategy, CircuitBreakerConfig, EventFilter, FilterView, HandlerOptions,
+    MetricValue, MetricsConfig, MetricsSnapshot, OwnedContext, RetryError, filters,
 };
 
 fn now(bus: &Bus) -> MetricsSnapshot {

@@ -267,13 +267,7 @@ impl Core {
         }
     }
 
-    /// Says that events are lost which nobody can be given back.
-    pub(crate) fn lost(&self, event: &'static MessageInfo, n: usize, why: DropReason) {
-        self.queue.count_lost(n);
-        self.losses.note(self, event, n as u64, why);
-    }
-
-    /// The same of one that is here still.
+    /// Says that an event is lost which nobody can be given back.
     pub(crate) fn lost_event(&self, event: &Envelope, why: DropReason) {
         self.queue.count_lost(1);
         self.losses.note_event(self, event, why);

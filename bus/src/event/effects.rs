@@ -65,11 +65,11 @@ impl Outbox {
                 if !enters(&core, &mut envelope) {
                     return;
                 }
-                if let Err(refused) = enqueue(&core, vec![envelope]) {
-                    core.lost(info, 1, refused.into());
+                if let Err((events, refused)) = enqueue(&core, vec![envelope]) {
+                    lose(&core, &events, refused.into());
                 }
             }
-            Some(core) => core.lost(info, 1, DropReason::HandlerFailed),
+            Some(core) => core.lost_event(&envelope, DropReason::HandlerFailed),
         }
     }
 
@@ -130,12 +130,17 @@ impl Outbox {
 }
 
 /// Queues what a handler has emitted: at once, over the capacity if need be.
-fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), Refused> {
+fn enqueue(core: &Core, events: Vec<Envelope>) -> Result<(), (Vec<Envelope>, Refused)> {
     dispatcher::start(core);
     let queued = Queued::all(core, &events);
-    core.queue.push_nested(events).map_err(|(_, refused)| refused)?;
+    core.queue.push_nested(events)?;
     queued.iter().for_each(|queued| queued.tell(core, &Outcome::Queued));
     Ok(())
+}
+
+/// Says that they are lost, each for itself: nobody can be given them back.
+pub(crate) fn lose(core: &Core, events: &[Envelope], why: DropReason) {
+    events.iter().for_each(|event| core.lost_event(event, why));
 }
 
 /// Do the filters let an emitted event in? Nobody waits for the answer, so a filter's panic is a
@@ -181,11 +186,11 @@ pub(crate) fn flush(core: &Core, context: &Context) -> Result<(), NotFlushed> {
     let (info, n) = (first.info, events.len());
     events.iter().for_each(|event| core.saw(&scratch.origin, event.info));
     if let Some(chain) = scratch.origin.too_deep(info) {
-        core.lost(info, n, DropReason::TooDeep);
+        lose(core, &events, DropReason::TooDeep);
         return Err(NotFlushed::TooDeep(chain));
     }
-    enqueue(core, events).map_err(|refused| {
-        core.lost(info, n, refused.into());
+    enqueue(core, events).map_err(|(events, refused)| {
+        lose(core, &events, refused.into());
         match refused {
             Refused::Full { .. } | Refused::Ceiling { .. } => NotFlushed::Overloaded(n),
             Refused::TooDeep => {

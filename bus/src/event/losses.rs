@@ -172,20 +172,12 @@ impl Losses {
             };
             tap::of_envelope(core, event, what);
         }
-        self.collect(core, event.info, 1, why);
+        self.note(core, event.info, 1, why);
     }
 
-    /// Notes that events of a type are lost, to be said now or soon.
+    /// Notes that events of a type are lost, to be said now or soon. Observers are told where that is known of
+    /// each.
     pub(crate) fn note(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
-        // What was rejected or filtered is told where that is known of each.
-        if core.observers.is_on() && !why.was_told() {
-            let what = What::Dropped { reason: why, count: n };
-            tap::of_sent(core, (info, None), None, None, what);
-        }
-        self.collect(core, info, n, why);
-    }
-
-    fn collect(&self, core: &Core, info: &'static MessageInfo, n: u64, why: DropReason) {
         let (key, here) = ((info.name(), why), Shard::here());
         let shard = &self.shards[here.index()];
         here.count(&shard.all[why as usize], n);

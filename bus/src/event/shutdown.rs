@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::dispatcher;
 use super::losses::DropReason;
 use super::queue::Intake;
+use super::schedule::What;
 use crate::core::Core;
+use crate::observe::{What as Told, tap};
 use crate::resilience::timer::{sleep, within};
 use crate::sync::lock;
 
@@ -116,6 +118,11 @@ pub(super) fn stop_timers(core: &Core, why: DropReason) -> usize {
     lost.retain(|entry| !entry.recurs());
     let mut by_name = BTreeMap::new();
     for entry in &lost {
+        if core.observers.is_on() {
+            let What { id, info, head, origin, .. } = &entry.what;
+            let dropped = Told::Dropped { reason: why, count: 1 };
+            tap::of_sent(core, (*info, Some(*id)), head.as_deref(), origin.as_deref(), dropped);
+        }
         by_name.entry(entry.what.info.name()).or_insert((entry.what.info, 0)).1 += 1;
     }
     for (info, count) in by_name.into_values() {

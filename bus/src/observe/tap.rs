@@ -82,14 +82,14 @@ pub(crate) fn of_sent(
 
 /// To a dead letter.
 #[cold]
-pub(crate) fn of_letter(core: &Core, letter: &DeadLetterData) {
-    let (handler, error) = (&letter.handler, &*letter.error_chain);
-    let what = What::DeadLettered { handler, letter: letter.id, error };
+pub(crate) fn of_letter(core: &Core, letter: &DeadLetterData, what: What<'_>) {
     let message = (Some(letter.info()), Some(letter.message_id));
     let told =
         happening(core, what, message, None, Some(&letter.session_id), letter.is_lifecycle());
     let (correlation, sent_from) = (Some(letter.correlation_id), letter.sent_from);
-    core.observers.tell(&Happening { correlation, sent_from, ..told });
+    let (parent, depth) = letter.parent().unzip();
+    let depth = depth.unwrap_or_default();
+    core.observers.tell(&Happening { parent, correlation, depth, sent_from, ..told });
 }
 
 /// To a session.

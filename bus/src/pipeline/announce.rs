@@ -121,7 +121,9 @@ pub(crate) fn handler_failed(
 /// A handler has given up on a message. Of what the bus's own events have caused nothing is said.
 pub(crate) fn dead_lettered(core: &Core, letter: &DeadLetterData) {
     if core.observers.is_on() {
-        tap::of_letter(core, letter);
+        let (handler, error) = (&letter.handler, &*letter.error_chain);
+        let what = What::DeadLettered { handler, letter: letter.id, error };
+        tap::of_letter(core, letter, what);
     }
     if letter.is_lifecycle() {
         return;

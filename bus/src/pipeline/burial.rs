@@ -121,6 +121,7 @@ pub(crate) fn buried(
         head,
         session: context.scope().map(|scope| scope.id.clone()),
         correlation: context.correlation_id(),
+        parent: context.origin().map(|origin| (origin.id, origin.depth.saturating_add(1))),
         principal: context.principal().cloned(),
         lifecycle: context.is_lifecycle(),
         cause: Cause::NotCalled,

@@ -110,7 +110,7 @@ impl<'a> Hand<'a> {
             match core.queue.push_nested(mem::take(&mut self.events)) {
                 Ok(()) => queued.iter().for_each(|queued| queued.tell(core, &Outcome::Queued)),
                 Err((back, Refused::Ceiling { .. })) => self.events = back,
-                Err((back, why)) => lose(core, back, why.into()),
+                Err((back, why)) => effects::lose(core, &back, why.into()),
             }
         }
     }
@@ -118,12 +118,8 @@ impl<'a> Hand<'a> {
 
 impl Drop for Hand<'_> {
     fn drop(&mut self) {
-        lose(self.core, mem::take(&mut self.events), DropReason::RuntimeEnded);
+        effects::lose(self.core, &mem::take(&mut self.events), DropReason::RuntimeEnded);
     }
-}
-
-fn lose(core: &Core, events: Vec<Envelope>, why: DropReason) {
-    events.iter().for_each(|event| core.lost_event(event, why));
 }
 
 /// `None`: a filter keeps it out, or it recurs in a session that has ended.

@@ -26,6 +26,8 @@ struct State {
     /// Not said yet.
     unsaid: u64,
     closed: bool,
+    /// The writer is gone: what is not written by now never will be.
+    ended: bool,
     said_last: bool,
     /// Of all lines that were pushed: how many the writer is done with.
     pushed: u64,
@@ -102,15 +104,30 @@ impl Buffer {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
+    }
+
+    /// The writer has written the last line, that some were dropped among them.
+    pub(super) fn ended(&self) {
+        self.lock().ended = true;
         self.emptied.notify_all();
     }
 
     /// `false`: the time was over first.
     pub(super) fn flush(&self, limit: Duration) -> bool {
+        let until = self.lock().pushed;
+        self.wait(limit, |state| state.done >= until || state.ended)
+    }
+
+    /// Waits until the writer is gone. `false`: the time was over first.
+    pub(super) fn end(&self, limit: Duration) -> bool {
+        self.close();
+        self.wait(limit, |state| state.ended)
+    }
+
+    fn wait(&self, limit: Duration, is_so: impl Fn(&State) -> bool) -> bool {
         let end = Instant::now().checked_add(limit);
         let mut state = self.lock();
-        let until = state.pushed;
-        while state.done < until {
+        while !is_so(&state) {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             match left {
                 Some(Duration::ZERO) => return false,
@@ -188,6 +205,25 @@ mod tests {
         assert_eq!((last.lines.len(), last.dropped), (0, 3));
         buffer.done(0, 0, 3, 1);
         assert!(buffer.take().is_none());
+    }
+
+    /// The last line may be one that says what was dropped, of which nobody waits for the lines.
+    #[test]
+    fn the_end_waits_for_the_writer() {
+        let buffer = Buffer::new(1);
+        push(&buffer, 0..1);
+        let taken = buffer.take().expect("there is something");
+        push(&buffer, 1..3);
+        buffer.done(taken.lines.len() as u64, 0, 0, 0);
+        let taken = buffer.take().expect("there is something");
+        buffer.done(taken.lines.len() as u64, 0, taken.dropped, 0);
+        assert!(buffer.flush(Duration::ZERO), "each line is written ..");
+        assert!(!buffer.end(Duration::ZERO), ".. but not that one was dropped");
+        assert_eq!(buffer.take().expect("it is to be said").dropped, 1);
+        buffer.done(0, 0, 0, 0);
+        assert!(buffer.take().is_none());
+        buffer.ended();
+        assert!(buffer.end(Duration::ZERO));
     }
 
     #[test]

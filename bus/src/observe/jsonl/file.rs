@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use super::buffer::{Buffer, Lines};
 
@@ -22,8 +23,15 @@ impl Rotation {
         name.into()
     }
 
-    /// Makes room for a new file.
-    fn rotate(&self) -> io::Result<()> {
+    /// Makes room for a new file, and for a line of so many bytes in it, unless another observer has done so.
+    fn rotate(&self, line: u64) -> io::Result<()> {
+        static ROTATING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = ROTATING.lock().unwrap_or_else(PoisonError::into_inner);
+        match fs::metadata(&self.path) {
+            Ok(at) if at.len() > 0 && at.len() + line > self.at => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => return Ok(()),
+        }
         if self.keep == 0 {
             return fs::remove_file(&self.path);
         }
@@ -73,6 +81,8 @@ impl Writer {
     }
 
     pub(super) fn run(mut self, buffer: &Buffer) {
+        // Also where it panics: nobody waits for what does not come.
+        let _ended = Ended(buffer);
         while let Some(Lines { lines, dropped }) = buffer.take() {
             let all = lines.len() as u64;
             let (mut written, mut unsaid) = (0, dropped);
@@ -85,7 +95,7 @@ impl Writer {
                     self.write(&format!("{{\"dropped\": {dropped}}}\n"))?;
                     unsaid = 0;
                 }
-                self.opened.as_mut().map_or(Ok(()), |opened| opened.file.flush())
+                self.flush()
             };
             let Err(error) = write() else {
                 buffer.done(written, 0, 0, 0);
@@ -107,14 +117,14 @@ impl Writer {
         let length = line.len() as u64;
         if let Some(full) = self.opened.take_if(|opened| is_full(opened, length, &self.rotation)) {
             full.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            self.rotation.rotate()?;
+            self.rotation.rotate(length)?;
         }
         let opened = match &mut self.opened {
             Some(opened) => opened,
             None => {
                 let mut opened = self.rotation.open()?;
                 if is_full(&opened, length, &self.rotation) {
-                    self.rotation.rotate()?;
+                    self.rotation.rotate(length)?;
                     opened = self.rotation.open()?;
                 }
                 self.opened.insert(opened)
@@ -125,10 +135,31 @@ impl Writer {
         Ok(())
     }
 
+    /// Others may write to the file too: how large it is by now is looked up, and one that they have begun anew is
+    /// opened.
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(opened) = &mut self.opened else { return Ok(()) };
+        opened.file.flush()?;
+        opened.size = opened.file.get_ref().metadata()?.len();
+        let is_there = fs::metadata(&self.rotation.path).is_ok_and(|at| at.len() == opened.size);
+        if !is_there {
+            self.opened = None;
+        }
+        Ok(())
+    }
+
     /// Lets go of a file that could not be written. Was there one?
     fn discard(&mut self) -> bool {
         // Without another try to write what is in its buffer, which might hang.
         self.opened.take().map(|opened| drop(opened.file.into_parts())).is_some()
+    }
+}
+
+struct Ended<'b>(&'b Buffer);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.ended();
     }
 }
 

@@ -43,7 +43,7 @@ pub fn jsonl(path: impl Into<PathBuf>) -> Jsonl {
     Jsonl { rotation, room: 8192, lifecycle: false, shared: Arc::default() }
 }
 
-/// The observer of [`jsonl`]. Clones write to the same file. What is configured after the first line, or on
+/// The observer of [`jsonl`]. Clones write to the same file, and so may others of this name. What is configured after the first line, or on
 /// another clone, changes nothing.
 ///
 /// When the last clone is dropped, what is in the buffer is written first, for at most 5 seconds.
@@ -123,6 +123,7 @@ impl Jsonl {
         if let Err(error) = thread.spawn(move || writer.run(&lines)) {
             tracing::error!(%error, "what happens is not written: there is no thread for that");
             buffer.close();
+            buffer.ended();
         }
         buffer
     }
@@ -147,8 +148,7 @@ impl Observer for Jsonl {
 impl Drop for Shared {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.get() {
-            buffer.close();
-            buffer.flush(Duration::from_secs(5));
+            buffer.end(Duration::from_secs(5));
         }
     }
 }

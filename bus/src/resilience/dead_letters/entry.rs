@@ -75,6 +75,7 @@ pub(super) struct Hidden {
     pub(super) head: Option<Arc<Head>>,
     pub(super) session: Option<SessionId>,
     pub(super) lifecycle: bool,
+    pub(super) parent: Option<(MessageId, u16)>,
     pub(super) lane: Option<LaneId>,
     pub(super) again: Arc<dyn Again>,
 }
@@ -113,6 +114,7 @@ impl DeadLetterData {
                 head,
                 session: buried.session,
                 lifecycle: buried.lifecycle,
+                parent: buried.parent,
                 lane: buried.lane,
                 again: buried.again,
             },
@@ -128,6 +130,11 @@ impl DeadLetterData {
     /// Is it of the bus's own events, or of what those have caused?
     pub(crate) fn is_lifecycle(&self) -> bool {
         self.hidden.lifecycle || self.hidden.info.is_own()
+    }
+
+    /// The message whose handler has sent it, and how many stand before it.
+    pub(crate) fn parent(&self) -> Option<(MessageId, u16)> {
+        self.hidden.parent
     }
 
     /// What is known of the message's type.

@@ -74,6 +74,8 @@ pub(crate) struct Buried {
     pub(crate) head: Option<Arc<Head>>,
     pub(crate) session: Option<SessionId>,
     pub(crate) correlation: MessageId,
+    /// The message whose handler has sent it, and how many stand before it.
+    pub(crate) parent: Option<(MessageId, u16)>,
     pub(crate) principal: Option<Principal>,
     /// Was it sent by a handler of the bus's own events, or is it one? Then its arrival is announced to
     /// nobody: a handler that fails for a dead letter cannot feed itself.

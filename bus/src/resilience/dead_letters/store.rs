@@ -18,6 +18,7 @@ use super::{
 };
 use crate::core::Core;
 use crate::event::DropReason;
+use crate::observe::{What, tap};
 use crate::pipeline::announce;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -296,7 +297,11 @@ fn evict(core: &Core, gone: Gone) {
             tracing::debug!(message_name = data.message, id = %data.id, "a dead letter was evicted");
             continue;
         }
-        core.losses.note(core, data.info(), 1, DropReason::DeadLetterEvicted);
+        let reason = DropReason::DeadLetterEvicted;
+        if core.observers.is_on() {
+            tap::of_letter(core, data, What::Dropped { reason, count: 1 });
+        }
+        core.losses.note(core, data.info(), 1, reason);
     }
     let_go(gone);
 }

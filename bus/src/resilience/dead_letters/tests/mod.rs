@@ -169,6 +169,7 @@ impl World {
             session: None,
             correlation: message_id,
             principal: None,
+            parent: None,
             lifecycle: false,
             cause: Cause::Failed(ErrorClass::Transient),
             error: "broken".to_owned(),
