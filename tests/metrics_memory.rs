@@ -6,7 +6,10 @@ use std::fmt::{self, Write};
 
 use std::sync::Arc;
 
-use bus::{Bus, Context, EventFilter, HandlerOptions, OwnedContext, command, filters, handler};
+use bus::{
+    Bus, CircuitBreakerConfig, Context, EventFilter, HandlerOptions, OwnedContext, command,
+    filters, handler,
+};
 
 struct Counting;
 
@@ -93,6 +96,7 @@ fn emit(emit: &Emit, cx: &Context) -> bus::Result<()> {
 
 fn handle(bus: &Bus, n: usize) {
     let options = HandlerOptions::default().name(format!("handler {n}"));
+    let options = options.circuit_breaker(CircuitBreakerConfig::default());
     bus.register_event_handler_with(options, |_: Arc<a::a::A>, _: OwnedContext| async {}).unwrap();
 }
 

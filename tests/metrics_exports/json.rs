@@ -11,10 +11,10 @@ async fn json_says_what_the_snapshot_says() {
     let (snapshot, text) = (bus.metrics().snapshot(), bus.metrics().to_json());
     let json: Value = serde_json::from_str(&text).unwrap();
     let members: Vec<_> = json.as_object().unwrap().keys().collect();
-    assert_eq!(members.len(), 4, "{members:?}");
+    assert_eq!(members.len(), 5, "{members:?}");
     let at = json["timestamp"].as_str().unwrap();
     assert!(at.len() == 24 && at.ends_with('Z') && at.contains('T'), "{at}");
-    let mut seen = [0; 3];
+    let (mut seen, mut labelled) = ([0; 3], 0);
     for family in &snapshot.families {
         let (place, object) = match family.kind {
             MetricKind::Counter => (0, "counters"),
@@ -30,7 +30,16 @@ async fn json_says_what_the_snapshot_says() {
                 sample.labels.iter().map(|(n, v)| format!("{n}=\"{}\"", escaped(v))).collect();
             let labels =
                 if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            let said = &json[object][format!("{}{labels}", family.name)];
+            let name = format!("{}{labels}", family.name);
+            let own = sample.labels.iter().map(|(n, v)| ((*n).to_owned(), v.as_str().into()));
+            let own: serde_json::Map<_, Value> = own.collect();
+            if own.is_empty() {
+                assert_eq!(json["labels"].get(&name), None);
+            } else {
+                labelled += 1;
+                assert_eq!(json["labels"][&name], Value::Object(own));
+            }
+            let said = &json[object][&name];
             match &sample.value {
                 MetricValue::Counter(count) => {
                     assert_eq!(said.as_u64(), Some(*count), "{}", family.name);
@@ -58,6 +67,7 @@ async fn json_says_what_the_snapshot_says() {
     let written =
         ["counters", "gauges", "histograms"].map(|object| json[object].as_object().unwrap().len());
     assert_eq!(written, seen);
+    assert_eq!(json["labels"].as_object().unwrap().len(), labelled);
     let took = &json["histograms"]["event_processing_duration_seconds"];
     assert!(took["percentiles"]["p95"].as_f64().unwrap() > 0.0, "{took}");
 }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use crate::sync::{Mutex, lock};
 
+/// So many are shown at once, of which nothing is locked.
+pub(super) const PAGE: usize = 64;
+
 /// Those that come when there are as many as may be share one.
 pub(crate) struct Bounded<K, V> {
     limit: usize,
@@ -42,11 +45,12 @@ impl<K: Ord + Clone, V: Default> Bounded<K, V> {
             loop {
                 let after = last.as_ref().map_or(Unbounded, Excluded);
                 let all = lock(&self.all);
-                let next = map(&all).range((after, Unbounded)).next();
-                let next = next.map(|(key, value)| (key.clone(), Arc::clone(value)));
+                let page = map(&all).range((after, Unbounded)).take(PAGE);
+                let page = page.map(|(key, value)| (key.clone(), Arc::clone(value)));
+                let mut page: Vec<_> = page.collect();
                 drop(all);
-                let Some((key, value)) = next else { break };
-                show(&key, &value);
+                page.iter().for_each(|(key, value)| show(key, value));
+                let Some((key, _)) = page.pop() else { break };
                 last = Some(key);
             }
         }

@@ -78,7 +78,7 @@ impl MetricsCollector<'_> {
     }
 
     fn write(&self, out: &mut dyn Write, format: Format) -> fmt::Result {
-        let mut text = Text::new(out, format, self.namespace());
+        let mut text = Text::new(out, format);
         collect(self.core, &mut text);
         text.end()
     }

@@ -1,7 +1,6 @@
 //! What writes the metrics down: the formats that are here, and those of users.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::MetricsCollector;
 use super::collect::collect;
@@ -186,7 +185,8 @@ impl fmt::Debug for HistogramReading<'_> {
     }
 }
 
-/// For people and for Prometheus.
+/// For people and for Prometheus: the number that is nearest, which has the fewest digits.
+#[allow(clippy::cast_precision_loss, reason = "below 104 days there is none")]
 pub(crate) fn seconds(nanos: u64) -> f64 {
-    Duration::from_nanos(nanos).as_secs_f64()
+    nanos as f64 / 1e9
 }

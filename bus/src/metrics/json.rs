@@ -6,7 +6,7 @@ use super::MetricsCollector;
 use super::collect::collect;
 use super::exporter::{HistogramReading, MetricInfo, MetricReading, MetricsExporter, Name};
 use super::snapshot::{HistogramSnapshot, MetricKind};
-use super::text::Escaped;
+use super::text::push_escaped;
 use crate::rfc3339::rfc3339;
 
 impl MetricsCollector<'_> {
@@ -23,13 +23,15 @@ impl MetricsCollector<'_> {
     ///       "buckets": {"0.001": 0, "0.01": 3, "+Inf": 3}
     ///     }
     ///   },
-    ///   "gauges": {"queue_size": 0.0}
+    ///   "gauges": {"queue_size": 0.0},
+    ///   "labels": {"events_dropped_total{reason=\"expired\"}": {"reason": "expired"}}
     /// }
     /// ```
     ///
     /// What has labels is named as in Prometheus's text, `name{label="value"}`, sorted as there and with the
-    /// same escapes within the quotes. Percentiles are `null` where nothing was seen, and of a single handler;
-    /// buckets are cumulative, and named after their bounds. A number that JSON has no word for is `null`.
+    /// same escapes within the quotes; `labels` has those of each such name as an object, so that nobody needs to
+    /// read them out of it. Percentiles are `null` where nothing was seen, and of a single handler; buckets are
+    /// cumulative, and named after their bounds. A number that JSON has no word for is `null`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut text = String::new();
@@ -38,24 +40,41 @@ impl MetricsCollector<'_> {
         text
     }
 
-    /// As [`to_json`](Self::to_json), piece by piece. Histograms are read after the rest.
+    /// As [`to_json`](Self::to_json), piece by piece. Histograms are read after counters and gauges, and gauges that
+    /// have labels after these.
     ///
     /// # Errors
     /// Those of `out`.
     pub fn write_json(&self, out: &mut dyn Write) -> fmt::Result {
         let at = rfc3339(self.core.settings.clock.system_time());
         write!(out, "{{\"timestamp\":\"{at}\",\"counters\":{{")?;
-        // Counters and gauges are read together, so that what was sent is the sum of what has become of it.
+        // Counters and gauges without labels are read together, so that what was sent is the sum of what has become
+        // of it. Of those gauges there are always as many, so they can be kept; of the others not.
         let mut gauges = String::new();
-        let (counters, mut aside) = (&mut *out, Fields::new(&mut gauges, self.namespace()));
-        let mut fields = Fields::new(counters, self.namespace());
-        collect(self.core, &mut Split { counters: &mut fields, gauges: &mut aside });
-        fields.result.and(aside.result)?;
+        let (mut counters, mut aside) = (self.fields(&mut *out), self.fields(&mut gauges));
+        collect(self.core, &mut Split { counters: &mut counters, gauges: &mut aside });
+        counters.result.and(aside.result)?;
         out.write_str("},\"histograms\":{")?;
-        let mut histograms = Histograms(Fields::new(&mut *out, self.namespace()));
-        collect(self.core, &mut histograms);
-        histograms.0.result?;
-        write!(out, "}},\"gauges\":{{{gauges}}}}}")
+        self.only(out, MetricKind::Histogram, true)?;
+        write!(out, "}},\"gauges\":{{{gauges}")?;
+        self.only(out, MetricKind::Gauge, false)?;
+        out.write_str("},\"labels\":{")?;
+        let mut labels = Labels(self.fields(&mut *out));
+        collect(self.core, &mut labels);
+        labels.0.result?;
+        out.write_str("}}")
+    }
+
+    /// Those of a kind, or those of them that have labels, after those that have none.
+    fn only(&self, out: &mut dyn Write, kind: MetricKind, all: bool) -> fmt::Result {
+        let mut only = Only { fields: self.fields(out), kind, all };
+        only.fields.is_first = all;
+        collect(self.core, &mut only);
+        only.fields.result
+    }
+
+    fn fields<'o>(&'o self, out: &'o mut dyn Write) -> Fields<'o> {
+        Fields::new(out, self.namespace())
     }
 }
 
@@ -66,13 +85,22 @@ struct Fields<'o> {
     /// Name and help, of what belongs here.
     family: Option<(&'static str, &'static str)>,
     is_first: bool,
+    /// The value of a label, on its way.
+    escaped: String,
     /// The first error: what comes after it is not written.
     result: fmt::Result,
 }
 
 impl<'o> Fields<'o> {
     fn new(out: &'o mut dyn Write, namespace: Option<&'o str>) -> Self {
-        Self { out, namespace, family: None, is_first: true, result: Ok(()) }
+        Self {
+            out,
+            namespace,
+            family: None,
+            is_first: true,
+            escaped: String::new(),
+            result: Ok(()),
+        }
     }
 
     fn write(&mut self, labels: &[(&'static str, &str)], value: &MetricReading<'_>) {
@@ -87,24 +115,45 @@ impl<'o> Fields<'o> {
         labels: &[(&'static str, &str)],
         value: &MetricReading<'_>,
     ) -> fmt::Result {
+        self.key(name, labels)?;
+        match value {
+            MetricReading::Counter(count) => write!(self.out, "{count}"),
+            MetricReading::Gauge(value) => write!(self.out, "{}", Number(*value)),
+            MetricReading::Histogram(buckets) => self.histogram(help, buckets),
+        }
+    }
+
+    /// The name of a field.
+    fn key(&mut self, name: &str, labels: &[(&'static str, &str)]) -> fmt::Result {
         let between = if std::mem::take(&mut self.is_first) { "" } else { "," };
         write!(self.out, "{between}\"")?;
         let mut key = InString(&mut *self.out);
         write!(key, "{}", Name(self.namespace, name))?;
         let mut between = '{';
         for (label, value) in labels {
-            write!(key, "{between}{label}=\"{}\"", Escaped(value))?;
+            self.escaped.clear();
+            push_escaped(&mut self.escaped, value);
+            write!(key, "{between}{label}=\"{}\"", self.escaped)?;
             between = ',';
         }
         if between == ',' {
             key.write_char('}')?;
         }
-        self.out.write_str("\":")?;
-        match value {
-            MetricReading::Counter(count) => write!(self.out, "{count}"),
-            MetricReading::Gauge(value) => write!(self.out, "{}", Number(*value)),
-            MetricReading::Histogram(buckets) => self.histogram(help, buckets),
+        self.out.write_str("\":")
+    }
+
+    /// The labels of a series, under its name.
+    fn labels(&mut self, labels: &[(&'static str, &str)]) -> fmt::Result {
+        let Some((name, _)) = self.family else { return Ok(()) };
+        self.key(name, labels)?;
+        let mut between = '{';
+        for (label, value) in labels {
+            write!(self.out, "{between}\"{label}\":\"")?;
+            InString(&mut *self.out).write_str(value)?;
+            self.out.write_char('"')?;
+            between = ',';
         }
+        self.out.write_char('}')
     }
 
     fn histogram(&mut self, help: &str, value: &HistogramReading<'_>) -> fmt::Result {
@@ -128,7 +177,7 @@ impl<'o> Fields<'o> {
     }
 }
 
-/// Counters to one object, gauges to another.
+/// Counters to one object, gauges without labels to another.
 struct Split<'s, 'o> {
     counters: &'s mut Fields<'o>,
     gauges: &'s mut Fields<'o>,
@@ -148,24 +197,47 @@ impl MetricsExporter for Split<'_, '_> {
 
     fn sample(&mut self, labels: &[(&'static str, &str)], reading: MetricReading<'_>) {
         self.counters.write(labels, &reading);
-        self.gauges.write(labels, &reading);
+        if labels.is_empty() {
+            self.gauges.write(labels, &reading);
+        }
     }
 }
 
-struct Histograms<'o>(Fields<'o>);
+/// Those of one kind; all of them, or those that have labels.
+struct Only<'o> {
+    fields: Fields<'o>,
+    kind: MetricKind,
+    all: bool,
+}
 
-impl MetricsExporter for Histograms<'_> {
+impl MetricsExporter for Only<'_> {
     fn wants(&self, kind: MetricKind, _: &str) -> bool {
-        kind == MetricKind::Histogram
+        kind == self.kind
     }
 
     fn family(&mut self, family: &MetricInfo<'_>) {
-        self.0.family =
-            (family.kind == MetricKind::Histogram).then_some((family.name, family.help));
+        self.fields.family = (family.kind == self.kind).then_some((family.name, family.help));
     }
 
     fn sample(&mut self, labels: &[(&'static str, &str)], reading: MetricReading<'_>) {
-        self.0.write(labels, &reading);
+        if self.all || !labels.is_empty() {
+            self.fields.write(labels, &reading);
+        }
+    }
+}
+
+/// The labels of those that have some.
+struct Labels<'o>(Fields<'o>);
+
+impl MetricsExporter for Labels<'_> {
+    fn family(&mut self, family: &MetricInfo<'_>) {
+        self.0.family = Some((family.name, family.help));
+    }
+
+    fn sample(&mut self, labels: &[(&'static str, &str)], _: MetricReading<'_>) {
+        if !labels.is_empty() && self.0.result.is_ok() {
+            self.0.result = self.0.labels(labels);
+        }
     }
 }
 

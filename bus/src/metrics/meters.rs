@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
+use super::bounded::PAGE;
 use super::grid::Grid;
 use super::meter::{Key, Meter};
 use crate::message::MessageInfo;
@@ -51,11 +52,11 @@ impl Meters {
         loop {
             let after = last.as_ref().map_or(Unbounded, |meter| Excluded(&meter.key));
             let all = lock(&self.all);
-            let next = all.range::<Key, _>((after, Unbounded)).next();
-            let next = next.map(|(_, meter)| Arc::clone(meter));
+            let page = all.range::<Key, _>((after, Unbounded)).take(PAGE);
+            let mut page: Vec<_> = page.map(|(_, meter)| Arc::clone(meter)).collect();
             drop(all);
-            let Some(meter) = next else { break };
-            show(&meter);
+            page.iter().for_each(|meter| show(meter));
+            let Some(meter) = page.pop() else { break };
             last = Some(meter);
         }
         self.others.iter().filter(|meter| meter.is_used()).for_each(|meter| show(meter));

@@ -10,6 +10,7 @@ mod collector;
 mod config;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod deltas;
+mod digits;
 mod exporter;
 #[cfg(feature = "metrics")]
 mod facade;
