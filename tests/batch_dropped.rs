@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::prelude::*;
 use bus::testing::{TestBus, TestBusBuilder};
-use bus::{BackpressureStrategy, Call, Handled, Middleware, Next, async_trait};
+use bus::{BackpressureStrategy, Call, DeadLetterEntry, Handled, Middleware, Next, async_trait};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -14,6 +14,8 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Desk {
     is_down: std::sync::atomic::AtomicBool,
     got: Mutex<Vec<Vec<u32>>>,
+    /// By the middleware, when the handler was called for the last time.
+    seen: Mutex<Vec<Vec<u32>>>,
 }
 
 impl Desk {
@@ -50,7 +52,10 @@ struct Through;
 #[async_trait]
 impl Middleware for Through {
     async fn handle(&self, call: &mut Call<'_>, next: Next) -> Handled {
-        next.run(call).await
+        let handled = next.run(call).await;
+        let seen = call.batch::<Sold>().iter().map(|sold| sold.0).collect();
+        call.context().resource::<Desk>().unwrap().seen.lock().unwrap().push(seen);
+        handled
     }
 }
 
@@ -106,7 +111,7 @@ async fn who_waits_for_a_retry_has_failed_when_it_is_dropped() {
             |builder| {
                 builder
                     .handler::<retried>()
-                    .configure::<retried>(|handler| handler.delayed_retries([10 * SECOND]))
+                    .configure::<retried>(|h| h.dead_letters(true).delayed_retries([10 * SECOND]))
             },
             is_wrapped,
         );
@@ -123,6 +128,16 @@ async fn who_waits_for_a_retry_has_failed_when_it_is_dropped() {
         got.sort_unstable();
         assert_eq!(got, [3, 4, 5, 6], "in middleware: {is_wrapped}");
         assert_eq!(pairs(&bus), [4, 2, 2], "in middleware: {is_wrapped}");
+        let letters = bus.dead_letters().list();
+        let lost: Vec<_> = letters.iter().map(|letter| letter.message::<Sold>().unwrap().0).collect();
+        assert_eq!(lost, [1, 2], "in middleware: {is_wrapped}");
+        let kept = |letter: &DeadLetterEntry| (letter.attempts, letter.error.clone());
+        assert_eq!(kept(&letters[0]), (1, "the desk does not answer".to_owned()));
+        if is_wrapped {
+            let mut seen = desk.seen.lock().unwrap().concat();
+            seen.sort_unstable();
+            assert_eq!(seen, [3, 4, 5, 6], "those that are dropped are not there any more");
+        }
         assert_eq!(bus.idle().await, (), "nobody waits for those that are gone");
     }
 }

@@ -94,10 +94,10 @@ async fn once<'a>(
         cut_off.armed = false;
         let through = driven.ok()?;
         let left_out = std::mem::take(&mut *lock(&left_out));
-        let Through { answer, attempts, record } = through;
+        let Through { answer, attempts, record, former } = through;
         let context = held.context();
         let last = held.run_after(attempts.saturating_sub(1));
-        let outcome = Outcome::of(core, context, last, answer, record, left_out, taken);
+        let outcome = Outcome::of(core, context, last, answer, (record, former), left_out, taken);
         return Some((outcome, attempts));
     }
     let attempts = Attempts::<BatchAnswer>::new(core, Found::Built(plan), seed, in_session);
@@ -106,10 +106,11 @@ async fn once<'a>(
     let driven = drive(attempts.as_mut(), calls, slot, None, wayside).await;
     cut_off.armed = false;
     let (answer, record) = (driven.ok()?, attempts.as_mut().take_record());
+    let former = attempts.as_mut().take_former();
     let left_out = std::mem::take(&mut *lock(&left_out));
     let (context, made) = (attempts.context(), attempts.made());
     let last = context.attempt();
-    let outcome = Outcome::of(core, context, last, answer, record, left_out, taken);
+    let outcome = Outcome::of(core, context, last, answer, (record, former), left_out, taken);
     Some((outcome, made))
 }
 

@@ -28,6 +28,8 @@ pub(super) struct FailedItem {
     record: Option<Record>,
     /// May it be given to the handler again, by what is known of its own error?
     is_transient: bool,
+    /// Where the handler was called with it less often than with the others.
+    calls: Option<u32>,
 }
 
 /// What has become of an event.
@@ -46,19 +48,20 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// What was rejected has failed, whatever becomes of the others. `attempt`: the last call of the handler.
+    /// What was rejected has failed, whatever becomes of the others. `attempt`: the last call of the handler; `former`:
+    /// what had failed before that went well.
     pub(super) fn of(
         core: &Core,
         context: &Context,
         attempt: u32,
         answer: Result<BatchAnswer, Failure>,
-        record: Option<Record>,
+        (record, former): (Option<Record>, Option<Record>),
         left_out: LeftOut,
         taken: &[Taken<'_>],
     ) -> Self {
         let mut items: Vec<_> = taken.iter().map(|_| ItemOutcome::Well).collect();
         for (&at, why) in &left_out.places {
-            items[at] = ItemOutcome::left_out(why);
+            items[at] = ItemOutcome::left_out(why, former.as_ref());
         }
         // In the order of the slice that the handler was given.
         let is_handled = |at: &usize| !left_out.places.contains_key(at);
@@ -74,12 +77,11 @@ impl Outcome {
             }
             Err(error) => {
                 discard(core, context);
-                let was_called = |(at, why): (&usize, &Why)| {
-                    matches!(why, Why::Dropped { was_called: true }).then_some(*at)
-                };
-                for at in left_out.places.iter().filter_map(was_called).chain(handled) {
+                let were_called = left_out.places.iter().filter(|(_, why)| why.calls() > Some(0));
+                let were_called = were_called.map(|(at, why)| (*at, why.calls()));
+                for (at, calls) in were_called.chain(handled.into_iter().map(|at| (at, None))) {
                     let (error, record) = (error.clone(), record.clone());
-                    let failed = FailedItem { error, record, is_transient: false };
+                    let failed = FailedItem { error, record, is_transient: false, calls };
                     items[at] = ItemOutcome::Failed(failed);
                 }
             }
@@ -89,15 +91,17 @@ impl Outcome {
 }
 
 impl ItemOutcome {
-    fn left_out(why: &Why) -> Self {
-        let error = match why {
-            Why::Rejected(reason) => reason.clone(),
-            Why::Dropped { was_called: true } => {
-                "it was dropped from the queue while it waited to be handled again".to_owned()
+    fn left_out(why: &Why, former: Option<&Record>) -> Self {
+        let (error, record) = match why {
+            Why::Rejected(reason) => (reason.clone(), None),
+            // What it had failed with, the handler has given up on.
+            Why::Dropped { calls: 0 } => return Self::Dropped,
+            Why::Dropped { .. } => {
+                let error = "it was dropped from the queue while it waited to be handled again";
+                (error.to_owned(), former.cloned())
             }
-            Why::Dropped { was_called: false } => return Self::Dropped,
         };
-        Self::Failed(FailedItem { error, record: None, is_transient: false })
+        Self::Failed(FailedItem { error, record, is_transient: false, calls: why.calls() })
     }
 }
 
@@ -114,7 +118,7 @@ impl FailedItem {
             history: vec![FailedAttempt::new(attempt, at, chain.clone())],
         };
         let is_transient = class == ErrorClass::Transient;
-        Self { error: chain, record: Some(record), is_transient }
+        Self { error: chain, record: Some(record), is_transient, calls: None }
     }
 }
 
@@ -220,7 +224,7 @@ impl<'a> Ended<'a> {
         let (mut left, mut failures) = (Vec::new(), Vec::new());
         for ((taken, failed), may) in taken.into_iter().zip(outcome.items).zip(may) {
             let mut history = histories.next().unwrap_or_default();
-            let FailedItem { error, mut record, .. } = match failed {
+            let FailedItem { error, mut record, calls, .. } = match failed {
                 ItemOutcome::Failed(failed) => failed,
                 ItemOutcome::Well => {
                     taken.item.delivery.ended_well(plan, began, again.made);
@@ -238,7 +242,8 @@ impl<'a> Ended<'a> {
             if let Some(record) = &mut record {
                 record.history = history;
             }
-            failures.push(GivenUp { taken, error, record, attempts: again.made, began });
+            let attempts = calls.unwrap_or(again.made);
+            failures.push(GivenUp { taken, error, record, attempts, began });
         }
         failures.retain(|failed| !failed.is_of_no_interest(plan, began));
         // Those that have waited come after those of their lane that are given up now.

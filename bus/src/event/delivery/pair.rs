@@ -90,7 +90,7 @@ impl<'a> Delivery<'a> {
         let driven =
             drive_around(&around, &mut source, in_session, &mut slot, Wayside::One(line)).await;
         cut_off.armed = false;
-        if let Ok(Through { answer, attempts, record }) = driven {
+        if let Ok(Through { answer, attempts, record, .. }) = driven {
             self.conclude(plan, held.context(), answer, attempts, record);
         }
     }

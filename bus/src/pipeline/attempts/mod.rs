@@ -209,7 +209,12 @@ impl<'a, O: Outcome> Attempts<'a, O> {
 
     /// What is known of the attempts that have failed.
     pub(crate) fn take_record(self: Pin<&mut Self>) -> Option<Record> {
-        self.project().trouble.take()?.record.take()
+        self.project().trouble.as_mut()?.record.take()
+    }
+
+    /// The same, where an attempt has ended well after these: of what had no part in that.
+    pub(crate) fn take_former(self: Pin<&mut Self>) -> Option<Record> {
+        self.project().trouble.as_mut()?.former.take()
     }
 
     /// Drives the attempts on.

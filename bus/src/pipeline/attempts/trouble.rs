@@ -50,6 +50,8 @@ pub(crate) struct Trouble<O> {
     /// What the last attempt has come to.
     pub(super) last: Last<O>,
     pub(crate) record: Option<Record>,
+    /// What it was before an attempt has ended well.
+    pub(super) former: Option<Record>,
 }
 
 /// What an attempt has come to. The error is the user's, and there may be another by the time it is dropped: two
@@ -136,6 +138,7 @@ impl<O> Trouble<O> {
             is_broke: false,
             last: Last(None),
             record: None,
+            former: None,
         }
     }
 

@@ -35,7 +35,7 @@ impl<'a, O: Outcome> Attempts<'a, O> {
             && let Some(trouble) = this.trouble
         {
             // What was wrong before is not what may become of it now.
-            trouble.record = None;
+            trouble.former = trouble.record.take();
         }
         if let Some(place) = this.held.place.take()
             && let Some(bulkhead) = &policy.bulkhead

@@ -26,8 +26,8 @@ pub(super) trait Inner: Send {
     fn stop(&mut self);
     /// The message, unless it was moved into the handler.
     fn message(&self) -> Option<&dyn Any>;
-    /// The events of a batch.
-    fn events(&self) -> &[OneOf];
+    /// The events of a batch, but for those that were dropped by now.
+    fn events(&self) -> Vec<&OneOf>;
     /// The handler does not get this one of them.
     fn reject_event(&mut self, at: usize, reason: String);
     /// Sees to it that there can be another run.

@@ -49,6 +49,8 @@ pub(crate) struct Through<O> {
     pub(crate) attempts: u32,
     /// Of the attempts that failed.
     pub(crate) record: Option<Record>,
+    /// Of those after which one has ended well.
+    pub(crate) former: Option<Record>,
 }
 
 impl<'a> Around<'a> {
@@ -98,10 +100,10 @@ impl<'a> Around<'a> {
         let context = self.held.context();
         let mut abandoned = Abandon { core: self.core, context, armed: true };
         if let Some(over) = session.as_mut().and_then(|session| session.over()) {
-            return Through { answer: Err(over), attempts: 0, record: None };
+            return Through::not_called(over);
         }
         let Some(layers) = &self.plan.layers else {
-            return Through { answer: Err(unanswered()), attempts: 0, record: None };
+            return Through::not_called(unanswered());
         };
         let mut place = pin!(None);
         let mut runs = Runs {
@@ -111,6 +113,7 @@ impl<'a> Around<'a> {
             answer: None,
             made: 0,
             record: None,
+            former: None,
         };
         let ended = {
             let mut call = Call::new(context, layers, &layers.outer, &mut runs);
@@ -144,8 +147,14 @@ impl<'a> Around<'a> {
         };
         // As of a handler alone: what it has spawned goes on if it has answered, and is told else.
         abandoned.armed = answer.is_err();
-        let Runs { made: attempts, record, .. } = runs;
-        Through { answer, attempts, record }
+        let Runs { made: attempts, record, former, .. } = runs;
+        Through { answer, attempts, record, former }
+    }
+}
+
+impl<O> Through<O> {
+    fn not_called(why: Failure) -> Self {
+        Self { answer: Err(why), attempts: 0, record: None, former: None }
     }
 }
 
@@ -168,6 +177,7 @@ struct Runs<'r, 'a, O: Outcome> {
     /// How often the handler was called.
     made: u32,
     record: Option<Record>,
+    former: Option<Record>,
 }
 
 impl<O: Outcome> Inner for Runs<'_, '_, O> {
@@ -207,7 +217,7 @@ impl<O: Outcome> Inner for Runs<'_, '_, O> {
     fn message(&self) -> Option<&dyn Any> {
         self.source.message()
     }
-    fn events(&self) -> &[OneOf] {
+    fn events(&self) -> Vec<&OneOf> {
         self.source.events()
     }
     fn reject_event(&mut self, at: usize, reason: String) {
@@ -239,7 +249,9 @@ impl<O: Outcome> Runs<'_, '_, O> {
     fn conclude(&mut self, answer: &Result<O, Failure>) {
         let Some(mut attempts) = self.attempts.as_mut().as_pin_mut() else { return };
         self.made += attempts.made();
-        self.record = attempts.as_mut().take_record();
+        // A middleware may have called it before.
+        let before = std::mem::replace(&mut self.record, attempts.as_mut().take_record());
+        self.former = attempts.as_mut().take_former().or(before).or(self.former.take());
         let (core, call) = (self.around.core, self.around.held.context());
         let run = attempts.context();
         call.take_extensions(run);

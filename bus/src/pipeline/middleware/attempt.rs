@@ -78,7 +78,7 @@ impl<O: Outcome> Inner for Calls<'_, O> {
     fn message(&self) -> Option<&dyn Any> {
         self.source.message()
     }
-    fn events(&self) -> &[OneOf] {
+    fn events(&self) -> Vec<&OneOf> {
         self.source.events()
     }
     fn reject_event(&mut self, at: usize, reason: String) {

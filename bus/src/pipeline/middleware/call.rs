@@ -41,10 +41,12 @@ impl<'c> Call<'c> {
     }
 
     /// The events of a batch, if they are of type `E`: of a handler that takes several at once the call is
-    /// that of all. Empty for others.
+    /// that of all. Those that were dropped from the queue, while the handler waited to be called again, are not
+    /// among them any more. Empty for others.
     #[must_use]
     pub fn batch<E: Event>(&self) -> Vec<&E> {
-        self.inner.events().iter().filter_map(|one| one.event.downcast_ref()).collect()
+        let events = self.inner.events().into_iter();
+        events.filter_map(|one| one.event.downcast_ref()).collect()
     }
 
     /// What is known of the type of the message: name, version, whether it is a command.
@@ -81,7 +83,7 @@ impl<'c> Call<'c> {
 
     /// The events of a batch.
     pub(super) fn events(&self) -> impl Iterator<Item = &dyn Any> {
-        self.inner.events().iter().map(|one| &*one.event as &dyn Any)
+        self.inner.events().into_iter().map(|one| &*one.event as &dyn Any)
     }
 
     /// Now, by the clock of the bus.

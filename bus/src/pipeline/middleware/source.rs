@@ -24,9 +24,9 @@ use crate::sync::{Mutex, lock};
 pub(crate) trait Source<O: Outcome>: Send {
     /// The message, unless it is gone.
     fn message(&self) -> Option<&dyn Any>;
-    /// The events of a batch, where there is no one message.
-    fn events(&self) -> &[OneOf] {
-        &[]
+    /// The events of a batch, where there is no one message: those that were not dropped.
+    fn events(&self) -> Vec<&OneOf> {
+        Vec::new()
     }
     /// The handler does not get this one of them.
     fn reject_event(&mut self, _at: usize, _reason: String) {}
@@ -92,8 +92,18 @@ pub(crate) struct LeftOut {
 pub(crate) enum Why {
     /// A middleware says so.
     Rejected(String),
-    /// It was dropped while the handler waited; had that got it before?
-    Dropped { was_called: bool },
+    /// It was dropped while the handler waited, which had got it so often before.
+    Dropped { calls: u32 },
+}
+
+impl Why {
+    /// How often the handler had got it before it was dropped.
+    pub(crate) fn calls(&self) -> Option<u32> {
+        match self {
+            Self::Rejected(_) => None,
+            Self::Dropped { calls } => Some(*calls),
+        }
+    }
 }
 
 impl LeftOut {
@@ -107,10 +117,14 @@ impl LeftOut {
         Some(left.map(|(_, event)| event.clone()).collect())
     }
 
+    fn is_dropped(&self, at: usize) -> bool {
+        matches!(self.places.get(&at), Some(Why::Dropped { .. }))
+    }
+
     /// Its event is dropped.
     pub(crate) fn drop_event(&mut self, at: usize) {
-        let was_called = self.calls > 0;
-        self.places.entry(at).or_insert(Why::Dropped { was_called });
+        let calls = self.calls;
+        self.places.entry(at).or_insert(Why::Dropped { calls });
     }
 }
 
@@ -130,12 +144,17 @@ impl Source<BatchAnswer> for BatchSource {
     fn message(&self) -> Option<&dyn Any> {
         None
     }
-    fn events(&self) -> &[OneOf] {
-        &self.events
+    fn events(&self) -> Vec<&OneOf> {
+        let left_out = lock(&self.left_out);
+        let events = self.events.iter().enumerate().filter(|(at, _)| !left_out.is_dropped(*at));
+        events.map(|(_, event)| event).collect()
     }
     fn reject_event(&mut self, at: usize, reason: String) {
-        if at < self.events.len() {
-            lock(&self.left_out).places.entry(at).or_insert(Why::Rejected(reason));
+        let mut left_out = lock(&self.left_out);
+        // As who rejects it counts them.
+        let place = (0..self.events.len()).filter(|at| !left_out.is_dropped(*at)).nth(at);
+        if let Some(place) = place {
+            left_out.places.entry(place).or_insert(Why::Rejected(reason));
         }
     }
     fn keep(&mut self) -> bool {
