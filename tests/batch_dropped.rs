@@ -129,7 +129,8 @@ async fn who_waits_for_a_retry_has_failed_when_it_is_dropped() {
         assert_eq!(got, [3, 4, 5, 6], "in middleware: {is_wrapped}");
         assert_eq!(pairs(&bus), [4, 2, 2], "in middleware: {is_wrapped}");
         let letters = bus.dead_letters().list();
-        let lost: Vec<_> = letters.iter().map(|letter| letter.message::<Sold>().unwrap().0).collect();
+        let lost: Vec<_> =
+            letters.iter().map(|letter| letter.message::<Sold>().unwrap().0).collect();
         assert_eq!(lost, [1, 2], "in middleware: {is_wrapped}");
         let kept = |letter: &DeadLetterEntry| (letter.attempts, letter.error.clone());
         assert_eq!(kept(&letters[0]), (1, "the desk does not answer".to_owned()));

@@ -365,3 +365,25 @@ async fn a_clock_that_panics_stops_nothing_for_ever() {
     sleep(ms(100)).await;
     assert_eq!(*rung.lock().unwrap(), ["first", "second"]);
 }
+
+/// Publishes when the bus shuts down: for later, and at once.
+#[event]
+struct Leaving;
+#[handler(manual)]
+async fn leave(_: &Leaving, cx: &Context) -> bus::Result<()> {
+    cx.sleep(ms(50)).await;
+    let refused = cx.publish(Rang("later")).after(ms(1)).await.unwrap_err();
+    assert!(matches!(refused.kind(), PublishErrorKind::ShuttingDown), "{refused}");
+    cx.publish(refused.event).await.map_err(|error| bus::Error::msg(error.kind()))?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_that_is_drained_publishes_at_once_and_not_for_later() {
+    let bus = bus(|builder| builder.handler::<leave>());
+    bus.publish(Leaving).await.unwrap();
+    let report = bus.run(bus.shutdown()).await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.completed, report.failed), (2, 0));
+    bus.expect::<Rang>().with(|rang| rang.0 == "later").once();
+}

@@ -38,7 +38,7 @@ impl Driven {
         self.let_go();
         self.left.count.fetch_add(1, Ordering::Relaxed);
         let here = Here(Arc::clone(&self.left));
-        let delivery = Guarded { delivery, core: Arc::clone(core), _here: here };
+        let delivery = Guarded { delivery, _here: here };
         self.tasks.spawn(probe::task(core, delivery));
     }
 
@@ -67,7 +67,6 @@ pin_project! {
     struct Guarded<F> {
         #[pin]
         delivery: F,
-        core: Arc<Core>,
         // After the delivery, also where that is dropped.
         _here: Here,
     }

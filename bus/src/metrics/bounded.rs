@@ -39,21 +39,22 @@ impl<K: Ord + Clone, V: Default> Bounded<K, V> {
 
     /// In the order of the keys, those that are shared last; nothing is locked while they are shown.
     pub(crate) fn each(&self, mut show: impl FnMut(&K, &V)) {
-        let maps: [fn(&All<K, V>) -> &BTreeMap<K, Arc<V>>; 2] = [|all| &all.own, |all| &all.shared];
-        for map in maps {
+        for is_shared in [false, true] {
             let mut last: Option<K> = None;
             loop {
-                let after = last.as_ref().map_or(Unbounded, Excluded);
-                let all = lock(&self.all);
-                let page = map(&all).range((after, Unbounded)).take(PAGE);
-                let page = page.map(|(key, value)| (key.clone(), Arc::clone(value)));
-                let mut page: Vec<_> = page.collect();
-                drop(all);
+                let mut page = self.page(is_shared, last.as_ref());
                 page.iter().for_each(|(key, value)| show(key, value));
                 let Some((key, _)) = page.pop() else { break };
                 last = Some(key);
             }
         }
+    }
+
+    fn page(&self, is_shared: bool, last: Option<&K>) -> Vec<(K, Arc<V>)> {
+        let all = lock(&self.all);
+        let map = if is_shared { &all.shared } else { &all.own };
+        let page = map.range((last.map_or(Unbounded, Excluded), Unbounded)).take(PAGE);
+        page.map(|(key, value)| (key.clone(), Arc::clone(value))).collect()
     }
 }
 
