@@ -335,4 +335,5 @@ fn what_a_runtime_takes_with_it_is_counted() {
     assert!(matches!(lost, Some(MetricValue::Counter(5))), "{lost:?}");
     assert_eq!(now.counter("events_failed_total"), 1, "it was cut off");
     assert_eq!((now.gauge("queue_size"), bus.stats().dropped), (0.0, 5));
+    assert_eq!(now.gauge("events_in_flight"), 0.0);
 }

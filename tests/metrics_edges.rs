@@ -132,6 +132,28 @@ async fn a_dead_letter_that_finds_no_room_when_it_is_run_again_is_not_lost() {
     assert_eq!(samples(&bus, "message_dropped_total"), []);
 }
 
+#[command]
+struct Flood;
+#[handler(manual)]
+fn flood(_: Flood, cx: &Context) -> bus::Result<()> {
+    for _ in 0..20 {
+        cx.emit(Deed);
+        cx.emit(Other);
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_has_emitted_and_finds_no_room_is_lost_by_its_own_name() {
+    let builder = Bus::builder().without_registered().handler::<flood>();
+    let bus = builder.event_queue_size(1).build().unwrap();
+    bus.execute(Flood).await.unwrap_err();
+    let lost = samples(&bus, "message_dropped_total");
+    let of = |name: &str| vec![format!("metrics_edges::{name}"), "overloaded".to_owned()];
+    assert_eq!(lost, [(of("Deed"), 20.0), (of("Other"), 20.0)]);
+    assert_eq!(bus.stats().dropped, 40);
+}
+
 fn never(_: &FilterView<'_>) -> bool {
     false
 }
