@@ -243,6 +243,41 @@ async fn handlers_that_are_never_begun_at_the_end_have_failed() {
     }
 }
 
+#[event]
+struct Waiting;
+#[handler(manual, concurrency = 1, timeout = "1h")]
+async fn one_at_a_time(_: &Waiting) {
+    std::future::pending::<()>().await;
+}
+#[handler(manual, concurrency = 1, batch = 2, timeout = "1h")]
+async fn batch_at_a_time(_: &[Arc<Waiting>]) {
+    std::future::pending::<()>().await;
+}
+
+/// One is at work, and the others wait for it. Their runtime goes, and nobody can tell them anything.
+#[test]
+fn who_waits_for_a_slot_when_the_runtime_ends_has_failed() {
+    let builder = || Bus::builder().without_registered();
+    let singly = builder().handler::<one_at_a_time>();
+    let together = builder().handler::<batch_at_a_time>();
+    for builder in [singly, together] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let bus = builder.build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..6 {
+                bus.publish(Waiting).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        assert!(now(&bus).gauge("queue_size") > 0.0);
+        drop(runtime);
+        let lost: f64 = samples(&bus, "events_dropped_total").iter().map(|(_, count)| count).sum();
+        let ended = now(&bus).counter("events_failed_total") as f64 + lost;
+        assert_eq!(ended, 6.0, "{}", bus.metrics().to_prometheus());
+        assert_eq!(now(&bus).gauge("events_in_flight"), 0.0);
+    }
+}
+
 #[handler(manual)]
 async fn hears_sessions(_: &bus::SessionStartEvent) {
     std::future::pending::<()>().await;

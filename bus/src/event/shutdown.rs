@@ -27,7 +27,8 @@ pub struct ShutdownReport {
     pub not_due: u64,
     /// Handlers of events that were cut off, by name.
     pub abandoned: Vec<String>,
-    /// Handlers of events that were never begun, by name: one of a higher priority was cut off before.
+    /// Handlers of events that were never begun, by name: one of a higher priority was cut off before, or they waited
+    /// for a slot until the end.
     pub not_begun: Vec<String>,
     /// Events whose handlers were still at work at the end, since they block their thread.
     pub events_left: u64,

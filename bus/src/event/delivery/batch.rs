@@ -9,6 +9,7 @@ use super::Delivery;
 use super::batch_end::{Again, Ended, GivenUp, Outcome};
 use super::block::Item;
 use super::drive::{drive, drive_around};
+use super::never_begun::Waits;
 use super::wayside::Wayside;
 use crate::clock::MaybeInstant;
 use crate::context::Seed;
@@ -47,7 +48,10 @@ pub(super) async fn handle<'a>(plan: &'a Plan, batching: Batching, items: &'a [I
     let mut taken: Vec<_> = taken.collect();
     let Some(first) = taken.first() else { return };
     let (core, lifecycle) = (first.item.delivery.core, first.item.delivery.envelope.lifecycle);
+    let waits = |one: &Taken<'a>| Waits::new(one.item.delivery, plan, &one.item.line.parking);
+    let waits: Vec<_> = taken.iter().map(waits).collect();
     let mut slot = Slot::acquire_for_batch(core, plan, lifecycle, &mut taken).await;
+    waits.into_iter().for_each(Waits::end);
     taken.retain(|taken| !taken.item.delivery.is_kept_behind(plan));
     let mut again = Again::default();
     while !taken.is_empty() {
