@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::core::Core;
-use crate::message::MessageInfo;
-use crate::pipeline::ended::Ended;
+use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::ended::{Ended, FAILED};
 use crate::registry::HandlerInfo;
 use crate::registry::plan::Plan;
 use crate::session::SessionId;
@@ -64,7 +64,8 @@ pub(crate) struct Counts {
     runs: Runs,
     failures: AtomicU64,
     consecutive: AtomicU32,
-    last: Mutex<Option<LastFailure>>,
+    /// And the message that it was of. Most have none.
+    last: Mutex<Option<Box<(MessageId, LastFailure)>>>,
 }
 
 /// Handlers that are there for good count without sharing a line; those that come and go, of which there
@@ -105,11 +106,19 @@ impl Counts {
         }
     }
 
-    pub(crate) fn failed(&self, ended: &Ended<'_>) {
+    pub(crate) fn failed(&self, message: MessageId, ended: &Ended<'_>) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.consecutive.fetch_add(1, Ordering::Relaxed);
         let failure = LastFailure { at: SystemTime::now(), error: ended.to_string() };
-        *lock(&self.last) = Some(failure);
+        *lock(&self.last) = Some(Box::new((message, failure)));
+    }
+
+    /// The text of the error that this message has failed with last, unless another has failed since: so that it
+    /// need not be written once more.
+    pub(crate) fn text_of(&self, message: MessageId) -> Option<String> {
+        let last = lock(&self.last);
+        let last = last.as_ref().filter(|last| last.0 == message)?;
+        Some(last.1.error.strip_prefix(FAILED)?.to_owned())
     }
 
     fn runs(&self) -> u64 {
@@ -132,7 +141,7 @@ impl HandlerStats {
             consecutive_failures: counts.consecutive.load(Ordering::Relaxed),
             skipped: plan.layers.as_ref().map_or(0, |layers| layers.skipped()),
             filtered: plan.filter.as_ref().map_or(0, |filter| filter.stats(None).filtered),
-            last_failure: lock(&counts.last).clone(),
+            last_failure: lock(&counts.last).as_ref().map(|last| last.1.clone()),
         }
     }
 

@@ -102,7 +102,10 @@ where
     measure(core, plan, context, false);
     let buried = after.failed(core, sent, plan, context);
     let error = error.buried(buried);
-    let text = text_of(&error, sent.info);
+    // What stands around the handler may have put another error in its place.
+    let is_its_own = plan.layers.is_none() && sent.info.capabilities().error_text.is_some();
+    let known = if is_its_own { plan.counts.text_of(context.id()) } else { None };
+    let text = text_of_known(&error, sent.info, known.as_deref());
     if let Some(dead_letter) = buried {
         log(context, plan, &text, dead_letter);
     }
@@ -229,17 +232,29 @@ fn kind_of<E>(failure: Failure, plan: &Plan) -> CommandErrorKind<E> {
 
 /// The text of an error whose own error may not be writable.
 pub(super) fn text_of<E: 'static>(error: &CommandError<E>, info: &MessageInfo) -> String {
-    struct Text<'e, E>(&'e CommandError<E>, &'e MessageInfo);
+    text_of_known(error, info, None)
+}
+
+/// The same, where the text of the handler's error was written before.
+fn text_of_known<E: 'static>(
+    error: &CommandError<E>,
+    info: &MessageInfo,
+    known: Option<&str>,
+) -> String {
+    struct Text<'e, E>(&'e CommandError<E>, &'e MessageInfo, Option<&'e str>);
     impl<E: 'static> fmt::Display for Text<'_, E> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.0.describe(f, |error, f| {
+                if let Some(known) = self.2 {
+                    return f.write_str(known);
+                }
                 let text =
                     self.1.capabilities().error_text.and_then(|text| text(error as &dyn Any));
                 f.write_str(text.as_deref().unwrap_or(std::any::type_name::<E>()))
             })
         }
     }
-    text_of_users(|| Text(error, info).to_string())
+    text_of_users(|| Text(error, info, known).to_string())
 }
 
 fn kind_of_unsent<E>(why: NotFlushed) -> CommandErrorKind<E> {

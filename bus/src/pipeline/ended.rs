@@ -96,12 +96,15 @@ impl<'a> Ended<'a> {
     }
 }
 
+/// What comes before the text of a handler's error.
+pub(crate) const FAILED: &str = "failed: ";
+
 /// In words, to come after the name of a handler.
 impl fmt::Display for Ended<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ok => f.write_str("ended well"),
-            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Failed(error) => write!(f, "{FAILED}{error}"),
             Self::Panicked { message } => write!(f, "panicked: {message}"),
             Self::TimedOut { after: Some(after) } => write!(f, "timed out after {after:?}"),
             Self::TimedOut { after: None } => f.write_str("ran past the deadline of its caller"),

@@ -279,7 +279,7 @@ impl Plan {
         match ended {
             Ended::Ok => self.counts.ended_well(),
             Ended::Dropped | Ended::Cancelled(_) => {}
-            failed => self.counts.failed(failed),
+            failed => self.counts.failed(context.id(), failed),
         }
         if !self.hooks.is_empty() {
             hook::after(&self.hooks, context, &self.handler, ended);
