@@ -137,6 +137,7 @@ fn capabilities(message: &Message) -> TokenStream {
         __bus::Capabilities {
             clone: __bus::probe::Probe::<Self>::CLONE,
             debug: __bus::probe::Probe::<Self>::DEBUG,
+            debug_with: __bus::probe::Probe::<Self>::DEBUG_WITH,
             clone_into: __bus::probe::Probe::<Self>::CLONE_INTO,
             validate: __bus::probe::Probe::<Self>::VALIDATE,
             json: __bus::probe::Probe::<Self>::JSON,

@@ -204,6 +204,7 @@ impl<C: category::Hears> Message for AnyEvent<C> {
         Capabilities {
             clone: false,
             debug: true,
+            debug_with: None,
             clone_into: None,
             validate: None,
             error_text: None,

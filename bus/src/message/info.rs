@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Message;
 use super::kind::Kind;
 use super::order::{Group, LaneId, Order};
-use super::probe::ToJson;
+use super::probe::{ToDebug, ToJson};
 use super::validate::Invalid;
 use crate::resilience::ErrorClass;
 use crate::resilience::declared::{BreakerMeta, RetryMeta};
@@ -87,6 +87,9 @@ pub struct Capabilities {
     pub clone: bool,
     /// It is `Debug`.
     pub debug: bool,
+    /// Writes a message for who debugs, if it is `Debug`, with the feature `testing`.
+    #[doc(hidden)]
+    pub debug_with: Option<ToDebug>,
     /// Clones a message into an `Option` of its type, if it is `Clone`.
     #[doc(hidden)]
     pub clone_into: Option<fn(&dyn Any, &mut dyn Any)>,

@@ -32,6 +32,14 @@ impl<T: Debug> Probe<T> {
     /// Yes.
     pub const DEBUG: bool = true;
 }
+#[cfg(feature = "testing")]
+impl<T: Debug + 'static> Probe<T> {
+    /// How to write a value of `T` for who debugs.
+    pub const DEBUG_WITH: Option<ToDebug> = Some(|value, f| match value.downcast_ref::<T>() {
+        Some(value) => Debug::fmt(value, f),
+        None => Ok(()),
+    });
+}
 impl<T: Validate + 'static> Probe<T> {
     /// How to ask a value of `T` what is wrong with it.
     pub const VALIDATE: Option<fn(&dyn Any, &mut Invalid)> = Some(|value, invalid| {
@@ -72,6 +80,8 @@ impl<T> NotClone for Probe<T> {}
 pub trait NotDebug {
     /// No.
     const DEBUG: bool = false;
+    /// It cannot be written.
+    const DEBUG_WITH: Option<ToDebug> = None;
 }
 impl<T> NotDebug for Probe<T> {}
 
@@ -81,6 +91,13 @@ pub trait NotValidate {
     const VALIDATE: Option<fn(&dyn Any, &mut Invalid)> = None;
 }
 impl<T> NotValidate for Probe<T> {}
+
+/// Writes a value for who debugs.
+#[cfg(feature = "testing")]
+pub type ToDebug = fn(&dyn Any, &mut std::fmt::Formatter<'_>) -> std::fmt::Result;
+/// Only a test bus shows messages: without the feature a program has no code for it.
+#[cfg(not(feature = "testing"))]
+pub type ToDebug = std::convert::Infallible;
 
 /// Writes a value as JSON.
 #[cfg(feature = "json")]

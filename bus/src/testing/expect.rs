@@ -13,9 +13,16 @@ use crate::registry::entry::HandlerType;
 /// narrows them down, and panics with the tree of what happened when none is left.
 pub struct Expected<'b, E> {
     bus: &'b TestBus,
-    events: Vec<(MessageId, Option<MessageId>, Arc<E>)>,
+    found: Vec<Found<E>>,
     /// What was asked for, in words.
     what: String,
+}
+
+/// One of them, and the entry of its publishing.
+struct Found<E> {
+    id: MessageId,
+    event: Arc<E>,
+    entry: Entry,
 }
 
 impl TestBus {
@@ -25,13 +32,13 @@ impl TestBus {
     /// When there is none: with the tree of what happened.
     #[track_caller]
     pub fn expect<E: Event>(&self) -> Expected<'_, E> {
-        let published = |entry: &Entry| {
-            let event = entry.is_published().then(|| entry.event::<E>()).flatten()?;
-            Some((entry.id?, entry.parent, event))
-        };
-        let events = self.recent().iter().filter_map(published).collect();
+        let found = |entry: Entry| Some(Found { id: entry.id?, event: entry.event()?, entry });
+        let found: Vec<_> = self.published_entries::<E>().into_iter().filter_map(found).collect();
         let what = <E as Message>::INFO.short_name().to_owned();
-        Expected { bus: self, events, what }.not_empty()
+        if found.is_empty() {
+            self.fail(format_args!("expected {what}, and there was none"));
+        }
+        Expected { bus: self, found, what }
     }
 
     /// No event of this type was published. Only a bus that has [settled](Self::settle) can show that.
@@ -42,10 +49,10 @@ impl TestBus {
     pub fn expect_none<E: Event>(&self) {
         self.must_have_settled();
         let name = <E as Message>::INFO.short_name();
-        let published = |entry: &&Entry| entry.is_published() && entry.is_of::<E>();
-        let count = self.recent().iter().filter(published).count();
-        if count > 0 {
-            self.fail(format_args!("expected no {name}, and there were {count}"));
+        let there = self.published_entries::<E>();
+        if !there.is_empty() {
+            let (count, all) = (there.len(), values(&there));
+            self.fail(format_args!("expected no {name}, and there were {count}{all}"));
         }
     }
 
@@ -112,9 +119,13 @@ impl TestBus {
     /// The events of this type that were published.
     #[must_use]
     pub fn published<E: Event>(&self) -> Vec<Arc<E>> {
-        let recent = self.recent();
-        let published = recent.iter().filter(|entry| entry.is_published());
-        published.filter_map(Entry::event).collect()
+        self.published_entries::<E>().iter().filter_map(Entry::event).collect()
+    }
+
+    pub(super) fn published_entries<E: Event>(&self) -> Vec<Entry> {
+        let mut recent = self.recent();
+        recent.retain(|entry| entry.is_published() && entry.is_of::<E>());
+        recent
     }
 
     #[track_caller]
@@ -157,18 +168,10 @@ impl TestBus {
 
 #[allow(clippy::return_self_not_must_use, reason = "each step is an assertion")]
 impl<E: Event> Expected<'_, E> {
-    #[track_caller]
-    fn not_empty(self) -> Self {
-        if self.events.is_empty() {
-            self.bus.fail(format_args!("expected {}, and there was none", self.what));
-        }
-        self
-    }
-
     /// Those of which this is true. At least one is.
     #[track_caller]
     pub fn with(self, is_so: impl Fn(&E) -> bool) -> Self {
-        self.narrowed("that fits the condition", |(.., event)| is_so(event))
+        self.narrowed("that fits the condition", |found| is_so(&found.event))
     }
 
     /// Those that a handler of a message of this type has sent itself: not what followed from that.
@@ -178,7 +181,7 @@ impl<E: Event> Expected<'_, E> {
         let all = self.bus.record();
         let parents: Vec<_> = all.iter().filter_map(of_parent).collect();
         let what = format!("sent by a handler of {}", M::INFO.short_name());
-        self.narrowed(&what, |(_, parent, _)| parent.is_some_and(|id| parents.contains(&id)))
+        self.narrowed(&what, |found| found.entry.parent.is_some_and(|id| parents.contains(&id)))
     }
 
     /// Those that this handler has handled well: `.handled_by::<ship>()`.
@@ -197,28 +200,29 @@ impl<E: Event> Expected<'_, E> {
                     && entry.handler.as_ref().is_some_and(is_it)
             })
         };
-        self.narrowed(&format!("handled by {}", meta.name), |(id, ..)| handled(*id))
+        self.narrowed(&format!("handled by {}", meta.name), |found| handled(found.id))
     }
 
     #[track_caller]
-    fn narrowed(
-        mut self,
-        what: &str,
-        is_so: impl Fn(&(MessageId, Option<MessageId>, Arc<E>)) -> bool,
-    ) -> Self {
-        self.what.extend([" ", what]);
-        self.events.retain(is_so);
-        self.not_empty()
+    fn narrowed(self, what: &str, is_so: impl Fn(&Found<E>) -> bool) -> Self {
+        let Self { bus, found, what: before } = self;
+        let what = format!("{before} {what}");
+        let (found, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_so);
+        if found.is_empty() {
+            let others = values(others.iter().map(|found| &found.entry));
+            bus.fail(format_args!("expected {what}, and there was none{others}"));
+        }
+        Self { bus, found, what }
     }
 
     /// There are so many of them, and no more: only a bus that has [settled](TestBus::settle) can show that.
     #[track_caller]
     pub fn times(self, times: usize) -> Self {
         self.bus.must_have_settled();
-        let count = self.events.len();
+        let (count, what) = (self.found.len(), &self.what);
         if count != times {
-            self.bus
-                .fail(format_args!("expected {}x {}, and there were {count}", times, self.what));
+            let all = values(self.found.iter().map(|found| &found.entry));
+            self.bus.fail(format_args!("expected {times}x {what}, and there were {count}{all}"));
         }
         self
     }
@@ -232,27 +236,47 @@ impl<E: Event> Expected<'_, E> {
     /// The first of them.
     #[must_use]
     pub fn event(&self) -> Arc<E> {
-        let (.., first) = &self.events[0];
-        Arc::clone(first)
+        Arc::clone(&self.found[0].event)
     }
 
     /// All of them, in the order in which they were published.
     #[must_use]
     pub fn events(&self) -> Vec<Arc<E>> {
-        self.events.iter().map(|(.., event)| Arc::clone(event)).collect()
+        self.found.iter().map(|found| Arc::clone(&found.event)).collect()
     }
 
     /// The id of the first of them.
     #[must_use]
     pub fn id(&self) -> MessageId {
-        self.events[0].0
+        self.found[0].id
     }
 }
 
 impl<E> fmt::Debug for Expected<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Expected({}x {})", self.events.len(), self.what)
+        write!(f, "Expected({}x {})", self.found.len(), self.what)
     }
+}
+
+/// A list of so many at most: the tree has the rest.
+const LISTED: usize = 10;
+
+/// The events that were looked at, a line for each, where their type is `Debug`.
+pub(super) fn values<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> String {
+    let (mut text, mut more) = (String::new(), 0);
+    let is_debug = |entry: &&Entry| entry.message.is_some_and(|info| info.capabilities().debug);
+    for (n, entry) in entries.into_iter().filter(is_debug).enumerate() {
+        if n < LISTED {
+            let before = if n == 0 { ":\n  " } else { "\n  " };
+            text.extend([before, &entry.shown(), &entry.shown_time()]);
+        } else {
+            more += 1;
+        }
+    }
+    if more > 0 {
+        text.push_str(&format!("\n  and {more} more"));
+    }
+    text
 }
 
 /// Exactly these events were published, and no others, in this order:

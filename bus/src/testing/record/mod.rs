@@ -2,6 +2,7 @@
 
 mod step;
 mod tree;
+mod value;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ pub struct Entry {
     pub(super) handler: Option<HandlerInfo>,
     /// The event, where it was published, scheduled, or kept out.
     event: Option<Arc<dyn Any + Send + Sync>>,
+    /// The text of a command, which is gone when it is asked for.
+    text: Option<Arc<str>>,
 }
 
 impl Entry {
@@ -54,17 +57,32 @@ impl Entry {
         matches!(self.step, Step::Published)
     }
 
-    /// The name of the message for people.
-    fn name(&self) -> &'static str {
-        self.message.map_or("", MessageInfo::short_name)
+    /// The message itself, as its `Debug` writes it, on one line and cut after 200 characters: where a command is
+    /// executed, and where an event was published or scheduled. `None` where its type is not `Debug`.
+    #[must_use]
+    pub fn value(&self) -> Option<String> {
+        if let Some(text) = &self.text {
+            return Some(text.to_string());
+        }
+        value::text_of(self.message?, &**self.event.as_ref()?)
+    }
+
+    /// The message for people: `Placed`, or `Placed(3)` where its type is `Debug`.
+    pub(super) fn shown(&self) -> String {
+        self.message.map_or_else(String::new, |info| value::shown(info, self.value().as_deref()))
+    }
+
+    /// When, where that is not at once: `  [+1s]`.
+    pub(super) fn shown_time(&self) -> String {
+        if self.at.is_zero() { String::new() } else { format!("  [+{:?}]", self.at) }
     }
 }
 
-/// `Placed: published`. Without ids, which differ from run to run.
+/// `Placed(3): published`. Without ids, which differ from run to run.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.message {
-            Some(_) => write!(f, "{}: {}", self.name(), self.step),
+            Some(_) => write!(f, "{}: {}", self.shown(), self.step),
             None => self.step.fmt(f),
         }
     }
@@ -144,6 +162,12 @@ impl Observer for Recorder {
             }
             _ => None,
         };
+        let text = match (happening.message(), happening.what()) {
+            (Some(info), What::Executing { command: Some(command), .. }) => {
+                value::text_of(info, *command).map(Arc::from)
+            }
+            _ => None,
+        };
         let entry = Entry {
             at: happening.at().saturating_duration_since(self.0.began),
             message: happening.message(),
@@ -153,6 +177,7 @@ impl Observer for Recorder {
             step,
             handler,
             event,
+            text,
         };
         lock(&self.0.entries).push(entry);
     }

@@ -65,9 +65,7 @@ impl<'e> Tree<'e> {
                 Line::Entry(entry) if entry.id.is_some() => write!(text, "{}", entry.step),
                 _ => write!(text, "{entry}"),
             };
-            if !entry.at.is_zero() {
-                let _ = write!(text, "  [+{:?}]", entry.at);
-            }
+            text.push_str(&entry.shown_time());
             if matches!(line, Line::Message(_)) && depth == 0 && entry.session.as_str() != "BUS" {
                 let _ = write!(text, "  in session {}", entry.session);
             }

@@ -16,6 +16,8 @@ use crate::handler::slot::BoxFuture;
 use crate::message::{Command, Event, Message};
 use crate::probe;
 use crate::testing::TestBus;
+use crate::testing::expect::values;
+use crate::testing::record::Entry;
 
 /// What happens: [`TestBus::when`], and what is expected of it. Awaiting it does all of that, in its order, and gives what
 /// has become of the message that was sent.
@@ -47,13 +49,13 @@ impl<'b, R: Send + 'b> When<'b, R> {
     #[track_caller]
     pub fn expect<E: Event>(self, is_so: impl Fn(&E) -> bool + Send + 'b) -> Self {
         self.checked(Location::caller(), move |bus, _| {
-            let there = bus.published::<E>();
-            if there.iter().any(|event| is_so(event)) {
+            let there = bus.published_entries::<E>();
+            if there.iter().filter_map(Entry::event).any(|event| is_so(&event)) {
                 return Ok(());
             }
             let name = <E as Message>::INFO.short_name();
-            let there = there.len();
-            Err(format!("expected {name} that fits the condition, and none of {there} does"))
+            let (count, all) = (there.len(), values(&there));
+            Err(format!("expected {name} that fits the condition, and none of {count} does{all}"))
         })
     }
 
@@ -61,10 +63,13 @@ impl<'b, R: Send + 'b> When<'b, R> {
     #[track_caller]
     pub fn expect_count<E: Event>(self, count: usize) -> Self {
         self.checked(Location::caller(), move |bus, _| {
-            let there = bus.published::<E>().len();
+            let there = bus.published_entries::<E>();
+            if there.len() == count {
+                return Ok(());
+            }
             let name = <E as Message>::INFO.short_name();
-            let why = || format!("expected {count}x {name}, and there were {there}");
-            if there == count { Ok(()) } else { Err(why()) }
+            let (were, all) = (there.len(), values(&there));
+            Err(format!("expected {count}x {name}, and there were {were}{all}"))
         })
     }
 
