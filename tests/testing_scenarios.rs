@@ -121,14 +121,29 @@ async fn chains_that_fail_say_where_and_what_happened() {
     });
     let text = text.await;
     assert!(
-        text.starts_with("expected success, and command testing_scenarios::Withdraw failed"),
+        text.starts_with(
+            "expected success, and command testing_scenarios::Withdraw failed: 2 is too much\n"
+        ),
         "{text}"
     );
-    assert!(text.contains("2 is too much"), "{text}");
+    let text = fails(async {
+        let _ = build().when(Withdraw(2)).then().fails_with(|error| error.0 == 3).await;
+    });
+    let text = text.await;
+    let start = "the error does not fit the condition: command testing_scenarios::Withdraw failed: 2 is too much\n";
+    assert!(text.starts_with(start), "{text}");
+    let text = fails(async {
+        let _ = build().when(Withdraw(2)).then().gives(|_| true).await;
+    });
+    let text = text.await;
+    assert!(text.starts_with("expected an output, and command") && text.contains("failed: 2 is"));
     let text = fails(async {
         build().given_executed(Withdraw(1)).when(Withdraw(2)).await.unwrap();
     });
-    assert!(text.await.starts_with("what is given is not so: command"));
+    let text = text.await;
+    let start =
+        "what is given is not so: command testing_scenarios::Withdraw failed: 1 is too much\nat";
+    assert!(text.starts_with(start), "{text}");
     let text = fails(async {
         build().when(Audit).after(SECOND).then().succeeds().await.unwrap();
     });

@@ -231,7 +231,7 @@ fn kind_of<E>(failure: Failure, plan: &Plan) -> CommandErrorKind<E> {
 }
 
 /// The text of an error whose own error may not be writable.
-pub(super) fn text_of<E: 'static>(error: &CommandError<E>, info: &MessageInfo) -> String {
+pub(crate) fn text_of<E: 'static>(error: &CommandError<E>, info: &MessageInfo) -> String {
     text_of_known(error, info, None)
 }
 

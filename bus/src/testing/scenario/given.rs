@@ -4,13 +4,13 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::said::said;
+use super::said::Said;
 use super::when::{Executed, When};
 use super::{Act, Place};
 use crate::error::PublishError;
 use crate::event::publish::Published;
 use crate::handler::slot::BoxFuture;
-use crate::message::{Command, Event};
+use crate::message::{Command, Event, Message, MessageInfo};
 use crate::testing::TestBus;
 use crate::testing::record::{Entry, Step};
 
@@ -117,7 +117,7 @@ impl<'b> Given<'b> {
         self.step(Location::caller(), move |bus| {
             Box::pin(async move {
                 let done = bus.run(bus.bus().execute(command)).await;
-                done.map(drop).map_err(|error| said(&error))
+                done.map(drop).map_err(|error| error.said(<C as Message>::INFO))
             })
         })
     }
@@ -142,7 +142,8 @@ impl<'b> Given<'b> {
     /// Then this command is executed.
     #[track_caller]
     pub fn when<C: Command>(self, command: C) -> When<'b, Executed<C>> {
-        self.act(Location::caller(), move |bus| Box::pin(bus.bus().execute(command)))
+        let (place, info) = (Location::caller(), <C as Message>::INFO);
+        self.act(place, info, move |bus| Box::pin(bus.bus().execute(command)))
     }
 
     /// Then this event is published.
@@ -151,16 +152,18 @@ impl<'b> Given<'b> {
         self,
         event: E,
     ) -> When<'b, Result<Published, PublishError<E>>> {
-        self.act(Location::caller(), move |bus| Box::pin(bus.bus().publish(event)))
+        let (place, info) = (Location::caller(), <E as Message>::INFO);
+        self.act(place, info, move |bus| Box::pin(bus.bus().publish(event)))
     }
 
     fn act<R>(
         self,
         place: Place,
+        info: &'static MessageInfo,
         act: impl FnOnce(&'b TestBus) -> BoxFuture<'b, R> + Send + 'b,
     ) -> When<'b, R> {
         let (act, after, checks) = (Box::new(act), Duration::ZERO, Vec::new());
-        When { given: self, place, act, after, checks }
+        When { given: self, place, info, act, after, checks }
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Act, Check, Place};
 use crate::clock::Clock;
 use crate::error::{CommandError, CommandErrorKind};
 use crate::handler::slot::BoxFuture;
-use crate::message::{Command, Event, Message};
+use crate::message::{Command, Event, Message, MessageInfo};
 use crate::probe;
 use crate::testing::TestBus;
 use crate::testing::expect::values;
@@ -25,6 +25,8 @@ use crate::testing::record::Entry;
 pub struct When<'b, R> {
     pub(super) given: Given<'b>,
     pub(super) place: Place,
+    /// Of the message that is sent.
+    pub(super) info: &'static MessageInfo,
     pub(super) act: Act<'b, R>,
     pub(super) after: Duration,
     pub(super) checks: Vec<(Place, Check<'b, R>)>,
@@ -105,9 +107,10 @@ where
     /// It has gone well.
     #[track_caller]
     pub fn succeeds(self) -> Self {
-        self.checked(Location::caller(), |_, reply| match reply {
+        let info = self.info;
+        self.checked(Location::caller(), move |_, reply| match reply {
             Ok(_) => Ok(()),
-            Err(error) => Err(format!("expected success, and {}", error.said())),
+            Err(error) => Err(format!("expected success, and {}", error.said(info))),
         })
     }
 
@@ -128,25 +131,26 @@ where
     /// Its handler has given an output of which this is true.
     #[track_caller]
     pub fn gives(self, is_so: impl FnOnce(&T) -> bool + Send + 'b) -> Self {
+        let info = self.info;
         self.checked(Location::caller(), |_, reply| match reply {
             Ok(output) if is_so(output) => Ok(()),
             Ok(_) => Err("the output does not fit the condition".to_owned()),
-            Err(error) => Err(format!("expected an output, and {}", error.said())),
+            Err(error) => Err(format!("expected an output, and {}", error.said(info))),
         })
     }
 
     /// Its handler has failed, with an error of which this is true.
     #[track_caller]
     pub fn fails_with(self, is_so: impl FnOnce(&E) -> bool + Send + 'b) -> Self {
+        let info = self.info;
         self.checked(Location::caller(), |_, reply| match reply {
             Ok(_) => Err("expected a failure, and it has succeeded".to_owned()),
             Err(error) => match error.kind() {
                 CommandErrorKind::Handler(error) if is_so(error) => Ok(()),
                 CommandErrorKind::Handler(_) => {
-                    Err("its handler has failed, and its error does not fit the condition"
-                        .to_owned())
+                    Err(format!("the error does not fit the condition: {}", error.said(info)))
                 }
-                _ => Err(format!("expected an error of its handler, and {}", error.said())),
+                _ => Err(format!("expected an error of its handler, and {}", error.said(info))),
             },
         })
     }
@@ -158,7 +162,7 @@ impl<'b, R: Send + 'b> IntoFuture for When<'b, R> {
 
     fn into_future(self) -> BoxFuture<'b, R> {
         Box::pin(async move {
-            let Self { given: Given { bus, steps }, place, act, after, checks } = self;
+            let Self { given: Given { bus, steps }, place, act, after, checks, .. } = self;
             for (place, step) in steps {
                 if let Err(why) = step(bus).await {
                     bus.fail_at(place, &format!("what is given is not so: {why}"));
