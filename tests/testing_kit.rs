@@ -99,7 +99,7 @@ async fn a_command_and_what_follows() {
         "\
 Place: executed by place
   Placed: published
-    Shipped: published  [+1s]
+    Shipped: published, sent by ship  [+1s]
       handled by nobody  [+1s]
     handled by ship  [+1s]
     handled by bill  [+1s]

@@ -7,19 +7,19 @@
 //! to the owner of tea: it waits
 //! Deposit: executed by deposit
 //!   Deposited: published
-//!     SendText: executed by send_text
+//!     SendText: executed by send_text, sent by tell
 //!       send_text succeeded
 //!     handled by tell
-//!     Due: scheduled
+//!     Due: scheduled, due in 86400s, sent by watch
 //!       published  [+86400s]
-//!       SendText: executed by send_text  [+86400s]
+//!       SendText: executed by send_text, sent by due  [+86400s]
 //!         send_text succeeded  [+86400s]
-//!       Reminded: published  [+86400s]
+//!       Reminded: published, sent by due  [+86400s]
 //!         handled by nobody  [+86400s]
 //!       handled by due  [+86400s]
-//!     Due: scheduled
+//!     Due: scheduled, due in 259200s, sent by watch
 //!       published  [+259200s]
-//!       Returned: published  [+259200s]
+//!       Returned: published, sent by due  [+259200s]
 //!         handled by fetch  [+262800s]
 //!       handled by due  [+259200s]
 //!     handled by watch

@@ -18,6 +18,7 @@ use super::run::{begins, kept_back};
 use crate::core::Core;
 use crate::handler;
 use crate::observe::spans;
+use crate::probe;
 use crate::registry::plan::Plan;
 use crate::session::InSession;
 
@@ -69,7 +70,10 @@ pub(crate) fn run<O: Outcome>(
     let mut span = spans::process(plan, context);
     let entered = spans::enter(span.as_deref());
     begins(core, plan, context, || handler.message());
-    let call = AssertUnwindSafe(|| held.answer(|lender| handler.start(plan, lender)));
+    let call = AssertUnwindSafe(|| {
+        let _acts = probe::acting(core, &plan.handler);
+        held.answer(|lender| handler.start(plan, lender))
+    });
     let answer = match catch_unwind(call) {
         Ok(answer) => answer,
         Err(panic) => Err(panicked(&*panic)),

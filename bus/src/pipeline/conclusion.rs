@@ -16,6 +16,7 @@ use crate::error::{CommandError, CommandErrorKind};
 use crate::event::effects::{NotFlushed, discard, flush};
 use crate::handler::slot::BoxFuture;
 use crate::message::MessageInfo;
+use crate::probe;
 use crate::registry::plan::Plan;
 use crate::resilience::dead_letters::{DeadLetterId, Letter};
 
@@ -53,7 +54,7 @@ where
 {
     // A call that was never asked for its outbox has no effects.
     if context.used_scratch().is_some()
-        && let Err(why) = flush(core, context)
+        && let Err(why) = flush_of(core, plan, context)
     {
         let error = sent.error(kind_of_unsent(why));
         return Err(tell_failed(core, sent, plan, context, after, error));
@@ -64,6 +65,12 @@ where
     tracing::debug!(command, id = %context.id(), %handler, attempts, "a command was executed");
     after.succeeded(core);
     Ok(())
+}
+
+#[inline]
+fn flush_of(core: &Core, plan: &Plan, context: &Context) -> Result<(), NotFlushed> {
+    let _acts = probe::acting(core, &plan.handler);
+    flush(core, context)
 }
 
 /// Its handler has failed, or has given no answer.

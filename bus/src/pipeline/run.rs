@@ -25,7 +25,7 @@ use crate::handler::slot::Called;
 use crate::observe::slow::SlowRun;
 use crate::observe::spans;
 use crate::observe::{What, tap};
-use crate::probe::{Watch, who};
+use crate::probe::{self, Watch, who};
 use crate::registry::plan::Plan;
 use crate::registry::table::Found;
 use crate::resilience::timer::{Timer, Watched};
@@ -109,6 +109,7 @@ impl<'a, O> Run<'a, O> {
         let entered = spans::enter(this.span.as_deref());
         begins(this.core, plan, this.frame.context(), || handler.message());
         *this.stage = Stage::Begun;
+        let _acts = probe::acting(this.core, &plan.handler);
         let start = |lender: &Lender<'_>| handler.start(plan, lender);
         let answer = catch_unwind(AssertUnwindSafe(|| this.frame.as_mut().begin(start)));
         let answer = match answer {

@@ -7,6 +7,7 @@
 //! * A [`Watch`] stands around the future of a handler or a middleware. What is pending there *waits for
 //!   something real*, unless it holds a [`Rest`]: then it waits for the clock or for the bus, and whatever
 //!   that is has a probe of its own.
+//! * What is sent while a handler is [`acting`] on this thread is sent by it.
 
 #[cfg(not(feature = "testing"))]
 mod off;
@@ -14,9 +15,9 @@ mod off;
 mod on;
 
 #[cfg(not(feature = "testing"))]
-pub(crate) use off::{Busy, Caller, Rest, Watch, delays, task};
+pub(crate) use off::{Busy, Caller, Rest, Watch, acting, delays, task};
 #[cfg(feature = "testing")]
-pub(crate) use on::{Busy, Caller, Rest, Tracker, Waits, Watch, delays, task};
+pub(crate) use on::{Busy, Caller, Rest, Tracker, Waits, Watch, acting, actor, delays, task};
 
 use std::time::Duration;
 

@@ -55,6 +55,14 @@ impl Watch {
     }
 }
 
+/// Nobody.
+pub(crate) struct Acting(());
+
+#[inline]
+pub(crate) fn acting(_: &Core, _: &HandlerInfo) -> Acting {
+    Acting(())
+}
+
 pub(crate) struct Busy;
 
 impl Busy {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::record::{Entry, Step};
 use super::{Pending, TestBus};
@@ -184,6 +185,17 @@ impl<E: Event> Expected<'_, E> {
         self.narrowed(&what, |found| found.entry.parent.is_some_and(|id| parents.contains(&id)))
     }
 
+    /// Those that were published at this time, by the clock of the test: so long after it began. One that was scheduled
+    /// is published when it is due.
+    #[track_caller]
+    pub fn at(self, time: Duration) -> Self {
+        if !self.found.iter().any(|found| found.entry.at == time) {
+            let (what, others) = (&self.what, list(self.found.iter().map(|found| &found.entry)));
+            self.bus.fail(format_args!("expected {what} at +{time:?}, and there was none{others}"));
+        }
+        self.narrowed(&format!("at +{time:?}"), |found| found.entry.at == time)
+    }
+
     /// Those that this handler has handled well: `.handled_by::<ship>()`.
     #[track_caller]
     pub fn handled_by<H: HandlerType>(self) -> Self {
@@ -245,6 +257,12 @@ impl<E: Event> Expected<'_, E> {
         self.found.iter().map(|found| Arc::clone(&found.event)).collect()
     }
 
+    /// When the first of them was published, by the clock of the test: how long after it began.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.found[0].entry.at
+    }
+
     /// The id of the first of them.
     #[must_use]
     pub fn id(&self) -> MessageId {
@@ -263,9 +281,13 @@ const LISTED: usize = 10;
 
 /// The events that were looked at, a line for each, where their type is `Debug`.
 pub(super) fn values<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> String {
-    let (mut text, mut more) = (String::new(), 0);
     let is_debug = |entry: &&Entry| entry.message.is_some_and(|info| info.capabilities().debug);
-    for (n, entry) in entries.into_iter().filter(is_debug).enumerate() {
+    list(entries.into_iter().filter(is_debug))
+}
+
+fn list<'e>(entries: impl Iterator<Item = &'e Entry>) -> String {
+    let (mut text, mut more) = (String::new(), 0);
+    for (n, entry) in entries.enumerate() {
         if n < LISTED {
             let before = if n == 0 { ":\n  " } else { "\n  " };
             text.extend([before, &entry.shown(), &entry.shown_time()]);

@@ -99,14 +99,15 @@ impl TestBus {
         self.recorder.tree()
     }
 
-    /// Expectations look only at what happens from now on.
+    /// Expectations look only at what happens from now on. The [record](Self::record) goes on, and lets go of the events
+    /// that it has kept so far: of those that are `Debug` it keeps the text.
     pub fn forget(&self) {
-        self.mark.store(self.recorder.len(), Ordering::Relaxed);
+        self.mark.store(self.recorder.forget(), Ordering::Relaxed);
     }
 
     /// What expectations look at.
     pub(super) fn recent(&self) -> Vec<Entry> {
-        self.recorder.all().split_off(self.mark().min(self.recorder.len()))
+        self.recorder.since(self.mark())
     }
 
     pub(super) fn mark(&self) -> usize {

@@ -28,6 +28,7 @@ use crate::pipeline::attempts::{Attempts, Start};
 use crate::pipeline::frame::{Held, Lender};
 use crate::pipeline::middleware::around::{Around, Through};
 use crate::pipeline::middleware::source::{BatchSource, LeftOut};
+use crate::probe;
 use crate::registry::plan::{Batching, Plan};
 use crate::registry::table::Found;
 use crate::resilience::timer::sleep;
@@ -101,6 +102,7 @@ async fn once<'a>(
         let Through { answer, attempts, record, former } = through;
         let context = held.context();
         let last = held.run_after(attempts.saturating_sub(1));
+        let _acts = probe::acting(core, &plan.handler);
         let outcome = Outcome::of(core, context, last, answer, (record, former), left_out, taken);
         return Some((outcome, attempts));
     }
@@ -114,6 +116,7 @@ async fn once<'a>(
     let left_out = std::mem::take(&mut *lock(&left_out));
     let (context, made) = (attempts.context(), attempts.made());
     let last = context.attempt();
+    let _acts = probe::acting(core, &plan.handler);
     let outcome = Outcome::of(core, context, last, answer, (record, former), left_out, taken);
     Some((outcome, made))
 }

@@ -16,6 +16,7 @@ use crate::pipeline::burial::{self, EventAgain, Failed};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::frame::Held;
 use crate::pipeline::run::{drop_users, text_of_users};
+use crate::probe;
 use crate::registry::plan::Plan;
 use crate::registry::table::Route;
 use crate::resilience::dead_letters::{Buried, DeadLetterId, NotParked};
@@ -34,7 +35,7 @@ impl Delivery<'_> {
         let failure = match answer {
             // A call that was never asked for its outbox has no effects.
             Ok(Ok(())) if context.used_scratch().is_none() => None,
-            answer => self.failure(context, answer),
+            answer => self.failure(plan, context, answer),
         };
         match failure {
             None => {
@@ -51,9 +52,17 @@ impl Delivery<'_> {
 
     /// What has gone wrong, in words. What was emitted is sent before that is known.
     #[inline(never)]
-    fn failure(&self, context: &Context, answer: Result<EventOutcome, Failure>) -> Option<String> {
+    fn failure(
+        &self,
+        plan: &Plan,
+        context: &Context,
+        answer: Result<EventOutcome, Failure>,
+    ) -> Option<String> {
         match answer {
-            Ok(Ok(())) => flush(self.core, context).err().map(|unsent| unsent.to_string()),
+            Ok(Ok(())) => {
+                let _acts = probe::acting(self.core, &plan.handler);
+                flush(self.core, context).err().map(|unsent| unsent.to_string())
+            }
             Ok(Err(error)) => {
                 let text = text_of_users(|| error.chain());
                 drop_users(error);

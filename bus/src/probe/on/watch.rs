@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
+use super::acting::acting;
 use super::tracker::{Tracker, Waits};
 use crate::core::Core;
 use crate::probe::Who;
@@ -63,8 +64,9 @@ impl Watch {
         };
         tracker.change(|state| state.set_pending(number, false));
         let former = Former::enter((Arc::clone(tracker), number));
+        let acts = acting(core, handler);
         let polled = poll(task);
-        drop(former);
+        drop((acts, former));
         match &polled {
             Poll::Ready(_) => self.end(),
             Poll::Pending => tracker.change(|state| state.set_pending(number, true)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::event::DropReason;
 use crate::message::MessageId;
-use crate::observe::What;
+use crate::observe::{Happening, What};
 
 /// What has happened. As [`What`], to be kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +20,8 @@ pub enum Step {
     Abandoned,
     /// An event was queued.
     Published,
-    /// An event was given to the timers.
-    Scheduled,
+    /// An event was given to the timers, to be published in so much time.
+    Scheduled { due_in: Duration },
     /// A command was not executed, or an event not published.
     Rejected { why: String },
     /// A filter said no.
@@ -47,16 +47,18 @@ pub enum Step {
 }
 
 impl Step {
-    pub(super) fn of(what: &What<'_>) -> Option<Self> {
+    pub(super) fn of(happening: &Happening<'_>) -> Option<Self> {
         let error = |error: &Option<&str>| error.map(str::to_owned);
-        Some(match what {
+        Some(match happening.what() {
             What::Executing { handler, .. } => Self::Executing { handler: name(handler) },
             What::Executed { handler, attempts, error: e } => {
                 Self::Executed { handler: name(handler), attempts: *attempts, error: error(e) }
             }
             What::Abandoned => Self::Abandoned,
             What::Published { .. } => Self::Published,
-            What::Scheduled { .. } => Self::Scheduled,
+            What::Scheduled { due, .. } => {
+                Self::Scheduled { due_in: due.saturating_duration_since(happening.at()) }
+            }
             What::Rejected { why } => Self::Rejected { why: (*why).to_owned() },
             What::Filtered { by, handler, .. } => {
                 Self::Filtered { by: (*by).to_owned(), handler: handler.map(name) }
@@ -108,7 +110,7 @@ impl Step {
             | Self::Executed { .. }
             | Self::Abandoned
             | Self::Published
-            | Self::Scheduled
+            | Self::Scheduled { .. }
             | Self::Rejected { .. }
             | Self::Other(_) => false,
         }
@@ -130,7 +132,7 @@ impl fmt::Display for Step {
             Self::Executed { error: Some(error), .. } => f.write_str(error),
             Self::Abandoned => f.write_str("abandoned by its caller"),
             Self::Published => f.write_str("published"),
-            Self::Scheduled => f.write_str("scheduled"),
+            Self::Scheduled { due_in } => write!(f, "scheduled, due in {due_in:?}"),
             Self::Rejected { why } => write!(f, "rejected: {why}"),
             Self::Filtered { by, handler: None } => write!(f, "kept out by {by}"),
             Self::Filtered { by, handler: Some(handler) } => {

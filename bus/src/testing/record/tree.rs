@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Entry, Step};
 use crate::message::MessageId;
+use crate::registry::HandlerInfo;
 
 /// What stands under a message, in the order in which it has happened.
 enum Line<'e> {
@@ -54,6 +55,12 @@ impl<'e> Tree<'e> {
         }
     }
 
+    /// Who has sent it, where that is not plain: a command has one handler, which stands in its line.
+    fn sender(&self, entry: &'e Entry) -> Option<&'e HandlerInfo> {
+        let parent = entry.parent.and_then(|id| self.first.get(&id)).and_then(|e| e.message);
+        entry.sender.as_ref().filter(|_| parent.is_none_or(|parent| !parent.is_command()))
+    }
+
     fn write(&self, lines: &[Line<'e>], depth: usize, text: &mut String) {
         for line in lines {
             let entry = match line {
@@ -63,7 +70,11 @@ impl<'e> Tree<'e> {
             let _ = write!(text, "{:indent$}", "", indent = 2 * depth);
             let _ = match line {
                 Line::Entry(entry) if entry.id.is_some() => write!(text, "{}", entry.step),
-                _ => write!(text, "{entry}"),
+                Line::Entry(entry) => write!(text, "{entry}"),
+                Line::Message(_) => match self.sender(entry) {
+                    Some(sender) => write!(text, "{entry}, sent by {}", sender.name),
+                    None => write!(text, "{entry}"),
+                },
             };
             text.push_str(&entry.shown_time());
             if matches!(line, Line::Message(_)) && depth == 0 && entry.session.as_str() != "BUS" {
