@@ -491,7 +491,7 @@ impl Store {
 #[tokio::test]
 async fn a_method_takes_batches_and_the_builder_says_of_how_many() {
     let log = Log::default();
-    let builder = Bus::builder().only("nowhere").provide(log.clone());
+    let builder = Bus::builder().without_registered().provide(log.clone());
     let config = |config: bus::HandlerConfig| config.batch(2);
     let bus = builder.handler::<store>().configure::<store>(config).build().unwrap();
     sell(&bus, 0..3).await;
@@ -499,7 +499,7 @@ async fn a_method_takes_batches_and_the_builder_says_of_how_many() {
     assert_eq!(log.all(), ["[0, 1]", "[2]"]);
     let description = bus.describe().to_string();
     assert!(description.contains("up to 2 at once"), "{description}");
-    let wrong = Bus::builder().only("nowhere").provide(log.clone());
+    let wrong = Bus::builder().without_registered().provide(log.clone());
     let zero = |config: bus::HandlerConfig| config.batch(0);
     let wrong = wrong.handler::<store>().handler::<each>().configure::<store>(zero);
     let wrong = wrong.configure::<each>(|config| config.batch(5)).build().unwrap_err().to_string();

@@ -134,7 +134,17 @@ fn the_report_lists_what_was_found() {
 
 #[test]
 fn modules_are_named_whole() {
-    let bus = Bus::builder().only("wiring::rig").build().unwrap();
-    assert_eq!(bus.stats().handlers, 0, "`wiring::rig` is no module of `wiring::right`");
+    let wrong = Bus::builder().only("wiring::right").only("wiring::rig").build().unwrap_err();
+    let problem = wrong.problems()[0].to_string();
+    assert!(
+        problem.starts_with(
+            "`only` names the module `wiring::rig`, in which no handler, message or resource is linked; \
+             there is something in wiring::right, wiring"
+        ),
+        "{problem}"
+    );
+    assert!(wrong.problems().len() == 1, "{wrong}");
+    // Where what is linked is left out, it names nothing.
+    assert!(Bus::builder().only("wiring::rig").without_registered().build().is_ok());
     let _: fn(&Context) -> bus::MessageId = Context::id;
 }

@@ -39,7 +39,7 @@ use crate::registry::problem::{BuildError, WiringProblem};
 use crate::registry::table::Table;
 use crate::registry::wired::Wired;
 use crate::registry::wiring::{self, Planned};
-use crate::registry::{SimpleRegistry, provide};
+use crate::registry::{SimpleRegistry, modules, provide};
 use crate::resilience::RetryBudget;
 use crate::resilience::breakers::Breakers;
 use crate::resilience::check::{note_of, problems_of, problems_of_breakers};
@@ -127,7 +127,7 @@ impl Builder {
     }
 
     /// Of what is registered at link time, only the handlers of these modules (and the modules
-    /// inside). May be called more than once.
+    /// inside). May be called more than once. A module in which nothing is linked is an error when the bus is built.
     pub fn only(mut self, module: impl Into<String>) -> Self {
         self.only.push(module.into());
         self
@@ -278,6 +278,9 @@ impl Builder {
         let mut entries = if self.registered { wiring::registered() } else { Vec::new() };
         if !self.only.is_empty() {
             entries.retain(|entry| wiring::is_within(entry.meta.module, &self.only));
+        }
+        if self.registered {
+            problems.extend(modules::problems_of(&self.only));
         }
         entries.retain(|entry| !self.without.iter().any(|out| std::ptr::eq(*out, *entry)));
         #[cfg(feature = "testing")]

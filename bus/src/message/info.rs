@@ -169,7 +169,6 @@ impl MessageInfo {
     }
 
     /// The module of the type.
-    #[cfg(feature = "testing")]
     pub(crate) fn module(&self) -> &'static str {
         let full = (self.type_name)();
         let end = full.find('<').unwrap_or(full.len());

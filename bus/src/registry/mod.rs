@@ -9,6 +9,7 @@ pub(crate) mod contract;
 pub(crate) mod entry;
 mod error;
 pub(crate) mod listens;
+pub(crate) mod modules;
 pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod provide;

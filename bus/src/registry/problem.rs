@@ -195,6 +195,25 @@ pub enum WiringProblem {
         /// The handler.
         handler: String,
     },
+    /// [`Builder::only`](crate::Builder::only) names a module in which nothing is linked.
+    #[error(
+        "`only` names the module `{module}`, in which no handler, message or resource is linked; {}",
+        modules(there)
+    )]
+    NoSuchModule {
+        /// What it names.
+        module: String,
+        /// Modules in which something is linked: those whose names are the nearest.
+        there: Vec<String>,
+    },
+}
+
+fn modules(there: &[String]) -> String {
+    match there {
+        [] => "nothing is linked at all: `bus::link!(that_crate);` names a crate that is not"
+            .to_owned(),
+        there => format!("there is something in {}", there.join(", ")),
+    }
 }
 
 impl WiringProblem {
