@@ -318,3 +318,43 @@ async fn who_sleeps_for_ever_is_not_done_at_once() {
     bus.advance(10 * SECOND).await;
     assert_eq!(bus.pending().len(), 1, "{}", bus.tree());
 }
+
+#[tokio::test]
+async fn none_is_a_count_too() {
+    let bus = build();
+    bus.publish(Placed).await.unwrap();
+    assert!(fails(|| bus.expect_count::<Alerted>(0)).contains("only when the bus has settled"));
+    bus.settle().await;
+    bus.expect_count::<Alerted>(0);
+    bus.expect_count::<Placed>(1);
+    let text = fails(|| bus.expect_count::<Placed>(0));
+    assert!(text.starts_with("expected 0x Placed, and there were 1\nwhat happened"), "{text}");
+    let text = fails(|| drop(bus.expect::<Placed>().times(0)));
+    assert!(text.contains("`expect_none` says that there is none"), "{text}");
+    let text = fails(|| bus::testing::expect_exactly!(bus, in any order, Placed, Alerted));
+    let start =
+        "expected exactly [Placed, Alerted], in any order, to be published, and it was [Placed]";
+    assert!(text.starts_with(start), "{text}");
+}
+
+#[test]
+fn what_is_explored_by_no_seed_is_not_tested() {
+    let panic = catch_unwind(|| bus::testing::explore(0..0, |_| async {})).unwrap_err();
+    assert!(panic.downcast_ref::<&str>().unwrap().contains("no seed to explore"));
+}
+
+#[tokio::test]
+async fn there_is_an_end_of_time() {
+    let bus = build();
+    let says = "the clock cannot go on by 18446744073709551615.999999999s: there is no such time";
+    assert_eq!(fails(|| drop(bus.advance(Duration::MAX))), says);
+    assert_eq!(fails(|| bus.clock().pass(Duration::MAX)), says);
+    // What one of the two clocks could not show.
+    let far = Duration::from_secs(i64::MAX as u64 - 1_000_000_000);
+    assert!(fails(|| bus.clock().pass(far)).ends_with("there is no such time"));
+    assert_eq!(bus.clock().elapsed(), Duration::ZERO);
+    // In all that there is of it, what is due comes.
+    let _ = bus.publish(Alerted).after(SECOND).await.unwrap();
+    bus.advance(Duration::from_secs(3600 * 24 * 365 * 200)).await;
+    bus.expect::<Alerted>().at(SECOND).once();
+}

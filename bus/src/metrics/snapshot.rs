@@ -107,7 +107,8 @@ impl MetricsSnapshot {
         family.samples.iter().find(has_labels).map(|sample| &sample.value)
     }
 
-    /// The count of a counter that has no labels; 0 of one that is not there.
+    /// The count of a counter that has no labels; 0 of one that is not there, also of a name that no metric has:
+    /// [`get`](Self::get) tells the two apart.
     #[must_use]
     pub fn counter(&self, name: &str) -> u64 {
         match self.get(name, &[]) {

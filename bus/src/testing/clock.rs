@@ -59,8 +59,23 @@ impl TestClock {
     /// Goes on by so much at once, and wakes those who are due by then, in their order. Waits for nobody:
     /// [`TestBus::advance`](super::TestBus::advance) does, and is what most tests want. This is for a handler that
     /// holds up another one while it sleeps, with a lock or a channel that the bus knows nothing of.
+    ///
+    /// # Panics
+    /// When there is no such time, as after [`Duration::MAX`].
+    #[track_caller]
     pub fn pass(&self, time: Duration) {
-        self.move_to(self.now() + time);
+        self.move_to(self.after(time));
+    }
+
+    /// The time when so much has passed. Both clocks can show it.
+    #[track_caller]
+    pub(super) fn after(&self, time: Duration) -> Instant {
+        let is_shown = |at: &Instant| {
+            let elapsed = at.saturating_duration_since(self.0.began);
+            self.0.wall.checked_add(elapsed).is_some()
+        };
+        let at = self.now().checked_add(time).filter(is_shown);
+        at.unwrap_or_else(|| panic!("the clock cannot go on by {time:?}: there is no such time"))
     }
 
     pub(super) fn began(&self) -> Instant {

@@ -57,6 +57,22 @@ impl TestBus {
         }
     }
 
+    /// So many events of this type were published, and no more; also none. Only a bus that has
+    /// [settled](Self::settle) can show that.
+    ///
+    /// # Panics
+    /// When there are more or fewer: with the tree of what happened. And when the bus has not settled.
+    #[track_caller]
+    pub fn expect_count<E: Event>(&self, count: usize) {
+        self.must_have_settled();
+        let name = <E as Message>::INFO.short_name();
+        let there = self.published_entries::<E>();
+        if there.len() != count {
+            let (were, all) = (there.len(), values(&there));
+            self.fail(format_args!("expected {count}x {name}, and there were {were}{all}"));
+        }
+    }
+
     /// A command of this type was executed so often, and no more: its handler has come to its end, well or not. Only
     /// a bus that has [settled](Self::settle) can show that.
     ///
@@ -227,9 +243,14 @@ impl<E: Event> Expected<'_, E> {
         Self { bus, found, what }
     }
 
-    /// There are so many of them, and no more: only a bus that has [settled](TestBus::settle) can show that.
+    /// There are so many of them, and no more: only a bus that has [settled](TestBus::settle) can show that. At least one:
+    /// that there is none is said by [`expect_none`](TestBus::expect_none), or [`expect_count`](TestBus::expect_count).
     #[track_caller]
     pub fn times(self, times: usize) -> Self {
+        if times == 0 {
+            let why = "`times(0)` comes after there was one: `expect_none` says that there is none";
+            self.bus.fail(format_args!("{why}"));
+        }
         self.bus.must_have_settled();
         let (count, what) = (self.found.len(), &self.what);
         if count != times {

@@ -34,7 +34,7 @@ const SEED: &str = "BUS_TEST_SEED";
 /// ```
 ///
 /// # Panics
-/// When the test panics: with the seed, and what the test has said. When `BUS_TEST_SEED` is no number.
+/// When the test panics: with the seed, and what the test has said. When there is no seed, or `BUS_TEST_SEED` is no number.
 #[track_caller]
 pub fn explore<F, Fut>(seeds: impl IntoIterator<Item = u64>, test: F)
 where
@@ -52,6 +52,7 @@ where
         Some(seed) => vec![seed],
         None => seeds.into_iter().collect(),
     };
+    assert!(!seeds.is_empty(), "there is no seed to explore: the test was not run at all");
     // Inside of a runtime there cannot be another one, on this thread.
     let failed = thread::scope(|scope| {
         let all =

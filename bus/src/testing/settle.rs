@@ -146,10 +146,12 @@ impl TestBus {
     /// order, and the bus settles before the next.
     ///
     /// # Panics
-    /// As [`settle`](Self::settle).
+    /// As [`settle`](Self::settle); and at once when there is no such time, as after [`Duration::MAX`].
     #[track_caller]
     pub fn advance(&self, time: Duration) -> impl Future<Output = ()> + Send + use<'_> {
         let caller = Location::caller();
+        // Here, where the panic names the caller.
+        let _ = self.clock.after(time);
         async move {
             if let Err(hangs) = self.try_advance(time).await {
                 panic!("{hangs}\nat {caller}");
@@ -161,8 +163,11 @@ impl TestBus {
     ///
     /// # Errors
     /// What does not settle.
+    ///
+    /// # Panics
+    /// When there is no such time, as after [`Duration::MAX`].
     pub async fn try_advance(&self, time: Duration) -> Result<(), Unsettled> {
-        let end = self.clock.now() + time;
+        let end = self.clock.after(time);
         loop {
             self.try_settle().await?;
             match self.clock.next_due() {

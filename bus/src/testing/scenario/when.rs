@@ -170,7 +170,7 @@ impl<'b, R: Send + 'b> IntoFuture for When<'b, R> {
                 bus.settled_at(place).await;
             }
             bus.forget();
-            let end = bus.clock.now() + after;
+            let end = bus.clock.after(after);
             // It is there still when what happened is told.
             let mut act = pin!(probe::task(bus.core(), act(bus)));
             let Some(reply) = drive(bus, place, act.as_mut(), after).await else {
@@ -198,7 +198,7 @@ async fn drive<R>(
     mut act: Pin<&mut impl Future<Output = R>>,
     most: Duration,
 ) -> Option<R> {
-    let end = bus.clock.now() + most;
+    let end = bus.clock.after(most);
     loop {
         let mut settled = pin!(bus.settled_at(place));
         // First, as in `TestBus::run`.
