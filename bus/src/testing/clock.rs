@@ -67,6 +67,19 @@ impl TestClock {
         self.move_to(self.after(time));
     }
 
+    /// Ends when the clock has gone on by so much: for what a test does beside the bus. Where that is after the end of time,
+    /// never. Who awaits it wants somebody to move the clock: `bus.run(clock.sleep(d))`.
+    #[must_use = "it waits when it is awaited"]
+    pub fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let sleep = self.now().checked_add(time).map(|end| self.sleep_until(end));
+        async move {
+            match sleep {
+                Some(sleep) => sleep.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// The time when so much has passed. Both clocks can show it.
     #[track_caller]
     pub(super) fn after(&self, time: Duration) -> Instant {

@@ -13,6 +13,7 @@ mod explore;
 mod fake;
 mod faulty;
 mod record;
+mod run;
 mod scenario;
 mod settle;
 mod standstill;

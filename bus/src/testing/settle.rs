@@ -15,14 +15,14 @@ use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::TestBus;
 use super::watchdog::TooLong;
 use crate::clock::Clock;
 use crate::event::dispatcher;
 use crate::message::MessageId;
-use crate::probe::{self, Waits};
+use crate::probe::Waits;
 
 /// A handler that is pending: [`TestBus::pending`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,10 @@ impl TestBus {
         self.settle_before(pin!(TooLong::after(self.limit))).await
     }
 
-    async fn settle_before(&self, mut too_long: Pin<&mut TooLong>) -> Result<(), Unsettled> {
+    pub(super) async fn settle_before(
+        &self,
+        mut too_long: Pin<&mut TooLong>,
+    ) -> Result<(), Unsettled> {
         loop {
             dispatcher::start(self.core());
             let mut changed = pin!(self.tracker.changed.notified());
@@ -184,44 +187,6 @@ impl TestBus {
     pub fn next_due(&self) -> Option<Duration> {
         let due = self.clock.next_due()?;
         Some(due.saturating_duration_since(self.clock.now()))
-    }
-
-    /// Drives a future, and moves the clock to what is due next whenever it can go on in no other way: for a
-    /// command that takes its time. `bus.run(bus.execute(Slow)).await`.
-    ///
-    /// # Panics
-    /// As [`settle`](Self::settle); when nothing is due and the future is not ready; and when that takes longer than
-    /// the limit as a whole, as something that recurs for ever does.
-    #[track_caller]
-    pub fn run<F: IntoFuture>(&self, future: F) -> impl Future<Output = F::Output> {
-        let (caller, future) = (Location::caller(), future.into_future());
-        async move {
-            // Counted as a task of the bus: it is runnable when it is woken, wherever that is.
-            let mut future = pin!(probe::task(self.core(), future));
-            let (mut too_long, began) = (pin!(TooLong::after(self.limit)), Instant::now());
-            loop {
-                let mut settled = pin!(self.settle_before(too_long.as_mut()));
-                // First: what has yielded has been woken by now, and is not polled again.
-                let first = poll_fn(|task| match settled.as_mut().poll(task) {
-                    Poll::Ready(settled) => Poll::Ready(Err(settled)),
-                    Poll::Pending => future.as_mut().poll(task).map(Ok),
-                });
-                match first.await {
-                    Ok(output) => return output,
-                    Err(Err(hangs)) => panic!("{hangs}\nat {caller}"),
-                    Err(Ok(())) => {}
-                }
-                match self.clock.next_due() {
-                    Some(due) if began.elapsed() < self.limit => self.clock.move_to(due),
-                    Some(_) => panic!(
-                        "the future is not ready after {:?} of real time, though the clock of the bus moves on\n\
-                         at {caller}",
-                        self.limit
-                    ),
-                    None => panic!("nothing is due, and the future is not ready\nat {caller}"),
-                }
-            }
-        }
     }
 }
 

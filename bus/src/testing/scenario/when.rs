@@ -165,6 +165,8 @@ impl<'b, R: Send + 'b> IntoFuture for When<'b, R> {
             let Self { given: Given { bus, steps }, place, act, after, checks, .. } = self;
             for (place, step) in steps {
                 if let Err(why) = step(bus).await {
+                    // Else what is told would be that it has not settled, and not what has become of it.
+                    let _ = bus.try_settle().await;
                     bus.fail_at(place, &format!("what is given is not so: {why}"));
                 }
                 bus.settled_at(place).await;

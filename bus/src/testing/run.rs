@@ -1,0 +1,109 @@
+//! Driving what takes time: the clock goes on whenever nothing else can.
+
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::TestBus;
+use super::watchdog::TooLong;
+use crate::probe;
+
+impl TestBus {
+    /// Drives a future, and moves the clock to what is due next whenever it can go on in no other way: for a
+    /// command that takes its time. `bus.run(bus.execute(Slow)).await`.
+    ///
+    /// # Panics
+    /// As [`settle`](Self::settle); when nothing is due and the future is not ready; and when that takes longer than
+    /// the limit as a whole, as something that recurs for ever does. All but the first with what happened.
+    #[track_caller]
+    pub fn run<F: IntoFuture>(&self, future: F) -> impl Future<Output = F::Output> {
+        let (caller, future) = (Location::caller(), future.into_future());
+        async move {
+            let ready = self.drive(future, None, caller).await;
+            ready.unwrap_or_else(|| {
+                let happened = self.what_happened();
+                panic!("nothing is due, and the future is not ready\nat {caller}\n{happened}")
+            })
+        }
+    }
+
+    /// As [`run`](Self::run), for so much time of the bus's clock at most. `None`: the future was not ready by then; it is
+    /// dropped, and the clock stands there. What is ready at that very time is ready.
+    ///
+    /// ```standalone_crate
+    /// use bus::prelude::*;
+    /// use bus::testing::TestBus;
+    /// use std::time::Duration;
+    ///
+    /// #[event]
+    /// struct Rang;
+    ///
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let (bus, minute) = (TestBus::from_registered()?, Duration::from_secs(60));
+    ///     bus.publish(Rang).after(3 * minute).await?;
+    ///     assert!(bus.run_for(minute, bus.wait_for::<Rang>(|_| true)).await.is_none());
+    ///     assert!(bus.run_for(2 * minute, bus.wait_for::<Rang>(|_| true)).await.is_some());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`settle`](Self::settle); at once when there is no such time, as after [`Duration::MAX`]; and when it takes
+    /// longer than the limit as a whole, in real time.
+    #[track_caller]
+    pub fn run_for<F: IntoFuture>(
+        &self,
+        time: Duration,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> {
+        let (caller, future) = (Location::caller(), future.into_future());
+        // Here, where the panic names the caller.
+        let _ = self.clock.after(time);
+        async move {
+            let end = self.clock.after(time);
+            self.drive(future, Some(end), caller).await
+        }
+    }
+
+    /// `None`: it is the end, or there is none and nothing is due.
+    async fn drive<F: Future>(
+        &self,
+        future: F,
+        end: Option<Instant>,
+        caller: &Location<'_>,
+    ) -> Option<F::Output> {
+        // Counted as a task of the bus: it is runnable when it is woken, wherever that is.
+        let mut future = pin!(probe::task(self.core(), future));
+        let (mut too_long, began) = (pin!(TooLong::after(self.limit)), Instant::now());
+        loop {
+            let mut settled = pin!(self.settle_before(too_long.as_mut()));
+            // First: what has yielded has been woken by now, and is not polled again.
+            let first = poll_fn(|task| match settled.as_mut().poll(task) {
+                Poll::Ready(settled) => Poll::Ready(Err(settled)),
+                Poll::Pending => future.as_mut().poll(task).map(Ok),
+            });
+            match first.await {
+                Ok(output) => return Some(output),
+                Err(Err(hangs)) => panic!("{hangs}\nat {caller}"),
+                Err(Ok(())) => {}
+            }
+            let due = self.clock.next_due().filter(|due| end.is_none_or(|end| *due <= end));
+            match due {
+                Some(due) if began.elapsed() < self.limit => self.clock.move_to(due),
+                Some(_) => panic!(
+                    "the future is not ready after {:?} of real time, though the clock of the bus moves on\n\
+                     at {caller}\n{}",
+                    self.limit,
+                    self.what_happened()
+                ),
+                None => {
+                    self.clock.move_to(end?);
+                    return None;
+                }
+            }
+        }
+    }
+}
