@@ -87,17 +87,32 @@ async fn given_when_then() {
         .expect_none::<Advised>()
         .check(|bus, _| expect_exactly!(bus, Withdrawn))
         .await;
-    assert_eq!(left.unwrap(), 5);
-    bus.when(Withdraw(6))
+    assert_eq!(left, 5);
+    let error = bus
+        .when(Withdraw(6))
         .then()
         .fails()
         .fails_with(|error| error.0 == 6)
         .expect_none::<Withdrawn>()
-        .await
-        .unwrap_err();
+        .await;
+    assert_eq!(error.handler_error().unwrap().0, 6);
     bus.when(Withdraw(5)).after(2 * SECOND).then().expect::<Advised>(|a| a.0 == 5).await.unwrap();
-    bus.when_published(Opened(3)).then().succeeds().expect_count::<Opened>(1).await.unwrap();
-    bus.when(Audit).after(10 * SECOND).then().succeeds().await.unwrap();
+    bus.when_published(Opened(3)).then().succeeds().expect_count::<Opened>(1).await;
+    bus.when(Audit).after(10 * SECOND).then().succeeds().await;
+}
+
+/// What it ends with was asked for: there is no `Result` left to be looked at.
+#[tokio::test]
+#[deny(unused_must_use)]
+async fn a_chain_that_says_how_it_ends_leaves_nothing_to_be_used() {
+    let bus = build();
+    bus.given(Opened(3)).when(Withdraw(1)).then().succeeds().await;
+    bus.when(Withdraw(1)).then().gives(|left| *left == 1).expect::<Withdrawn>(|_| true).await;
+    bus.when(Withdraw(9)).then().fails().await;
+    bus.when(Withdraw(9)).then().fails_with(|error| error.0 == 9).expect_none::<Withdrawn>().await;
+    bus.when_published(Opened(3)).then().succeeds().await;
+    let error = bus.when(Withdraw(9)).then().check(|_, reply| assert!(reply.is_err())).await;
+    assert!(error.is_err());
 }
 
 #[tokio::test]
@@ -117,7 +132,7 @@ async fn chains_that_fail_say_where_and_what_happened() {
     let tree = "what happened:\n  Withdraw: executed by withdraw\n    Withdrawn: published\n    withdraw succeeded\n";
     assert!(text.contains(tree), "{text}");
     let text = fails(async {
-        build().when(Withdraw(2)).then().succeeds().await.unwrap();
+        build().when(Withdraw(2)).then().succeeds().await;
     });
     let text = text.await;
     assert!(
@@ -127,13 +142,13 @@ async fn chains_that_fail_say_where_and_what_happened() {
         "{text}"
     );
     let text = fails(async {
-        let _ = build().when(Withdraw(2)).then().fails_with(|error| error.0 == 3).await;
+        build().when(Withdraw(2)).then().fails_with(|error| error.0 == 3).await;
     });
     let text = text.await;
     let start = "the error does not fit the condition: command testing_scenarios::Withdraw failed: 2 is too much\n";
     assert!(text.starts_with(start), "{text}");
     let text = fails(async {
-        let _ = build().when(Withdraw(2)).then().gives(|_| true).await;
+        build().when(Withdraw(2)).then().gives(|_| true).await;
     });
     let text = text.await;
     assert!(text.starts_with("expected an output, and command") && text.contains("failed: 2 is"));
@@ -145,7 +160,7 @@ async fn chains_that_fail_say_where_and_what_happened() {
         "what is given is not so: command testing_scenarios::Withdraw failed: 1 is too much\nat";
     assert!(text.starts_with(start), "{text}");
     let text = fails(async {
-        build().when(Audit).after(SECOND).then().succeeds().await.unwrap();
+        build().when(Audit).after(SECOND).then().succeeds().await;
     });
     let text = text.await;
     assert!(
@@ -357,12 +372,7 @@ fn a_thousand_tests_take_seconds() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let bus = build();
-            bus.given(Opened(n + 1))
-                .when(Withdraw(1))
-                .then()
-                .gives(|left| *left == n)
-                .await
-                .unwrap();
+            bus.given(Opened(n + 1)).when(Withdraw(1)).then().gives(|left| *left == n).await;
             let _ = bus.publish(Opened(5)).after(10 * SECOND).await.unwrap();
             bus.advance(SECOND).await;
             bus.expect::<Advised>().once();

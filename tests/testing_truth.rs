@@ -84,7 +84,7 @@ async fn that_there_is_no_more_can_be_said_of_a_settled_bus_alone() {
 #[tokio::test]
 async fn what_is_given_and_fails_is_not_so() {
     let task = tokio::spawn(async {
-        let _ = build().given(Placed).when(Slow).after(SECOND).then().succeeds().await;
+        build().given(Placed).when(Slow).after(SECOND).then().succeeds().await;
     });
     let panic = task.await.unwrap_err().into_panic();
     let text = panic.downcast_ref::<String>().unwrap();

@@ -1,5 +1,6 @@
 //! What was before.
 
+use std::convert::identity;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -58,8 +59,8 @@ impl TestBus {
     /// #[tokio::main(flavor = "current_thread")]
     /// async fn main() -> Result<(), bus::BuildError> {
     ///     let bus = TestBus::from_registered()?;
-    ///     bus.given(Stocked(3)).when(Sell(2)).then().succeeds().expect::<Sold>(|sold| sold.0 == 2).await.ok();
-    ///     bus.when(Sell(2)).then().fails().expect_none::<Sold>().await.ok();
+    ///     bus.given(Stocked(3)).when(Sell(2)).then().succeeds().expect::<Sold>(|sold| sold.0 == 2).await;
+    ///     bus.when(Sell(2)).then().fails().expect_none::<Sold>().await;
     ///     Ok(())
     /// }
     /// ```
@@ -162,8 +163,8 @@ impl<'b> Given<'b> {
         info: &'static MessageInfo,
         act: impl FnOnce(&'b TestBus) -> BoxFuture<'b, R> + Send + 'b,
     ) -> When<'b, R> {
-        let (act, after, checks) = (Box::new(act), Duration::ZERO, Vec::new());
-        When { given: self, place, info, act, after, checks }
+        let (act, after, checks, gives) = (Box::new(act), Duration::ZERO, Vec::new(), identity);
+        When { given: self, place, info, act, after, checks, gives }
     }
 }
 

@@ -20,9 +20,11 @@ use crate::testing::expect::values;
 use crate::testing::record::Entry;
 
 /// What happens: [`TestBus::when`], and what is expected of it. Awaiting it does all of that, in its order, and gives what
-/// has become of the message that was sent.
+/// has become of the message that was sent: a `Result`; after [`succeeds`](Self::succeeds) or [`gives`](Self::gives) what it
+/// has succeeded with, after [`fails`](Self::fails) or [`fails_with`](Self::fails_with) its error. So a chain that has said
+/// how it ends leaves nothing that must be used.
 #[must_use = "nothing happens until the chain is awaited"]
-pub struct When<'b, R> {
+pub struct When<'b, R, G = R> {
     pub(super) given: Given<'b>,
     pub(super) place: Place,
     /// Of the message that is sent.
@@ -30,12 +32,14 @@ pub struct When<'b, R> {
     pub(super) act: Act<'b, R>,
     pub(super) after: Duration,
     pub(super) checks: Vec<(Place, Check<'b, R>)>,
+    /// What is given of a reply that has passed the checks.
+    pub(super) gives: fn(R) -> G,
 }
 
 /// What has become of a command.
 pub type Executed<C> = Result<<C as Command>::Output, CommandError<<C as Command>::Error>>;
 
-impl<'b, R: Send + 'b> When<'b, R> {
+impl<'b, R: Send + 'b, G: Send + 'b> When<'b, R, G> {
     /// And so much time passes.
     pub fn after(mut self, time: Duration) -> Self {
         self.after = self.after.saturating_add(time);
@@ -98,50 +102,75 @@ impl<'b, R: Send + 'b> When<'b, R> {
         self.checks.push((place, Box::new(check)));
         self
     }
+
+    fn giving<H>(self, gives: fn(R) -> H) -> When<'b, R, H> {
+        let Self { given, place, info, act, after, checks, .. } = self;
+        When { given, place, info, act, after, checks, gives }
+    }
 }
 
-impl<'b, T: Send + 'b, X: Send + 'b> When<'b, Result<T, X>>
+/// Of one that was checked to be well.
+fn output<T, X>(reply: Result<T, X>) -> T {
+    reply.unwrap_or_else(|_| unreachable!("that it has failed was told before"))
+}
+
+/// Of one that was checked to have failed.
+fn error<T, X>(reply: Result<T, X>) -> X {
+    reply.err().unwrap_or_else(|| unreachable!("that it has succeeded was told before"))
+}
+
+impl<'b, T: Send + 'b, X: Send + 'b, G: Send + 'b> When<'b, Result<T, X>, G>
 where
     X: Said,
 {
-    /// It has gone well.
+    /// It has gone well. Awaited, the chain gives what it has succeeded with.
     #[track_caller]
-    pub fn succeeds(self) -> Self {
+    pub fn succeeds(self) -> When<'b, Result<T, X>, T> {
         let info = self.info;
         self.checked(Location::caller(), move |_, reply| match reply {
             Ok(_) => Ok(()),
             Err(error) => Err(format!("expected success, and {}", error.said(info))),
         })
+        .giving(output)
     }
 
-    /// It has failed.
+    /// It has failed. Awaited, the chain gives the error.
     #[track_caller]
-    pub fn fails(self) -> Self {
+    pub fn fails(self) -> When<'b, Result<T, X>, X> {
         self.checked(Location::caller(), |_, reply| match reply {
             Ok(_) => Err("expected a failure, and it has succeeded".to_owned()),
             Err(_) => Ok(()),
         })
+        .giving(error)
     }
 }
 
-impl<'b, T: Send + 'b, E: Send + 'b> When<'b, Result<T, CommandError<E>>>
+impl<'b, T: Send + 'b, E: Send + 'b, G: Send + 'b> When<'b, Result<T, CommandError<E>>, G>
 where
     E: 'static,
 {
-    /// Its handler has given an output of which this is true.
+    /// Its handler has given an output of which this is true. Awaited, the chain gives it.
     #[track_caller]
-    pub fn gives(self, is_so: impl FnOnce(&T) -> bool + Send + 'b) -> Self {
+    pub fn gives(
+        self,
+        is_so: impl FnOnce(&T) -> bool + Send + 'b,
+    ) -> When<'b, Result<T, CommandError<E>>, T> {
         let info = self.info;
         self.checked(Location::caller(), |_, reply| match reply {
             Ok(output) if is_so(output) => Ok(()),
             Ok(_) => Err("the output does not fit the condition".to_owned()),
             Err(error) => Err(format!("expected an output, and {}", error.said(info))),
         })
+        .giving(output)
     }
 
-    /// Its handler has failed, with an error of which this is true.
+    /// Its handler has failed, with an error of which this is true. Awaited, the chain gives
+    /// the error of the command.
     #[track_caller]
-    pub fn fails_with(self, is_so: impl FnOnce(&E) -> bool + Send + 'b) -> Self {
+    pub fn fails_with(
+        self,
+        is_so: impl FnOnce(&E) -> bool + Send + 'b,
+    ) -> When<'b, Result<T, CommandError<E>>, CommandError<E>> {
         let info = self.info;
         self.checked(Location::caller(), |_, reply| match reply {
             Ok(_) => Err("expected a failure, and it has succeeded".to_owned()),
@@ -153,16 +182,17 @@ where
                 _ => Err(format!("expected an error of its handler, and {}", error.said(info))),
             },
         })
+        .giving(error)
     }
 }
 
-impl<'b, R: Send + 'b> IntoFuture for When<'b, R> {
-    type Output = R;
-    type IntoFuture = BoxFuture<'b, R>;
+impl<'b, R: Send + 'b, G: Send + 'b> IntoFuture for When<'b, R, G> {
+    type Output = G;
+    type IntoFuture = BoxFuture<'b, G>;
 
-    fn into_future(self) -> BoxFuture<'b, R> {
+    fn into_future(self) -> BoxFuture<'b, G> {
         Box::pin(async move {
-            let Self { given: Given { bus, steps }, place, act, after, checks, .. } = self;
+            let Self { given: Given { bus, steps }, place, act, after, checks, gives, .. } = self;
             for (place, step) in steps {
                 if let Err(why) = step(bus).await {
                     // Else what is told would be that it has not settled, and not what has become of it.
@@ -188,7 +218,7 @@ impl<'b, R: Send + 'b> IntoFuture for When<'b, R> {
                     bus.fail_at(place, &why);
                 }
             }
-            reply
+            gives(reply)
         })
     }
 }
@@ -216,7 +246,7 @@ async fn drive<R>(
     }
 }
 
-impl<R> fmt::Debug for When<'_, R> {
+impl<R, G> fmt::Debug for When<'_, R, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "When({} expectations)", self.checks.len())
     }
