@@ -33,7 +33,7 @@ pub use explore::explore;
 pub use fake::Fake;
 pub use faulty::{Fault, Faulty};
 pub use record::{Entry, Step};
-pub use scenario::{Executed, Given, Said, When};
+pub use scenario::{Executed, Given, IsGiven, Said, When};
 pub use settle::{Pending, Unsettled};
 pub use test_bus::TestBus;
 #[doc(hidden)]

@@ -22,6 +22,17 @@ pub struct Given<'b> {
     pub(super) steps: Vec<(Place, Act<'b, Result<(), String>>)>,
 }
 
+/// An event that can be given: each is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "expected a type annotated with `#[bus::event]`",
+    note = "a command that was executed before is given by `bus.given_executed(command)`, or `.executed(command)` in the chain"
+)]
+pub trait IsGiven: Event {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Event> IsGiven for E {}
+
 impl TestBus {
     /// Begins a test with an event that was published and handled before.
     ///
@@ -65,7 +76,7 @@ impl TestBus {
     /// }
     /// ```
     #[track_caller]
-    pub fn given<E: Event>(&self, event: E) -> Given<'_> {
+    pub fn given<E: IsGiven>(&self, event: E) -> Given<'_> {
         Given { bus: self, steps: Vec::new() }.event(event)
     }
 
@@ -94,7 +105,7 @@ impl TestBus {
 impl<'b> Given<'b> {
     /// And an event that was published, and that no handler has failed with.
     #[track_caller]
-    pub fn event<E: Event>(self, event: E) -> Self {
+    pub fn event<E: IsGiven>(self, event: E) -> Self {
         self.step(Location::caller(), move |bus| {
             Box::pin(async move {
                 let published = bus.run(bus.bus().publish(event)).await;

@@ -9,7 +9,7 @@ mod when;
 
 use std::panic::Location;
 
-pub use given::Given;
+pub use given::{Given, IsGiven};
 pub use said::Said;
 pub use when::{Executed, When};
 
