@@ -163,10 +163,15 @@ impl TestBus {
         panic!("{why}\n{}", self.what_happened())
     }
 
-    pub(super) fn what_happened(&self) -> String {
+    pub(super) fn tree_so_far(&self) -> String {
         let mut text = String::from("what happened:\n");
         let tree = self.recorder.tree_since(self.mark());
         tree.lines().for_each(|line| text.extend(["  ", line, "\n"]));
+        text
+    }
+
+    pub(super) fn what_happened(&self) -> String {
+        let mut text = self.tree_so_far();
         if !self.is_settled() {
             text.push_str("the bus has not settled: `bus.settle().await` waits until it has\n");
         }

@@ -1,5 +1,6 @@
 //! Driving what takes time: the clock goes on whenever nothing else can.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::pin;
@@ -78,6 +79,7 @@ impl TestBus {
         // Counted as a task of the bus: it is runnable when it is woken, wherever that is.
         let mut future = pin!(probe::task(self.core(), future));
         let (mut too_long, began) = (pin!(TooLong::after(self.limit)), Instant::now());
+        let mut has_moved = false;
         loop {
             let mut settled = pin!(self.settle_before(too_long.as_mut()));
             // First: what has yielded has been woken by now, and is not polled again.
@@ -87,23 +89,35 @@ impl TestBus {
             });
             match first.await {
                 Ok(output) => return Some(output),
+                // Time was over while it settled: that says nothing of what was settled before.
+                Err(Err(hangs)) if has_moved => {
+                    let goes_on = fmt::from_fn(|f| hangs.goes_on(f));
+                    self.takes_too_long(caller, format_args!("{goes_on}"))
+                }
                 Err(Err(hangs)) => panic!("{hangs}\nat {caller}"),
                 Err(Ok(())) => {}
             }
             let due = self.clock.next_due().filter(|due| end.is_none_or(|end| *due <= end));
             match due {
-                Some(due) if began.elapsed() < self.limit => self.clock.move_to(due),
-                Some(_) => panic!(
-                    "the future is not ready after {:?} of real time, though the clock of the bus moves on\n\
-                     at {caller}\n{}",
-                    self.limit,
-                    self.what_happened()
-                ),
+                Some(due) if began.elapsed() < self.limit => {
+                    self.clock.move_to(due);
+                    has_moved = true;
+                }
+                Some(_) => self.takes_too_long(caller, format_args!("")),
                 None => {
                     self.clock.move_to(end?);
                     return None;
                 }
             }
         }
+    }
+
+    fn takes_too_long(&self, caller: &Location<'_>, goes_on: fmt::Arguments<'_>) -> ! {
+        panic!(
+            "the future is not ready after {:?} of real time, though the clock of the bus moves on{goes_on}\n\
+             at {caller}\n{}",
+            self.limit,
+            self.tree_so_far()
+        )
     }
 }
