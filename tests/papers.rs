@@ -17,6 +17,25 @@ fn the_table_of_faults_names_tests_that_exist() {
     }
 }
 
+/// A test bus is built like the real one: but for its clock and its runtime, which are its own.
+#[test]
+fn a_test_bus_can_be_told_all_that_a_bus_can() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bus/src");
+    let read = |path: &str| fs::read_to_string(source.join(path)).expect("it is in the repository");
+    let (building, settings) = (read("builder/mod.rs"), read("builder/settings.rs"));
+    let verbs = [building, settings].join("").replace("pub fn ", "\u{0}");
+    let names = verbs.split('\u{0}').skip(1).filter_map(|verb| verb.split(['(', '<']).next());
+    let names: Vec<_> = names.filter(|name| !["clock", "runtime"].contains(name)).collect();
+    assert!(names.len() > 25, "{names:?}");
+    let testing = read("testing/builder.rs");
+    for name in names {
+        assert!(
+            testing.contains(&format!("fn {name}(")) || testing.contains(&format!("fn {name}<")),
+            "`TestBusBuilder` has no `{name}`"
+        );
+    }
+}
+
 /// The text of all sources in a folder and those within.
 fn sources_in(folder: &Path) -> String {
     let mut sources = String::new();

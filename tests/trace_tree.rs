@@ -3,11 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{
-    Builder, Bus, Context, Emit, Error, FilterView, Resilience, RetryConfig, command, event,
-    handler,
-};
-use tokio::time::sleep;
+use bus::testing::{TestBus, TestBusBuilder};
+use bus::{Context, Emit, Error, FilterView, Resilience, RetryConfig, command, event, handler};
 
 #[command]
 struct Place;
@@ -22,7 +19,7 @@ struct Forgotten;
 
 #[handler]
 async fn place(_: Place, cx: &Context, emit: Emit<Placed>) -> bus::Result<()> {
-    sleep(Duration::from_millis(2)).await;
+    cx.sleep(Duration::from_millis(2)).await;
     cx.execute(Charge).await?;
     emit.send(Placed);
     Ok(())
@@ -46,8 +43,8 @@ fn never(_: &FilterView<'_>) -> bool {
     false
 }
 #[handler(timeout = "1h")]
-async fn track(_: &Shipped) {
-    sleep(Duration::from_secs(60)).await;
+async fn track(_: &Shipped, cx: &Context) {
+    cx.sleep(Duration::from_secs(60)).await;
 }
 
 #[event]
@@ -73,19 +70,19 @@ async fn step(event: &Step, cx: &Context) -> bus::Result<()> {
     Ok(())
 }
 
-fn bus(with: impl FnOnce(Builder) -> Builder) -> Bus {
-    with(Bus::builder()).build().unwrap()
+fn bus(with: impl FnOnce(TestBusBuilder) -> TestBusBuilder) -> TestBus {
+    with(TestBus::builder()).build().unwrap()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_request_and_all_that_followed() {
     let twice = RetryConfig { max_retries: 1, jitter: bus::Jitter::None, ..RetryConfig::default() };
     let bus = bus(|builder| {
         builder.trace_history(100).track_callers(true).resilient(Resilience::default().retry(twice))
     });
-    let report = bus.execute(Place).detailed().await;
+    let report = bus.run(bus.execute(Place).detailed()).await;
     report.result.unwrap();
-    sleep(Duration::from_secs(10)).await;
+    bus.advance(Duration::from_secs(10)).await;
     let tree = bus.trace_tree(report.command_id);
     assert_eq!((tree.len(), tree.evicted(), tree.is_empty()), (5, 0, false));
     let text = tree.to_string();
@@ -124,7 +121,7 @@ async fn a_request_and_all_that_followed() {
     assert_eq!(lines.len(), 11, "{text}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_not_kept() {
     let off = bus(|builder| builder);
     let report = off.execute(Charge).detailed().await;
@@ -133,8 +130,8 @@ async fn what_is_not_kept() {
     assert!(tree.to_string().starts_with("no history is kept"));
 
     let bus = bus(|builder| builder.trace_history(3));
-    let report = bus.execute(Place).detailed().await;
-    bus.idle().await;
+    let report = bus.run(bus.execute(Place).detailed()).await;
+    bus.run(bus.idle()).await;
     // Of five messages the first two are gone.
     let tree = bus.trace_tree(report.command_id);
     assert_eq!((tree.len(), tree.evicted()), (3, 2));
@@ -150,12 +147,12 @@ async fn what_is_not_kept() {
     assert!(text.starts_with("nothing is known of what followed from"), "{text}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_a_batch_sends_stands_below_its_first_event() {
     let bus = bus(|builder| builder.trace_history(100));
     let first = bus.try_publish(Read(1)).unwrap().id;
     bus.try_publish(Read(2)).unwrap();
-    bus.idle().await;
+    bus.settle().await;
     let text = bus.trace_tree(first).to_string();
     let begins = [
         "event trace_tree::Read ",
@@ -170,14 +167,11 @@ async fn what_a_batch_sends_stands_below_its_first_event() {
 }
 
 /// What is published later is no link of a chain, so a tree may be deep.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_tree_of_any_depth_can_be_written() {
     let bus = bus(|builder| builder.trace_history(100_000));
     let first = bus.publish(Step(3_000)).await.unwrap().id;
-    while !bus.health().ready || bus.stats().scheduled > 0 || bus.stats().processed == 0 {
-        sleep(Duration::from_secs(1)).await;
-    }
-    bus.idle().await;
+    bus.advance(Duration::from_secs(3_000)).await;
     let tree = bus.trace_tree(first);
     assert_eq!(tree.len(), 3_001);
     let text = tree.to_string();
@@ -185,11 +179,11 @@ async fn a_tree_of_any_depth_can_be_written() {
     assert!(text.lines().all(|line| line.len() < 1_000));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_refused_is_in_it() {
     let bus = bus(|builder| builder.trace_history(10));
-    let abandoned = tokio::time::timeout(Duration::from_millis(1), bus.execute(Place)).await;
-    assert!(abandoned.is_err());
+    let abandoned = bus.run_for(Duration::from_millis(1), bus.execute(Place)).await;
+    assert!(abandoned.is_none());
     bus.shutdown().await;
     let report = bus.execute(Charge).detailed().await;
     assert!(report.result.is_err());
@@ -197,16 +191,16 @@ async fn what_is_refused_is_in_it() {
     assert!(text.contains("trace_tree::Charge") && text.contains("rejected: "), "{text}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_forgotten_does_not_come_back_when_it_ends() {
-    let bus = Bus::builder().trace_history(2).build().unwrap();
+    let bus = bus(|builder| builder.trace_history(2));
     let tracked = bus.publish(Shipped).await.unwrap().id;
-    tokio::task::yield_now().await;
+    bus.settle().await;
     assert_eq!(bus.trace_tree(tracked).len(), 1);
     let later =
         [bus.publish(Forgotten).await.unwrap().id, bus.publish(Forgotten).await.unwrap().id];
     assert!(bus.trace_tree(tracked).is_empty());
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert!(bus.trace_tree(tracked).is_empty(), "{}", bus.trace_tree(tracked));
     for id in later {
         assert_eq!((bus.trace_tree(id).len(), bus.trace_tree(id).evicted()), (1, 0));

@@ -10,14 +10,16 @@ use super::test_bus::{Parts, TestBus};
 use crate::builder::{Builder, HandlerConfig};
 use crate::event::{BackpressureStrategy, EventFilter};
 use crate::handler::resource::Resource;
-use crate::message::{Command, Message};
+use crate::message::{Command, Message, QueueMarkEvent, UnhandledEvent};
+use crate::metrics::MetricsConfig;
 use crate::observe::Observer;
 use crate::pipeline::hook::Hook;
 use crate::pipeline::middleware::IntoLayer;
 use crate::probe::Tracker;
 use crate::registry::BuildError;
+use crate::registry::contract::Registry;
 use crate::registry::entry::HandlerType;
-use crate::resilience::Resilience;
+use crate::resilience::{Resilience, RetryBudget};
 
 /// How long `settle` waits for what goes on, in real time, before it says that it hangs.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -63,15 +65,28 @@ as_builder! {
     fn hook(hook: impl Hook);
     fn observer(observer: impl Observer);
     fn provide(value: impl Resource);
+    fn registry(registry: impl Registry);
+    fn strict();
     fn resilient(resilience: Resilience);
+    fn retry_budget(budget: RetryBudget);
     fn event_queue_size(events: usize);
     fn backpressure_strategy(strategy: BackpressureStrategy);
     fn batch_size(events: usize);
     fn batch_timeout(timeout: Duration);
     fn concurrency(runs: usize);
+    fn queue_marks(high: f64, low: f64);
+    fn on_queue_mark(listener: impl Fn(&QueueMarkEvent) + Send + Sync + 'static);
+    fn on_unhandled(listener: impl Fn(&UnhandledEvent) + Send + Sync + 'static);
     fn command_timeout(timeout: impl Into<Option<Duration>>);
     fn event_timeout(timeout: impl Into<Option<Duration>>);
+    fn slow_handler_after(limit: impl Into<Option<Duration>>);
+    fn stuck_handler_after(limit: impl Into<Option<Duration>>);
+    fn stalled_after(limit: Duration);
     fn dead_letters(capacity: usize);
+    fn metrics(metrics: MetricsConfig);
+    fn trace_history(messages: usize);
+    fn track_callers(track: bool);
+    fn record_flow();
     fn shutdown_timeout(drain: Duration, cancel: Duration);
     fn session_close_timeout(limit: Duration);
 }

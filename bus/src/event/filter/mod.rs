@@ -164,7 +164,7 @@ impl EventFilter for FilterFn {
 /// A filter of the bus or of a handler, and what it has kept out.
 pub(crate) struct Installed {
     filter: AnyFilter,
-    filtered: Sharded,
+    filtered: AtomicU64,
     panicked: AtomicU64,
     /// What all of this name have kept out, with those that are gone. There when it is wired.
     series: Option<Arc<Sharded>>,
@@ -186,7 +186,7 @@ pub struct FilterStats {
 
 impl Installed {
     pub(crate) fn new(filter: AnyFilter) -> Self {
-        let (filtered, panicked) = (Sharded::default(), AtomicU64::new(0));
+        let (filtered, panicked) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { filter, filtered, panicked, series: None }
     }
 
@@ -207,7 +207,7 @@ impl Installed {
         FilterStats {
             filter: self.name(),
             handler: handler.cloned(),
-            filtered: self.filtered.sum(),
+            filtered: self.filtered.load(Ordering::Relaxed),
             panicked: self.panicked.load(Ordering::Relaxed),
         }
     }
@@ -246,7 +246,8 @@ impl Installed {
         match catch_unwind(AssertUnwindSafe(|| filter.accepts(&view))) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                self.filtered.count(1);
+                // A word, and no shards: a session may have one of its own.
+                self.filtered.fetch_add(1, Ordering::Relaxed);
                 self.series.iter().for_each(|series| series.count(1));
                 Err(KeptOut::Filtered { by: name_of(filter) })
             }
