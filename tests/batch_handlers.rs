@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bus::testing::{TestBus, TestBusBuilder};
 use bus::{
-    AnyEvent, BackpressureStrategy, BatchOutcome, Builder, Bus, Call, CommandResultEvent, Context,
-    Emit, Ended, FilterView, Handled, Hook, HookCall, Invalid, Middleware, Next, Res, Validate,
+    AnyEvent, BackpressureStrategy, BatchOutcome, Bus, Call, CommandResultEvent, Context, Emit,
+    Ended, FilterView, Handled, Hook, HookCall, Invalid, Middleware, Next, Res, Validate,
     async_trait, command, event, handler, handlers, middleware,
 };
-use tokio::time::sleep;
 
 #[derive(Default, Clone)]
 struct Log(Arc<Mutex<Vec<String>>>);
@@ -22,9 +22,9 @@ impl Log {
     }
 }
 
-fn bus(with: impl FnOnce(Builder) -> Builder) -> (Bus, Log) {
+fn bus(with: impl FnOnce(TestBusBuilder) -> TestBusBuilder) -> (TestBus, Log) {
     let log = Log::default();
-    let builder = Bus::builder().without_registered().provide(log.clone());
+    let builder = TestBus::builder().without_registered().provide(log.clone());
     (with(builder).build().unwrap(), log)
 }
 
@@ -60,12 +60,12 @@ async fn a_handler_gets_what_comes_together_in_order() {
     sell(&bus, 0..6).await;
     bus.publish(Rang).await.unwrap();
     sell(&bus, 6..10).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     let mut all = log.all();
     all.retain(|line| line.starts_with('['));
     assert_eq!(all, ["[0, 1, 2, 3]", "[4, 5, 6, 7]", "[8, 9]"]);
     sell(&bus, [10]).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert!(log.all().contains(&"[10]".to_owned()), "it is flushed when there is no more");
     let stats = bus.stats();
     assert_eq!((stats.processed, stats.failed, stats.unhandled), (22, 0, 1));
@@ -80,18 +80,18 @@ fn each(event: &Sold, log: &Res<Log>) {
 async fn a_batch_is_no_larger_than_that_of_the_dispatcher() {
     let (bus, log) = bus(|builder| builder.handler::<store>().batch_size(3));
     sell(&bus, 0..5).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["[0, 1, 2]", "[3, 4]"]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_linger_fills_it() {
     let (bus, log) = bus(|b| b.handler::<store>().batch_timeout(ms(50)));
     for number in 0..3 {
         bus.publish(Sold(number)).await.unwrap();
-        sleep(ms(10)).await;
+        bus.advance(ms(10)).await;
     }
-    bus.shutdown().await;
+    bus.run(bus.shutdown()).await;
     assert_eq!(log.all(), ["[0, 1, 2]"], "it is flushed at the shutdown");
 }
 
@@ -121,33 +121,13 @@ fn booked(event: &Booked, log: &Res<Log>) {
 }
 
 /// What is said of each event of a batch.
-async fn outcomes(numbers: &[u32]) -> (Vec<Option<String>>, Bus, Log) {
+async fn outcomes(numbers: [u32; 3]) -> (Vec<Option<String>>, TestBus, Log) {
     let (bus, log) = bus(|builder| builder.handler::<picky>().handler::<booked>());
-    let all: Vec<_> = numbers.iter().map(|number| bus.publish(Sold(*number)).and_wait()).collect();
-    let mut tasks = Vec::new();
-    for waits in all {
-        // Published in order, waited for together.
-        tasks.push(Box::pin(waits));
-    }
-    let mut settled = Vec::new();
-    std::future::poll_fn(|task| {
-        settled.resize(tasks.len(), None);
-        for (at, waits) in tasks.iter_mut().enumerate() {
-            if settled[at].is_none()
-                && let std::task::Poll::Ready(done) = waits.as_mut().poll(task)
-            {
-                settled[at] = Some(done.unwrap());
-            }
-        }
-        if settled.iter().all(Option::is_some) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    drop(tasks);
-    let of_each = settled.into_iter().flatten().map(|settled| {
+    // Published in order, waited for together.
+    let [one, two, three] = numbers.map(|number| bus.publish(Sold(number)).and_wait());
+    let settled = <[_; 3]>::from(bus.run(async { tokio::join!(one, two, three) }).await);
+    let of_each = settled.into_iter().map(|settled| {
+        let settled = settled.unwrap();
         assert!(settled.failures.len() <= 1, "{:?}", settled.failures);
         let failure = settled.failures.into_iter().next()?;
         assert_eq!(failure.event_id, settled.id, "the failure of another");
@@ -158,7 +138,7 @@ async fn outcomes(numbers: &[u32]) -> (Vec<Option<String>>, Bus, Log) {
 
 #[tokio::test]
 async fn each_event_has_an_outcome_of_its_own() {
-    let (outcomes, bus, log) = outcomes(&[1, 13, 2]).await;
+    let (outcomes, bus, log) = outcomes([1, 13, 2]).await;
     assert_eq!(outcomes, [None, Some("unlucky".to_owned()), None]);
     assert_eq!(log.all(), ["booked 1", "booked 2"]);
     assert_eq!((bus.stats().processed, bus.stats().failed), (4, 1));
@@ -175,7 +155,7 @@ async fn all_have_failed_where_the_handler_has() {
         ([1, 98, 2], "it says that event 3 of 3 has failed: just outside"),
         ([1, 99, 2], "it says that event 1000 of 3 has failed: nowhere"),
     ] {
-        let (outcomes, bus, log) = outcomes(&numbers).await;
+        let (outcomes, bus, log) = outcomes(numbers).await;
         assert_eq!(outcomes, vec![Some(why.to_owned()); 3]);
         assert!(log.all().is_empty(), "a handler that has failed has emitted");
         assert_eq!((bus.stats().processed, bus.stats().failed), (0, 3));
@@ -206,34 +186,34 @@ async fn a_filter_is_asked_of_each() {
     let (bus, log) = bus(|builder| builder.handler::<odd>());
     sell(&bus, 0..6).await;
     sell(&bus, [8]).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     sell(&bus, [10, 12]).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["odd [1, 3, 5]"], "it is not called for none");
 }
 
 #[handler(manual, priority = 1)]
-async fn before(event: &Sold, log: &Res<Log>) {
-    sleep(ms(u64::from(10 - event.0))).await;
+async fn before(event: &Sold, cx: &Context, log: &Res<Log>) {
+    cx.sleep(ms(u64::from(10 - event.0))).await;
     log.say(format!("before {}", event.0));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn priorities_hold_for_all_of_them() {
     let (bus, log) = bus(|builder| builder.handler::<store>().handler::<before>());
     sell(&bus, 0..3).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["before 2", "before 1", "before 0", "[0, 1, 2]"]);
 }
 
 #[handler(manual, batch = 2, concurrency = 1)]
-async fn one_by_one(events: &[Arc<Sold>], log: &Res<Log>) {
+async fn one_by_one(events: &[Arc<Sold>], cx: &Context, log: &Res<Log>) {
     log.say(format!("begin {:?}", numbers(events)));
-    sleep(ms(10)).await;
+    cx.sleep(ms(10)).await;
     log.say(format!("end {:?}", numbers(events)));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn its_concurrency_counts_batches_and_what_waits_is_queued() {
     let (bus, log) = bus(|builder| {
         builder
@@ -242,17 +222,17 @@ async fn its_concurrency_counts_batches_and_what_waits_is_queued() {
             .backpressure_strategy(BackpressureStrategy::RejectNew)
     });
     sell(&bus, 0..4).await;
-    tokio::task::yield_now().await;
+    bus.settle().await;
     assert_eq!((bus.stats().queued, bus.stats().events_in_flight), (2, 4));
     sell(&bus, 4..6).await;
     assert!(bus.publish(Sold(6)).await.is_err(), "what waits for its batch counts as queued");
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     let expected =
         ["begin [0, 1]", "end [0, 1]", "begin [2, 3]", "end [2, 3]", "begin [4, 5]", "end [4, 5]"];
     assert_eq!(log.all(), expected);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_dropped_while_it_waits_is_not_in_its_batch() {
     let (bus, log) = bus(|builder| {
         builder
@@ -261,9 +241,9 @@ async fn what_is_dropped_while_it_waits_is_not_in_its_batch() {
             .backpressure_strategy(BackpressureStrategy::DropOldest)
     });
     sell(&bus, 0..4).await;
-    tokio::task::yield_now().await;
+    bus.settle().await;
     sell(&bus, 4..7).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     let begun: Vec<_> = log.all().into_iter().filter(|line| line.starts_with("begin")).collect();
     assert_eq!(begun, ["begin [0, 1]", "begin [3]", "begin [4, 5]", "begin [6]"]);
     assert_eq!((bus.stats().dropped, bus.stats().processed), (1, 6));
@@ -275,19 +255,19 @@ struct Charged {
     nr: u32,
 }
 #[handler(manual, batch = 5)]
-async fn charge(events: &[Arc<Charged>], log: &Res<Log>) {
+async fn charge(events: &[Arc<Charged>], cx: &Context, log: &Res<Log>) {
     let all: Vec<_> = events.iter().map(|event| (event.account, event.nr)).collect();
     let first = all.iter().map(|(_, nr)| u64::from(*nr)).min().unwrap_or_default();
-    sleep(ms(100 - first)).await;
+    cx.sleep(ms(100 - first)).await;
     all.iter().for_each(|(account, nr)| log.say(format!("{account}: {nr}")));
 }
 #[handler(manual)]
-async fn alone(event: &Charged, log: &Res<Log>) {
-    sleep(ms(u64::from(100 - event.nr))).await;
+async fn alone(event: &Charged, cx: &Context, log: &Res<Log>) {
+    cx.sleep(ms(u64::from(100 - event.nr))).await;
     log.say(format!("alone {}: {}", event.account, event.nr));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_order_of_keys_is_kept_in_and_between_batches() {
     let (bus, log) = bus(|builder| builder.handler::<charge>().handler::<alone>().batch_size(8));
     for nr in 0..40 {
@@ -295,10 +275,10 @@ async fn the_order_of_keys_is_kept_in_and_between_batches() {
             bus.publish(Charged { account, nr }).await.unwrap();
         }
         if nr % 7 == 0 {
-            tokio::task::yield_now().await;
+            bus.settle().await;
         }
     }
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     for prefix in ["", "alone "] {
         for account in 0..3 {
             let prefix = format!("{prefix}{account}: ");
@@ -314,22 +294,22 @@ async fn the_order_of_keys_is_kept_in_and_between_batches() {
 #[event(ttl = "30ms")]
 struct Quote(u32);
 #[handler(manual, batch = 2, concurrency = 1)]
-async fn quote(events: &[Arc<Quote>], log: &Res<Log>) {
-    sleep(ms(20)).await;
+async fn quote(events: &[Arc<Quote>], cx: &Context, log: &Res<Log>) {
+    cx.sleep(ms(20)).await;
     log.say(format!("{:?}", events.iter().map(|event| event.0).collect::<Vec<_>>()));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_expires_while_it_waits_is_not_in_its_batch() {
     let (bus, log) = bus(|builder| builder.handler::<quote>());
     for nr in 0..3 {
         bus.publish(Quote(nr)).await.unwrap();
     }
-    sleep(ms(5)).await;
+    bus.advance(ms(5)).await;
     for nr in 3..6 {
         bus.publish(Quote(nr)).await.unwrap();
     }
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["[0, 1]", "[2]"]);
     assert_eq!((bus.stats().expired, bus.stats().processed), (3, 3));
 }
@@ -368,11 +348,11 @@ impl Hook for Around {
 #[tokio::test]
 async fn middleware_and_hooks_are_told_of_batches() {
     let log = Log::default();
-    let builder = Bus::builder().without_registered().provide(log.clone()).handler::<store>();
+    let builder = TestBus::builder().without_registered().provide(log.clone()).handler::<store>();
     let around = Around(log.clone());
     let bus = builder.middleware(around.clone()).hook(around).build().unwrap();
     sell(&bus, 0..6).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["around [0, 1, 2, 3]", "hook", "[0, 1, 3]", "Ok"]);
     assert_eq!((bus.stats().processed, bus.stats().failed), (5, 1));
     let failures = bus.recent_failures();
@@ -404,11 +384,11 @@ async fn the_invalid_ones_of_a_batch_are_left_out() {
         let published = bus.publish(Paid(cents)).await.unwrap();
         four = four.or((cents == 4).then_some(published.id));
     }
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     for cents in [-1, -2] {
         bus.publish(Paid(cents)).await.unwrap();
     }
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["[1, 3, 4, 5]"]);
     assert_eq!((bus.stats().processed, bus.stats().failed), (3, 5));
     let (invalid, failed): (Vec<_>, Vec<_>) = bus
@@ -437,13 +417,13 @@ async fn follows(events: &[Arc<Sold>], cx: &Context, log: &Res<Log>) {
 async fn a_batch_follows_from_what_all_of_its_events_follow_from() {
     let (bus, log) = bus(|builder| builder.handler::<trade>().handler::<follows>());
     bus.execute(Trade(1)).await.unwrap();
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     bus.execute(Trade(2)).await.unwrap();
     bus.execute(Trade(3)).await.unwrap();
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     bus.execute(Trade(4)).await.unwrap();
     sell(&bus, [5]).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["[1, 1] true", "[2, 2, 3, 3] false", "[4, 4, 5] false"]);
 }
 
@@ -470,10 +450,10 @@ async fn own_events_and_any_events_come_in_batches_too() {
     for _ in 0..3 {
         bus.execute(Go).await.unwrap();
     }
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     sell(&bus, 0..2).await;
     bus.publish(Rang).await.unwrap();
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     let expected = ["3 results", "[0, 1]", "any [\"Sold\", \"Sold\"]", "any [\"Rang\"]"];
     assert_eq!(log.all(), expected);
 }
@@ -491,11 +471,11 @@ impl Store {
 #[tokio::test]
 async fn a_method_takes_batches_and_the_builder_says_of_how_many() {
     let log = Log::default();
-    let builder = Bus::builder().without_registered().provide(log.clone());
+    let builder = TestBus::builder().without_registered().provide(log.clone());
     let config = |config: bus::HandlerConfig| config.batch(2);
     let bus = builder.handler::<store>().configure::<store>(config).build().unwrap();
     sell(&bus, 0..3).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["[0, 1]", "[2]"]);
     let description = bus.describe().to_string();
     assert!(description.contains("up to 2 at once"), "{description}");
@@ -506,18 +486,20 @@ async fn a_method_takes_batches_and_the_builder_says_of_how_many() {
     assert!(wrong.contains("`batch` is 0 for the handler"), "{wrong}");
     assert!(wrong.contains("left out: it takes one at a time"), "{wrong}");
 
-    let registered = Bus::builder().provide(log.clone()).provide(Store(log.clone()));
+    let registered = TestBus::builder().provide(log.clone()).provide(Store(log.clone()));
     let registered = registered.build().unwrap();
     for number in 0..4 {
         registered.publish(Booked(number)).await.unwrap();
     }
-    registered.idle().await;
+    registered.run(registered.idle()).await;
     assert_eq!(log.all()[2..], ["3 booked", "1 booked"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_cut_off_is_in_the_report() {
-    let (bus, _) = bus(|b| b.handler::<hangs>().shutdown_timeout(ms(10), ms(10)));
+    // It waits for what no clock brings.
+    let bus = Bus::builder().without_registered().handler::<hangs>();
+    let bus = bus.shutdown_timeout(ms(10), ms(10)).build().unwrap();
     let one = tokio::spawn({
         let bus = bus.clone();
         async move { bus.publish(Sold(1)).and_wait().await.unwrap() }
@@ -534,7 +516,7 @@ async fn hangs(_: &[Arc<Sold>]) {
     std::future::pending::<()>().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_session_has_batches_of_its_own() {
     let (bus, log) = bus(|builder| builder.handler::<store>());
     let session = bus.session("a").open().await.unwrap();
@@ -543,7 +525,7 @@ async fn a_session_has_batches_of_its_own() {
         session.publish(Sold(number)).await.unwrap();
     }
     sell(&bus, 4..5).await;
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     assert_eq!(log.all(), ["[0, 1]", "[2, 3]", "[4]"]);
     session.close().await;
 }
