@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bus::{BackpressureStrategy, Builder, Bus, Context, FilterView, Res, event, handler};
-use tokio::time::sleep;
+use bus::testing::{TestBus, TestBusBuilder};
+use bus::{BackpressureStrategy, Context, FilterView, Res, event, handler};
 
 #[derive(Default, Clone)]
 struct Log(Arc<Mutex<Vec<String>>>);
@@ -24,9 +24,9 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// Its queue holds so many, and lets go of the oldest.
-fn bus(holds: usize, with: impl FnOnce(Builder) -> Builder) -> (Bus, Log) {
+fn bus(holds: usize, with: impl FnOnce(TestBusBuilder) -> TestBusBuilder) -> (TestBus, Log) {
     let log = Log::default();
-    let builder = Bus::builder().without_registered().provide(log.clone());
+    let builder = TestBus::builder().without_registered().provide(log.clone());
     let builder = builder.event_queue_size(holds);
     let builder = builder.backpressure_strategy(BackpressureStrategy::DropOldest);
     (with(builder).build().unwrap(), log)
@@ -35,8 +35,8 @@ fn bus(holds: usize, with: impl FnOnce(Builder) -> Builder) -> (Bus, Log) {
 #[event(ordered)]
 struct Job(u32);
 #[handler(manual, priority = 1, concurrency = 1)]
-async fn first(_: &Job) {
-    sleep(ms(10)).await;
+async fn first(_: &Job, cx: &Context) {
+    cx.sleep(ms(10)).await;
 }
 #[handler(manual)]
 async fn then(event: &Job, log: &Res<Log>) {
@@ -46,18 +46,18 @@ async fn then(event: &Job, log: &Res<Log>) {
 async fn jobs(_: &[Arc<Job>]) {}
 
 /// The others of its block go on to handlers that it will never reach.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn nobody_waits_for_one_that_was_dropped_out_of_a_block() {
     let (bus, log) = bus(4, |b| b.handler::<first>().handler::<then>().handler::<jobs>());
     for number in 0..6 {
         bus.publish(Job(number)).await.unwrap();
         if number == 2 {
             // One is at work, and two wait: those who come drop the first of these.
-            tokio::task::yield_now().await;
+            bus.settle().await;
         }
     }
-    let idle = tokio::time::timeout(Duration::from_secs(3600), bus.idle()).await;
-    assert!(idle.is_ok(), "somebody waits for ever: {:?}", bus.stats());
+    let idle = bus.run_for(Duration::from_secs(3600), bus.idle()).await;
+    assert!(idle.is_some(), "somebody waits for ever: {:?}", bus.stats());
     assert_eq!(log.all(), ["0", "2", "3", "4", "5"]);
     assert_eq!((bus.stats().lanes, bus.stats().dropped), (0, 1));
 }
@@ -69,8 +69,8 @@ fn is_heavy(view: &FilterView<'_>) -> bool {
     view.get::<Parcel>().is_some_and(|parcel| parcel.1 < 2)
 }
 #[handler(manual, priority = 1, concurrency = 1, filter = is_heavy)]
-async fn lift(_: &Parcel) {
-    sleep(ms(1000)).await;
+async fn lift(_: &Parcel, cx: &Context) {
+    cx.sleep(ms(1000)).await;
 }
 #[handler(manual)]
 async fn carry(event: &Parcel, log: &Res<Log>) {
@@ -80,7 +80,7 @@ async fn carry(event: &Parcel, log: &Res<Log>) {
 async fn parcels(_: &[Arc<Parcel>]) {}
 
 /// It has places in the lines of handlers that it will never reach, and at their heads.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_stands_behind_one_that_is_dropped_goes_on_at_once() {
     for in_blocks in [false, true] {
         let (bus, log) = bus(2, |builder| {
@@ -90,13 +90,12 @@ async fn who_stands_behind_one_that_is_dropped_goes_on_at_once() {
         for parcel in [Parcel("a", 0), Parcel("b", 1), Parcel("b", 2), Parcel("c", 3)] {
             // The last comes to a full queue: what waits for `lift` is dropped.
             bus.publish(parcel).await.unwrap();
-            tokio::task::yield_now().await;
+            bus.settle().await;
         }
-        sleep(ms(1)).await;
         let mut carried = log.all();
         carried.sort();
         assert_eq!(carried, ["b 2", "c 3"], "in blocks: {in_blocks}");
-        sleep(ms(1000)).await;
+        bus.advance(ms(1000)).await;
         assert_eq!(log.all()[2..], ["a 0"]);
         assert_eq!((bus.stats().lanes, bus.stats().dropped), (0, 1));
     }
@@ -105,8 +104,8 @@ async fn who_stands_behind_one_that_is_dropped_goes_on_at_once() {
 #[event]
 struct Sold(u32);
 #[handler(manual, priority = 1, concurrency = 1)]
-async fn pack(_: &Sold) {
-    sleep(ms(10)).await;
+async fn pack(_: &Sold, cx: &Context) {
+    cx.sleep(ms(10)).await;
 }
 #[handler(manual)]
 async fn label(event: &Sold, log: &Res<Log>) {
@@ -117,16 +116,16 @@ async fn store(events: &[Arc<Sold>], log: &Res<Log>) {
     log.say(format!("{:?}", events.iter().map(|event| event.0).collect::<Vec<_>>()));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_dropped_in_one_group_of_a_block_is_not_in_the_next() {
     let (bus, log) = bus(4, |b| b.handler::<pack>().handler::<label>().handler::<store>());
     for number in 0..6 {
         bus.publish(Sold(number)).await.unwrap();
         if number == 2 {
-            tokio::task::yield_now().await;
+            bus.settle().await;
         }
     }
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     let (batches, alone): (Vec<_>, Vec<_>) =
         log.all().into_iter().partition(|line| line.starts_with('['));
     assert_eq!(alone, ["0", "2", "3", "4", "5"]);
@@ -143,7 +142,7 @@ async fn works(event: &Step, cx: &Context, log: &Res<Log>) -> bus::Result<()> {
         return Err(bus::Error::msg("not yet"));
     }
     log.say(format!("begin {}", event.0));
-    sleep(ms(100)).await;
+    cx.sleep(ms(100)).await;
     log.say(format!("end {}", event.0));
     Ok(())
 }
@@ -152,14 +151,14 @@ async fn puts_off(event: &Step) -> bus::Result<()> {
     if event.0 == 0 { Err(bus::Error::msg("much later")) } else { Ok(()) }
 }
 #[handler(manual, priority = 1)]
-async fn between(_: &Step) {
-    sleep(ms(50)).await;
+async fn between(_: &Step, cx: &Context) {
+    cx.sleep(ms(50)).await;
 }
 #[handler(manual, batch = 10)]
 async fn steps(_: &[Arc<Step>]) {}
 
 /// One of its handlers waits for long, so that it can be dropped, while another is at work.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_at_work_keeps_its_turn_when_its_event_is_dropped() {
     let (bus, log) = bus(2, |builder| {
         builder
@@ -172,13 +171,13 @@ async fn what_is_at_work_keeps_its_turn_when_its_event_is_dropped() {
     });
     for number in 0..2 {
         bus.publish(Step(number)).await.unwrap();
-        tokio::task::yield_now().await;
+        bus.settle().await;
     }
-    sleep(ms(20)).await;
+    bus.advance(ms(20)).await;
     assert_eq!((log.all(), bus.stats().queued), (vec!["begin 0".to_owned()], 2));
     bus.publish(Step(2)).await.unwrap();
     assert_eq!(bus.stats().dropped, 1);
-    bus.idle().await;
+    bus.run(bus.idle()).await;
     let in_turn = (0..3).flat_map(|nr| [format!("begin {nr}"), format!("end {nr}")]);
     assert_eq!(log.all(), in_turn.collect::<Vec<_>>());
     assert_eq!(bus.stats().lanes, 0);
