@@ -26,11 +26,14 @@ use crate::handler::param::{Param, ParamError, Requirements};
 use crate::handler::resource::{Res, Resource, ResourceParam, ResourceSet};
 use crate::message::{Command, Event};
 use crate::observe::spans;
-use crate::pipeline::admission::Ready;
 use crate::pipeline::attempts::Attempts;
-use crate::pipeline::execute::{self, Called, Calls, Execute, Reply, Request, Stage, StageProj};
+use crate::pipeline::command::admission::{self, Ready};
+use crate::pipeline::command::called::{Called, Calls};
+use crate::pipeline::command::execute::{Execute, Stage, StageProj};
+use crate::pipeline::command::request::Request;
+use crate::pipeline::command::{Reply, drive};
 use crate::pipeline::origin::{Inherited, Origin};
-use crate::pipeline::{admission, ambient, at_once};
+use crate::pipeline::{ambient, at_once};
 use crate::registry::BuildError;
 
 /// A message bus. Cheap to clone; many may live in one process.
@@ -215,7 +218,7 @@ where
                 Ok(accepted) if accepted.plan.layers.is_some() => {
                     let command = command.apart(&accepted.plan);
                     let ready = accepted.ready(core, request);
-                    let inside = execute::around(core, request, ready, command);
+                    let inside = drive::around(core, request, ready, command);
                     stage.set(Stage::Around { inside });
                     continue;
                 }
@@ -229,7 +232,7 @@ where
                 Err(why) => (Err(request.refused(core, *why)), None),
             },
             StageProj::Running { attempts, at_work } => {
-                task::ready!(execute::drive(core, request, attempts, at_work, command, task))
+                task::ready!(drive::drive(core, request, attempts, at_work, command, task))
             }
             StageProj::Around { inside } => {
                 let (reply, sent, debt) = task::ready!(inside.as_mut().poll(task));

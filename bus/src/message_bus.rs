@@ -8,7 +8,7 @@ use crate::context::{Context, OwnedContext};
 use crate::error::PublishError;
 use crate::event::publish::{self, Publish, Published};
 use crate::message::{Command, Event};
-use crate::pipeline::execute::Execute;
+use crate::pipeline::command::execute::Execute;
 use crate::pipeline::options::Head;
 use crate::session::Session;
 

@@ -28,8 +28,9 @@ use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::error::{CommandErrorKind, PublishErrorKind};
 use crate::message::{MessageId, MessageInfo};
+use crate::pipeline::command::Reply;
+use crate::pipeline::command::request::Request;
 use crate::pipeline::ended::Ended;
-use crate::pipeline::execute::{Reply, Request};
 use crate::pipeline::origin::Origin;
 use crate::registry::plan::Plan;
 

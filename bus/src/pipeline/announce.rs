@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::execute::Sent;
+use super::command::request::Sent;
 use super::failure::panic_text;
 use super::origin::Origin;
 use crate::context::Context;

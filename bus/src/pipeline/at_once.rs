@@ -6,12 +6,14 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::admission::{Accepted, Ready};
 use super::announce;
 use super::attempts::Start;
-use super::conclusion::{self, After, Debt};
+use super::command::Reply;
+use super::command::admission::{Accepted, Ready};
+use super::command::called::Called;
+use super::command::conclusion::{self, After, Debt};
+use super::command::request::Request;
 use super::ended::{Ended, Outcome};
-use super::execute::{Called, Reply, Request};
 use super::failure::{Failure, panic_text};
 use super::frame::Held;
 use super::run::{begins, kept_back};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::attempts::Record;
-use super::conclusion::text_of;
-use super::execute::Execute;
+use super::command::conclusion::text_of;
+use super::command::execute::Execute;
 use super::options::{Head, InScope};
 use crate::context::Context;
 use crate::core::Core;

@@ -23,7 +23,7 @@ use crate::message::{Command, Event, Message};
 use crate::message_bus::MessageBus;
 use crate::observe::Explanation;
 use crate::pipeline::ambient;
-use crate::pipeline::execute::Execute;
+use crate::pipeline::command::execute::Execute;
 use crate::pipeline::options::{Head, InScope};
 use crate::sync::lock;
 

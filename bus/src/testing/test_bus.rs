@@ -18,7 +18,7 @@ use crate::error::PublishError;
 use crate::event::publish::{Publish, Published};
 use crate::message::{Command, Event};
 use crate::message_bus::MessageBus;
-use crate::pipeline::execute::Execute;
+use crate::pipeline::command::execute::Execute;
 use crate::probe::Tracker;
 use crate::registry::BuildError;
 use crate::sync::Mutex;

@@ -2,7 +2,7 @@
 
 use crate::error::{CommandError, PublishError};
 use crate::message::MessageInfo;
-use crate::pipeline::conclusion::text_of;
+use crate::pipeline::command::conclusion::text_of;
 
 /// An error, in words.
 pub trait Said {

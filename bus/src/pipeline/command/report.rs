@@ -9,9 +9,9 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::execute::Execute;
-use super::options::Headers;
 use crate::error::CommandError;
 use crate::message::MessageId;
+use crate::pipeline::options::Headers;
 
 /// What `bus.execute(command).detailed().await` gives.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::execute::{Request, Sent};
+use super::request::{Request, Sent};
 use crate::context::Seed;
 use crate::core::{AtWork, Core};
 use crate::error::{CommandError, CommandErrorKind};
@@ -15,7 +15,7 @@ use crate::registry::plan::{Plan, SlotRef};
 use crate::registry::table::Found;
 use crate::session::{InSession, Member, Owned, Scope, SessionId};
 
-pub(super) type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
+pub(crate) type CommandSlot<C, O, E> = Slot<Moved<C>, Result<O, E>>;
 
 /// A command that may run, counted as being at work: its handler, and the session it is in.
 pub(crate) struct Accepted<'a> {
@@ -171,7 +171,7 @@ fn in_session(
 }
 
 /// How its handler is called.
-pub(super) fn slot_of<C: 'static, O: 'static, E: 'static>(slot: &SlotRef) -> &CommandSlot<C, O, E> {
+pub(crate) fn slot_of<C: 'static, O: 'static, E: 'static>(slot: &SlotRef) -> &CommandSlot<C, O, E> {
     let slot = slot.get().downcast_ref();
     // The plan was found under the `TypeId` of `C`, which says what `O` and `E` are.
     slot.unwrap_or_else(|| unreachable!("commands and their handlers are filed under one TypeId"))
