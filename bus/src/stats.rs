@@ -38,7 +38,7 @@ pub struct Stats {
     pub debt: usize,
     /// The most that were ever queued.
     pub largest_queue: usize,
-    /// Events whose handlers are at work now.
+    /// Events whose handlers are at work now. The bus's own are not among them.
     pub events_in_flight: u64,
     /// Events that are scheduled and not due yet, or recur.
     pub scheduled: usize,
@@ -78,7 +78,7 @@ impl Stats {
             queued: queue.queued,
             debt: queue.debt,
             largest_queue: queue.largest,
-            events_in_flight: core.in_flight(),
+            events_in_flight: core.users_in_flight(),
             scheduled: core.timers.len(),
             listeners: core.listeners.len(),
             lanes: core.lanes.len(),

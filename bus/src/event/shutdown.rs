@@ -30,7 +30,7 @@ pub struct ShutdownReport {
     /// Handlers of events that were never begun, by name: one of a higher priority was cut off before, or they waited
     /// for a slot until the end.
     pub not_begun: Vec<String>,
-    /// Events whose handlers were still at work at the end, since they block their thread.
+    /// Events whose handlers were still at work at the end, since they block their thread; the bus's own too.
     pub events_left: u64,
     /// Commands that were still at work at the end.
     pub commands_left: u64,

@@ -103,22 +103,18 @@ impl TestBus {
     ) -> Result<(), Unsettled> {
         loop {
             dispatcher::start(self.core());
-            let mut changed = pin!(self.tracker.changed.notified());
-            changed.as_mut().enable();
-            if self.is_settled() {
-                // What has yielded to the runtime is woken when this has yielded too, and then it counts.
-                tokio::task::yield_now().await;
-                if self.is_settled() {
-                    return Ok(());
-                }
-                continue;
-            }
-            let is_late = poll_fn(|task| match changed.as_mut().poll(task) {
+            let mut rest = pin!(self.tracker.rest());
+            let is_late = poll_fn(|task| match rest.as_mut().poll(task) {
                 Poll::Ready(()) => Poll::Ready(false),
                 Poll::Pending => too_long.as_mut().poll(task).map(|()| true),
             });
             if is_late.await {
-                return if self.is_settled() { Ok(()) } else { Err(self.unsettled()) };
+                return Err(self.unsettled());
+            }
+            // What has yielded to the runtime is woken when this has yielded too, and then it counts.
+            tokio::task::yield_now().await;
+            if self.is_settled() {
+                return Ok(());
             }
         }
     }

@@ -4,6 +4,8 @@
 //! wait for, [`acting`](mod@acting) of which of them sends something.
 
 mod acting;
+#[cfg(all(test, bus_loom))]
+mod models;
 mod task;
 mod tracker;
 mod watch;

@@ -100,8 +100,7 @@ impl Drop for Polling<'_> {
 
 /// A task of the bus's own, to be spawned.
 pub(crate) fn task<F>(core: &Core, future: F) -> Task<F> {
-    let woken = core.settings.probe.as_ref().map(|tracker| Woken::new(tracker, Waker::noop()));
-    Task { future: Some(future), woken: Counted(woken) }
+    Task::of(core.settings.probe.as_ref(), future)
 }
 
 pin_project! {
@@ -119,6 +118,14 @@ struct Counted(Option<Arc<Woken>>);
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.iter().for_each(|woken| woken.is_over());
+    }
+}
+
+impl<F> Task<F> {
+    /// Runnable from now on.
+    pub(super) fn of(tracker: Option<&Arc<Tracker>>, future: F) -> Self {
+        let woken = tracker.map(|tracker| Woken::new(tracker, Waker::noop()));
+        Self { future: Some(future), woken: Counted(woken) }
     }
 }
 

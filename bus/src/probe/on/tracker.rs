@@ -1,6 +1,7 @@
 //! What goes on on one bus.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -13,7 +14,7 @@ use crate::sync::{Mutex, lock};
 pub(crate) struct Tracker {
     state: Mutex<State>,
     /// Something has come to rest.
-    pub(crate) changed: Notify,
+    changed: Notify,
     /// Where runs are interleaved by a seed.
     random: Option<Mutex<fastrand::Rng>>,
 }
@@ -54,6 +55,18 @@ impl Tracker {
     pub(crate) fn is_at_rest(&self) -> bool {
         let state = lock(&self.state);
         state.runnable == 0 && state.watches.values().all(|watched| !watched.is_real())
+    }
+
+    /// Resolves when it [is at rest](Self::is_at_rest): there was such a moment. Cancel-safe.
+    pub(crate) async fn rest(&self) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.is_at_rest() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Differs from an earlier one if anything has gone on since.
