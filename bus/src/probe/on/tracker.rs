@@ -1,7 +1,6 @@
 //! What goes on on one bus.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -60,8 +59,8 @@ impl Tracker {
     /// Resolves when it [is at rest](Self::is_at_rest): there was such a moment. Cancel-safe.
     pub(crate) async fn rest(&self) {
         loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
+            // First: it hears of all that comes to rest from now on.
+            let changed = self.changed.notified();
             if self.is_at_rest() {
                 return;
             }
