@@ -1,6 +1,7 @@
 //! Settling under all interleavings that loom finds, on the code itself: what was woken counts until it is done.
 
 use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
@@ -55,6 +56,16 @@ fn pair(
     (waits, Task::of(Some(tracker), async move { gate.open() }))
 }
 
+/// Polls it once more whenever it is pending, though nobody has woken it: as a `select!` around it does.
+async fn polled_for_nothing(future: impl Future<Output = ()>) {
+    let mut future = pin!(future);
+    poll_fn(|task| match future.as_mut().poll(task) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => future.as_mut().poll(task),
+    })
+    .await;
+}
+
 /// What follows from a task that ends is counted before the task is not.
 #[test]
 fn at_rest_is_when_all_that_was_woken_is_done() {
@@ -62,8 +73,10 @@ fn at_rest_is_when_all_that_was_woken_is_done() {
         let tracker = Tracker::new(None);
         let done = Arc::new(AtomicBool::new(false));
         let (waits, opens) = pair(&tracker, &done);
-        let threads =
-            [thread::spawn(move || block_on(waits)), thread::spawn(move || block_on(opens))];
+        let threads = [
+            thread::spawn(move || block_on(polled_for_nothing(waits))),
+            thread::spawn(move || block_on(opens)),
+        ];
         if tracker.is_at_rest() {
             assert!(done.load(Ordering::SeqCst), "at rest, and a task was woken and not polled");
         }
@@ -72,7 +85,8 @@ fn at_rest_is_when_all_that_was_woken_is_done() {
     });
 }
 
-/// A wake-up that is lost would be a deadlock here, which loom reports.
+/// A wake-up that is not made would be a deadlock here, which loom reports. What tokio's `Notify` does inside is one
+/// step to loom.
 #[test]
 fn who_waits_for_rest_is_told_of_it() {
     // Three threads that wait for each other: with no bound it takes minutes.
