@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use loom::future::block_on;
-use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::task::Task;
@@ -42,18 +42,22 @@ impl Gate {
     }
 }
 
-/// Two tasks of one bus: one waits for what the other does, and then sets `done`.
+/// Two tasks of one bus: one waits for what the other does. Each counts when it is done.
 fn pair(
     tracker: &Arc<Tracker>,
-    done: &Arc<AtomicBool>,
+    done: &Arc<AtomicUsize>,
 ) -> (impl Future<Output = ()> + use<>, impl Future<Output = ()> + use<>) {
-    let (gate, done) = (Gate::new(), Arc::clone(done));
-    let opened = Arc::clone(&gate);
+    let gate = Gate::new();
+    let (opened, first, second) = (Arc::clone(&gate), Arc::clone(done), Arc::clone(done));
     let waits = Task::of(Some(tracker), async move {
         opened.opened().await;
-        done.store(true, Ordering::SeqCst);
+        first.fetch_add(1, Ordering::SeqCst);
     });
-    (waits, Task::of(Some(tracker), async move { gate.open() }))
+    let opens = Task::of(Some(tracker), async move {
+        gate.open();
+        second.fetch_add(1, Ordering::SeqCst);
+    });
+    (waits, opens)
 }
 
 /// Polls it once more whenever it is pending, though nobody has woken it: as a `select!` around it does.
@@ -71,14 +75,14 @@ async fn polled_for_nothing(future: impl Future<Output = ()>) {
 fn at_rest_is_when_all_that_was_woken_is_done() {
     loom::model(|| {
         let tracker = Tracker::new(None);
-        let done = Arc::new(AtomicBool::new(false));
+        let done = Arc::new(AtomicUsize::new(0));
         let (waits, opens) = pair(&tracker, &done);
         let threads = [
             thread::spawn(move || block_on(polled_for_nothing(waits))),
             thread::spawn(move || block_on(opens)),
         ];
         if tracker.is_at_rest() {
-            assert!(done.load(Ordering::SeqCst), "at rest, and a task was woken and not polled");
+            assert_eq!(done.load(Ordering::SeqCst), 2, "at rest, and a task is not done");
         }
         threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
         assert_eq!(tracker.pending().2, 0, "all is done, and something counts");
@@ -94,12 +98,12 @@ fn who_waits_for_rest_is_told_of_it() {
     model.preemption_bound = Some(3);
     model.check(|| {
         let tracker = Tracker::new(None);
-        let done = Arc::new(AtomicBool::new(false));
+        let done = Arc::new(AtomicUsize::new(0));
         let (waits, opens) = pair(&tracker, &done);
         let threads =
             [thread::spawn(move || block_on(waits)), thread::spawn(move || block_on(opens))];
         block_on(tracker.rest());
-        assert!(done.load(Ordering::SeqCst), "there was rest before all was done");
+        assert_eq!(done.load(Ordering::SeqCst), 2, "there was rest before all was done");
         threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
     });
 }
@@ -110,7 +114,7 @@ fn a_task_that_is_dropped_while_it_is_woken_is_counted_once() {
     loom::model(|| {
         let tracker = Tracker::new(None);
         let other = Task::of(Some(&tracker), async {});
-        let (waits, opens) = pair(&tracker, &Arc::new(AtomicBool::new(false)));
+        let (waits, opens) = pair(&tracker, &Arc::new(AtomicUsize::new(0)));
         let opens = thread::spawn(move || block_on(opens));
         let dropped = thread::spawn(move || {
             let mut waits = Box::pin(waits);
