@@ -1,202 +1,16 @@
-//! Random trees of sessions against a plain model: each event reaches each handler around it exactly
-//! once, however sessions end meanwhile, and nothing is left.
+//! The steps, done on a real bus and in the model.
 
-use std::collections::{BTreeMap, HashMap};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{
-    Bus, HandlerOptions, OwnedContext, Registration, Session, SessionEndEvent, SessionGuard,
-    SessionId, SessionStartEvent, command, event,
-};
-use proptest::prelude::*;
-use proptest::test_runner::Config;
+use bus::{Bus, HandlerOptions, OwnedContext, SessionEndEvent, SessionId, SessionStartEvent};
 
-#[event]
-struct Sent {
-    number: u32,
-    /// Handlers react to what the driver sends, not to what they send.
-    is_first: bool,
-}
-#[command(output = Option<u32>)]
-struct Who;
-
-/// What a handler does when an event of the driver comes.
-#[derive(Debug, Clone, Copy)]
-enum Does {
-    Nothing,
-    Waits(u64),
-    Fails,
-    Panics,
-    Publishes,
-    Executes,
-    /// Opens a session inside the event's, with one handler, and publishes there.
-    Opens {
-        then: Ends,
-    },
-    /// Closes the event's session, from inside if it has one.
-    Closes,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Ends {
-    Dropped,
-    Closed,
-    Detached,
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Open { inside: usize, handlers: Vec<(i8, Does)>, answers: bool },
-    Register { on: usize, priority: i8, does: Does },
-    Unregister(usize),
-    Publish(usize),
-    Execute(usize),
-    End(usize, Ends),
-    Pause(u64),
-}
-
-fn does() -> impl Strategy<Value = Does> {
-    prop_oneof![
-        3 => Just(Does::Nothing),
-        3 => (1..40_u64).prop_map(Does::Waits),
-        1 => Just(Does::Fails),
-        1 => Just(Does::Panics),
-        2 => Just(Does::Publishes),
-        1 => Just(Does::Executes),
-        2 => ends().prop_map(|then| Does::Opens { then }),
-        1 => Just(Does::Closes),
-    ]
-}
-fn ends() -> impl Strategy<Value = Ends> {
-    prop_oneof![Just(Ends::Dropped), Just(Ends::Closed), Just(Ends::Detached)]
-}
-fn step() -> impl Strategy<Value = Step> {
-    let handlers = prop::collection::vec((-2..3_i8, does()), 0..3);
-    prop_oneof![
-        4 => (any::<prop::sample::Index>(), handlers, any::<bool>())
-            .prop_map(|(i, handlers, answers)| Step::Open { inside: i.index(16), handlers, answers }),
-        2 => (0..16_usize, -2..3_i8, does())
-            .prop_map(|(on, priority, does)| Step::Register { on, priority, does }),
-        1 => (0..16_usize).prop_map(Step::Unregister),
-        6 => (0..16_usize).prop_map(Step::Publish),
-        2 => (0..16_usize).prop_map(Step::Execute),
-        3 => (0..16_usize, ends()).prop_map(|(which, how)| Step::End(which, how)),
-        2 => (0..60_u64).prop_map(Step::Pause),
-    ]
-}
-
-/// What really happened, in this order.
-#[derive(Default)]
-struct Record {
-    /// Event, handler, its priority, the session that it saw.
-    runs: Mutex<Vec<(u32, u32, i8, SessionId)>>,
-    /// What handlers have sent: event, and the session it was sent in.
-    sent: Mutex<Vec<(u32, SessionId, Vec<u32>)>>,
-    starts: Mutex<Vec<SessionId>>,
-    ends: Mutex<Vec<SessionId>>,
-    next: AtomicU32,
-}
-
-impl Record {
-    fn number(&self) -> u32 {
-        self.next.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// An open session, as the driver knows it. Index 0 is the bus.
-struct Node {
-    parent: usize,
-    id: SessionId,
-    guard: Option<SessionGuard>,
-    handle: Session,
-    answer: Option<u32>,
-    /// Does it take no more?
-    closing: bool,
-}
-
-#[derive(Default)]
-struct Model {
-    /// Handlers of each session: number, priority.
-    handlers: BTreeMap<usize, Vec<(u32, i8)>>,
-    /// Whom each event has to reach.
-    expected: HashMap<u32, Vec<u32>>,
-}
-
-struct World {
-    bus: Bus,
-    record: Arc<Record>,
-    /// Held by everything that is registered.
-    token: Arc<()>,
-    nodes: Vec<Node>,
-    registered: Vec<(usize, u32, Registration)>,
-    model: Model,
-}
-
-type Acting = Pin<Box<dyn Future<Output = bus::Result<()>> + Send>>;
-
-/// Boxed: what a handler does may register such a handler.
-fn act(does: Does, cx: OwnedContext, record: Arc<Record>, token: Arc<()>) -> Acting {
-    Box::pin(async move {
-        let send = |extra: Vec<u32>| {
-            let number = record.number();
-            record.sent.lock().unwrap().push((number, cx.session_id(), extra));
-            Sent { number, is_first: false }
-        };
-        match does {
-            Does::Nothing => {}
-            Does::Waits(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
-            Does::Fails => return Err(bus::Error::msg("on purpose")),
-            Does::Panics => std::panic::panic_any(()),
-            Does::Publishes => drop(cx.publish(send(vec![])).await?),
-            Does::Executes => drop(cx.execute(Who).await?),
-            Does::Closes => {
-                if let Some(session) = cx.session() {
-                    assert!(session.close().await.is_deferred, "an end was awaited inside");
-                }
-            }
-            Does::Opens { then } => {
-                let own = record.number();
-                let child = cx
-                    .bus()
-                    .session(None)
-                    .on_event(listener(own, 0, Does::Nothing, &record, &token))
-                    .open()
-                    .await?;
-                child.publish(send(vec![own])).await?;
-                tokio::time::sleep(Duration::from_millis(3)).await;
-                match then {
-                    Ends::Dropped => drop(child),
-                    Ends::Closed => assert!(child.close().await.is_clean()),
-                    Ends::Detached => drop(child.detach()),
-                }
-            }
-        }
-        Ok(())
-    })
-}
-
-fn listener(
-    number: u32,
-    priority: i8,
-    does: Does,
-    record: &Arc<Record>,
-    token: &Arc<()>,
-) -> impl Fn(Arc<Sent>, OwnedContext) -> Acting + use<> {
-    let (record, token) = (Arc::clone(record), Arc::clone(token));
-    move |event, cx| {
-        let (record, token) = (Arc::clone(&record), Arc::clone(&token));
-        Box::pin(async move {
-            record.runs.lock().unwrap().push((event.number, number, priority, cx.session_id()));
-            if event.is_first { act(does, cx, record, token).await } else { Ok(()) }
-        })
-    }
-}
+use super::handlers::listener;
+use super::{Does, Ends, Model, Node, Record, Sent, Step, Who, World};
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bus = Bus::builder().event_timeout(None).build().unwrap();
         let record = Arc::new(Record::default());
         let (starts, ends) = (Arc::clone(&record), Arc::clone(&record));
@@ -241,7 +55,7 @@ impl World {
         place == 0 || !(self.nodes[place - 1].closing || self.nodes[place - 1].handle.is_closed())
     }
 
-    async fn step(&mut self, step: Step) {
+    pub(crate) async fn step(&mut self, step: Step) {
         match step {
             Step::Open { inside, handlers, answers } => self.open(inside, handlers, answers).await,
             Step::Register { on, priority, does } => {
@@ -380,7 +194,7 @@ impl World {
         }
     }
 
-    async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         for node in &mut self.nodes {
             drop(node.guard.take());
         }
@@ -432,38 +246,4 @@ impl World {
         assert_eq!(starts, ends, "each session begins once and ends once");
         assert_eq!(starts.len() as u64, self.bus.stats().sessions_opened);
     }
-}
-
-proptest! {
-    #![proptest_config(Config { cases: cases(), failure_persistence: None, ..Config::default() })]
-
-    #[test]
-    fn sessions_reach_whom_they_should_and_leave_nothing(steps in prop::collection::vec(step(), 1..30)) {
-        quiet();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(async {
-            let mut world = World::new();
-            for step in steps {
-                world.step(step).await;
-            }
-            world.finish().await;
-        });
-    }
-}
-
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
-}
-
-/// Handlers panic on purpose, with a value that is not text.
-fn quiet() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        let former = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if !panic.payload().is::<()>() {
-                former(panic);
-            }
-        }));
-    });
 }
