@@ -1,5 +1,5 @@
 //! Hooks: told before and after each run of a handler, whatever becomes of it. That they allocate nothing
-//! is shown in `allocations.rs`, and which ends they are told in `middleware_model.rs`.
+//! is shown in `allocations.rs`, and which ends they are told in `middleware_model/`.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};

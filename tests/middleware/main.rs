@@ -1,5 +1,5 @@
 //! Middleware by hand: what they see of a call, what they may change, and what touches them. Their order
-//! and all ends that a chain can come to are in `middleware_model.rs`.
+//! and all ends that a chain can come to are in `middleware_model/`.
 
 mod answers;
 mod context;
