@@ -38,7 +38,7 @@ pub struct Stats {
     pub debt: usize,
     /// The most that were ever queued.
     pub largest_queue: usize,
-    /// Events whose handlers are at work now. The bus's own are not among them.
+    /// Events that are not queued any more, and whose handlers are at work now. The bus's own are not among them.
     pub events_in_flight: u64,
     /// Events that are scheduled and not due yet, or recur.
     pub scheduled: usize,

@@ -28,23 +28,21 @@ async fn close_me(_: CloseMe, session: Session, log: &Res<Log>, cx: &Context) ->
 #[tokio::test(start_paused = true)]
 async fn a_session_is_closed_from_inside_by_its_own_handlers() {
     let (bus, log) = bus();
-    let session = bus
-        .session("s")
-        .on_event(|_: Arc<CloseYou>, cx: OwnedContext| async move {
-            assert!(cx.execute(CloseMe).await.unwrap(), "a nested command is inside too");
-        })
-        .open()
-        .await
-        .unwrap();
+    let session = bus.session("s").open().await.unwrap();
     assert!(session.execute(CloseMe).await.unwrap());
     let report = session.close().await;
     assert!(report.is_clean() && report.duration == 3 * SECOND, "{report}");
     assert_eq!(log.take(), ["still here", "bus: slow in s", "child: well", "s: well"]);
 
+    let noted = log.clone();
     let session = bus
         .session("t")
-        .on_event(|_: Arc<CloseYou>, session: OwnedContext| async move {
-            session.execute(CloseMe).await.unwrap();
+        .on_event(move |_: Arc<CloseYou>, session: OwnedContext| {
+            let noted = noted.clone();
+            async move {
+                let is_deferred = session.execute(CloseMe).await.unwrap();
+                noted.add(format!("a nested command is inside too: {is_deferred}"));
+            }
         })
         .open()
         .await
@@ -53,6 +51,7 @@ async fn a_session_is_closed_from_inside_by_its_own_handlers() {
     assert!(settled.is_ok(), "{settled:?}");
     assert!(session.close().await.is_clean());
     assert!(bus.sessions().is_empty());
+    assert!(log.take().contains(&"a nested command is inside too: true".to_owned()));
 }
 
 /// A handler of the bus that opens a session waits for it, and needs no slot meanwhile.
@@ -99,21 +98,33 @@ async fn a_callback_may_close_its_session_and_use_the_bus() {
 #[tokio::test(start_paused = true)]
 async fn a_session_is_closed_by_who_hears_of_its_start() {
     let (bus, log) = bus();
+    let (start, end) = (log.clone(), log.clone());
     let session = bus
         .session("s")
-        .on_event(|_: Arc<SessionStartEvent>, cx: OwnedContext| async move {
-            assert!(cx.session().unwrap().close().await.is_deferred);
+        .on_event(move |_: Arc<SessionStartEvent>, cx: OwnedContext| {
+            let start = start.clone();
+            async move {
+                let report = cx.session().unwrap().close().await;
+                start.add(format!("start: deferred {}", report.is_deferred));
+            }
         })
-        .on_event(|_: Arc<SessionEndEvent>, cx: OwnedContext| async move {
-            let session = cx.session().unwrap();
-            assert!(session.close().await.is_deferred);
-            assert!(session.session("too late").open().await.is_err());
-            cx.publish(Slow(SECOND)).await.unwrap();
+        .on_event(move |_: Arc<SessionEndEvent>, cx: OwnedContext| {
+            let end = end.clone();
+            async move {
+                let session = cx.session().unwrap();
+                let is_deferred = session.close().await.is_deferred;
+                let is_refused = session.session("too late").open().await.is_err();
+                end.add(format!("end: deferred {is_deferred}, refused {is_refused}"));
+                cx.publish(Slow(SECOND)).await.unwrap();
+            }
         })
         .open()
         .await
         .unwrap();
     bus.idle().await;
     assert!(session.is_closed() && bus.sessions().is_empty());
-    assert!(log.take().contains(&"bus: slow in s".to_owned()), "its last event is not lost");
+    let log = log.take();
+    for line in ["start: deferred true", "end: deferred true, refused true", "bus: slow in s"] {
+        assert!(log.iter().any(|noted| noted == line), "{line} is not in {log:?}");
+    }
 }

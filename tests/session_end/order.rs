@@ -18,12 +18,10 @@ async fn the_end_has_an_order() {
         .session("s")
         .on_event(add::<SessionStartEvent>(&log, "start"))
         .on_event(move |end: Arc<SessionEndEvent>, cx: OwnedContext| {
-            ends.add(format!(
-                "end of {} after {:?}: {:?}",
-                end.session_id, end.duration, end.error
-            ));
-            assert_eq!(cx.session_id(), end.session_id);
-            assert!(!cx.is_cancelled(), "who hears of the end may take its time");
+            let (of, after) = (&end.session_id, end.duration);
+            ends.add(format!("end of {of} after {after:?}: {:?}", end.error));
+            // Who hears of the end may take its time.
+            ends.add(format!("told in {}, cancelled: {}", cx.session_id(), cx.is_cancelled()));
             std::future::ready(())
         })
         .open()
@@ -63,6 +61,7 @@ async fn the_end_has_an_order() {
             "second callback",
             "first callback",
             "end of s after 5s: None",
+            "told in s, cancelled: false",
             "s: well"
         ]
     );

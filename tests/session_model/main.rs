@@ -68,12 +68,18 @@ struct Record {
     sent: Mutex<Vec<(u32, SessionId, Vec<u32>)>>,
     starts: Mutex<Vec<SessionId>>,
     ends: Mutex<Vec<SessionId>>,
+    /// What handlers have seen that must not be. They may fail, so an assertion there says nothing.
+    wrong: Mutex<Vec<&'static str>>,
     next: AtomicU32,
 }
 
 impl Record {
     fn number(&self) -> u32 {
         self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn wrong(&self, what: &'static str) {
+        self.wrong.lock().unwrap().push(what);
     }
 }
 

@@ -238,6 +238,7 @@ impl World {
             expected.sort_unstable();
             assert_eq!(ran, *expected, "event {event}");
         }
+        assert!(self.record.wrong.lock().unwrap().is_empty(), "{:?}", self.record.wrong);
         assert!(ran.is_empty(), "handlers ran for events that nobody sent: {ran:?}");
         let mut starts = std::mem::take(&mut *self.record.starts.lock().unwrap());
         let mut ends = std::mem::take(&mut *self.record.ends.lock().unwrap());
