@@ -1,5 +1,5 @@
 //! Dead letters of real handlers: what is known of them, what a retry does, and what touches them.
-//! The store alone is tested beside its code; order is in `dead_letter_order.rs`.
+//! The store alone is tested beside its code; order is in `dead_letter_order/`.
 
 mod around;
 mod ends;

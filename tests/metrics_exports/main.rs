@@ -1,15 +1,11 @@
 //! The metrics as others read them: names and labels of any text, in each format.
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "metrics_exports/json.rs"]
 mod json;
-#[path = "metrics_exports/promtool.rs"]
 mod promtool;
-#[path = "metrics_exports/reader.rs"]
 mod reader;
-#[path = "metrics_exports/rules.rs"]
 mod rules;
-#[path = "metrics_exports/table.rs"]
 mod table;
 
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! The spans of commands and events, as a subscriber sees them; and the levels of the log.
 
-#[path = "spans/seen.rs"]
 mod seen;
 
 use std::cell::RefCell;
@@ -72,7 +71,7 @@ async fn a_command_an_event_and_its_handlers() {
     assert_eq!(of_sign.fields["bus.handler"], "sign");
     assert_eq!(of_sign.fields["bus.session"], "desk");
     assert_eq!(of_sign.fields["bus.attempt"], "1");
-    assert!(of_sign.fields["bus.handler.at"].contains("spans.rs:"));
+    assert!(of_sign.fields["bus.handler.at"].contains("spans/main.rs:"));
     let id = |span: &Seen1| span.fields["messaging.message.id"].clone();
     assert_eq!(id(of_sign), id(of_execute));
 

@@ -9,11 +9,8 @@
 //! $ PROPTEST_CASES=3000 cargo test --release --test outage
 //! ```
 
-#[path = "outage/bank.rs"]
 mod bank;
-#[path = "outage/load.rs"]
 mod load;
-#[path = "outage/sums.rs"]
 mod sums;
 
 use std::cell::RefCell;

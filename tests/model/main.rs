@@ -8,43 +8,24 @@
 //! $ PROPTEST_CASES=10000 cargo test --release --test model
 //! ```
 
-#[path = "model/batches.rs"]
 mod batches;
-#[path = "model/coverage.rs"]
 mod coverage;
-#[path = "model/deliveries.rs"]
 mod deliveries;
-#[path = "model/events.rs"]
 mod events;
-#[path = "model/handlers.rs"]
 mod handlers;
-#[path = "model/history.rs"]
 mod history;
-#[path = "model/lanes.rs"]
 mod lanes;
-#[path = "model/log.rs"]
 mod log;
-#[path = "model/numbers.rs"]
 mod numbers;
-#[path = "model/oracle.rs"]
 mod oracle;
-#[path = "model/plain.rs"]
 mod plain;
-#[path = "model/play.rs"]
 mod play;
-#[path = "model/publishers.rs"]
 mod publishers;
-#[path = "model/refusals.rs"]
 mod refusals;
-#[path = "model/runs.rs"]
 mod runs;
-#[path = "model/scenario.rs"]
 mod scenario;
-#[path = "model/strategies.rs"]
 mod strategies;
-#[path = "model/totals.rs"]
 mod totals;
-#[path = "model/world.rs"]
 mod world;
 
 use std::cell::{Cell, RefCell};
