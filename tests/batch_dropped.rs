@@ -78,7 +78,9 @@ fn pairs(bus: &TestBus) -> [u64; 3] {
     let now = bus.metrics().snapshot();
     let dropped = now.get("events_dropped_total", &[("reason", "queue_full")]);
     let Some(bus::MetricValue::Counter(dropped)) = dropped else { panic!("{dropped:?}") };
-    [now.counter("events_processed_total"), now.counter("events_failed_total"), *dropped]
+    let [processed, failed] =
+        ["processed", "failed"].map(|how| now.counter(&format!("events_{how}_total")).unwrap());
+    [processed, failed, *dropped]
 }
 
 #[tokio::test]

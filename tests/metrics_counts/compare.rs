@@ -13,13 +13,16 @@ use super::{LATE, World};
 /// True at any time.
 pub(crate) fn adds_up(metrics: &MetricsSnapshot) -> Result<(), TestCaseError> {
     let [sent, processed, failed] = ["sent", "processed", "failed"]
-        .map(|what| metrics.counter(&format!("commands_{what}_total")));
-    let in_flight = metrics.gauge("commands_in_flight");
+        .map(|what| metrics.counter(&format!("commands_{what}_total")).unwrap());
+    let in_flight = metrics.gauge("commands_in_flight").unwrap();
     prop_assert_eq!((processed + failed) as f64 + in_flight, sent as f64);
     let sum = |family: &str| all(metrics, family, |_| true);
-    prop_assert_eq!(sum("message_published_total"), metrics.counter("events_published_total"));
+    prop_assert_eq!(
+        sum("message_published_total"),
+        metrics.counter("events_published_total").unwrap()
+    );
     prop_assert_eq!(sum("message_dropped_total"), sum("events_dropped_total"));
-    prop_assert_eq!(sum("handler_retries_total"), metrics.counter("retries_total"));
+    prop_assert_eq!(sum("handler_retries_total"), metrics.counter("retries_total").unwrap());
     Ok(())
 }
 
@@ -41,7 +44,7 @@ pub(crate) fn compare(
     scenario: &Scenario,
 ) -> Result<(), TestCaseError> {
     let World { work, first, second, short, stuck } = &*bus.resource::<World>().unwrap();
-    let counter = |name: &str| metrics.counter(name);
+    let counter = |name: &str| metrics.counter(name).unwrap();
     // A command whose caller leaves while what it has emitted waits for room has ended well.
     let [_, executed, _] = work.counts();
     prop_assert!(told.executed.load(Relaxed) <= executed);
@@ -55,7 +58,7 @@ pub(crate) fn compare(
         "queue_oldest_age_seconds",
         "backpressure_active",
     ] {
-        prop_assert_eq!(metrics.gauge(gauge), 0.0, "{}", gauge);
+        prop_assert_eq!(metrics.gauge(gauge), Some(0.0), "{}", gauge);
     }
 
     let handlers =
@@ -82,7 +85,7 @@ pub(crate) fn compare(
     if scenario.ends_after == LATE {
         let [began, well, _] = first.counts();
         // Of commands, those of which a caller was told; one that has left then may not have heard.
-        let kept = metrics.gauge("dead_letter_queue_size") - (began - well) as f64;
+        let kept = metrics.gauge("dead_letter_queue_size").unwrap() - (began - well) as f64;
         let told = told.failed.load(Relaxed) as f64..=counter("commands_failed_total") as f64;
         prop_assert!(told.contains(&kept), "{} of {:?}", kept, told);
     }

@@ -107,30 +107,29 @@ impl MetricsSnapshot {
         family.samples.iter().find(has_labels).map(|sample| &sample.value)
     }
 
-    /// The count of a counter that has no labels; 0 of one that is not there, also of a name that no metric has:
-    /// [`get`](Self::get) tells the two apart.
+    /// The count of a counter that has no labels. `None`: there is no such counter; one that has counted nothing is 0.
     #[must_use]
-    pub fn counter(&self, name: &str) -> u64 {
-        match self.get(name, &[]) {
-            Some(MetricValue::Counter(count)) => *count,
-            _ => 0,
+    pub fn counter(&self, name: &str) -> Option<u64> {
+        match self.get(name, &[])? {
+            MetricValue::Counter(count) => Some(*count),
+            _ => None,
         }
     }
 
-    /// The value of a gauge that has no labels; 0 of one that is not there.
+    /// The value of a gauge that has no labels. `None`: there is no such gauge.
     #[must_use]
-    pub fn gauge(&self, name: &str) -> f64 {
-        match self.get(name, &[]) {
-            Some(MetricValue::Gauge(value)) => *value,
-            _ => 0.0,
+    pub fn gauge(&self, name: &str) -> Option<f64> {
+        match self.get(name, &[])? {
+            MetricValue::Gauge(value) => Some(*value),
+            _ => None,
         }
     }
 
     /// A histogram that has no labels.
     #[must_use]
     pub fn histogram(&self, name: &str) -> Option<&HistogramSnapshot> {
-        match self.get(name, &[]) {
-            Some(MetricValue::Histogram(histogram)) => Some(histogram),
+        match self.get(name, &[])? {
+            MetricValue::Histogram(histogram) => Some(histogram),
             _ => None,
         }
     }
