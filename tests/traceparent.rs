@@ -118,3 +118,52 @@ async fn it_is_the_same_in_what_outlives_a_handler_and_a_middleware_may_set_it()
     let other: TraceParent = OTHER.parse().unwrap();
     assert_eq!(log.take()[0].1.unwrap().trace_id(), other.trace_id());
 }
+
+/// Fails, and has nobody who waits for it.
+#[event]
+struct Billed;
+#[command]
+struct Bill;
+#[handler]
+async fn bill(_: &Bill, cx: &Context, log: &Res<Log>) -> bus::Result<()> {
+    log.note("bill", cx);
+    Err(bus::Error::msg("not today"))
+}
+#[handler]
+async fn billed(_: &Billed, cx: &Context, log: &Res<Log>) -> bus::Result<()> {
+    log.note("billed", cx);
+    // The command is a dead letter of its own.
+    Ok(cx.execute(Bill).await?)
+}
+#[command]
+struct Close;
+#[handler]
+async fn close(_: Close, emit: Emit<Billed>) -> bus::Result<()> {
+    emit.send(Billed);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_is_run_again_is_in_the_trace_that_it_had() {
+    let (bus, log) = bus(|builder| {
+        let builder = builder.configure::<bill>(|handler| handler.dead_letters(true));
+        builder.configure::<billed>(|handler| handler.dead_letters(true))
+    });
+    bus.execute(Close).header("traceparent", CAME).header("tracestate", "a=1").await.unwrap();
+    bus.idle().await;
+    assert_eq!(bus.dead_letters().list().len(), 2);
+    let first = log.take();
+    bus.dead_letters().retry_all().await;
+    let again = log.take();
+    assert!(again.len() >= 2, "{again:?}");
+    let came: TraceParent = CAME.parse().unwrap();
+    for (who, parent, state) in first.iter().chain(&again) {
+        assert_eq!(parent.map(|parent| parent.trace_id()), Some(came.trace_id()), "{who}");
+        assert_eq!(state.as_deref(), Some("a=1"), "{who}");
+    }
+    let letter = bus.dead_letters().list()[0].id;
+    let _ = bus.dead_letters().edit_and_retry::<Bill>(letter, |_| Bill).await;
+    let _ = bus.dead_letters().edit_and_retry::<Billed>(letter, |_| Billed).await;
+    let edited = log.take();
+    assert!(!edited.is_empty() && edited.iter().all(|(_, parent, _)| parent.is_some()));
+}

@@ -153,10 +153,15 @@ impl Context {
         self.seed.deadline.get()
     }
 
+    /// For whoever handles the message again when its origin is gone.
+    pub(crate) fn inherited_trace(&self) -> Option<&Arc<Trace>> {
+        self.seed.inherited_trace()
+    }
+
     pub(super) fn look_at_trace<R>(&self, look: impl FnOnce(&Trace) -> R) -> Option<R> {
         match Trace::of(self.headers()) {
             Some(own) => Some(look(&own)),
-            None => self.seed.origin.as_ref()?.trace.as_deref().map(look),
+            None => self.seed.inherited_trace().map(|trace| look(trace)),
         }
     }
 

@@ -72,7 +72,12 @@ impl Seed {
     /// The trace that its own headers name, else the one that was inherited.
     pub(super) fn trace(&self) -> Option<Arc<Trace>> {
         let own = self.head.as_ref().and_then(|head| Trace::of(&head.headers));
-        own.map(Arc::new).or_else(|| self.origin.as_ref()?.trace.clone())
+        own.map(Arc::new).or_else(|| self.inherited_trace().cloned())
+    }
+
+    pub(super) fn inherited_trace(&self) -> Option<&Arc<Trace>> {
+        let kept = self.head.as_ref().and_then(|head| head.trace.as_ref());
+        kept.or_else(|| self.origin.as_ref()?.trace.as_ref())
     }
 
     pub(super) fn scratch(&self) -> &Arc<Scratch> {

@@ -157,7 +157,7 @@ async fn told(core: &Core) {
 
 /// The last user handle is gone: nobody will await a shutdown.
 pub(crate) fn abandon(core: &Core) {
-    let running = core.in_flight();
+    let running = core.users_in_flight();
     core.work.close();
     let not_due = stop_timers(core, DropReason::NotDue);
     let was_open = core.queue.intake() == Intake::Open;

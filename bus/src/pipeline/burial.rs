@@ -110,8 +110,12 @@ pub(crate) fn buried(
     again: Arc<dyn Again>,
 ) -> Buried {
     let now = core.settings.clock.system_time();
+    let (said, trace) = (context.head(), context.inherited_trace());
     // A session that has ended is not kept for its dead letters.
-    let head = context.head().map(|head| Arc::new(Head { session: None, ..Head::clone(head) }));
+    let head = (said.is_some() || trace.is_some()).then(|| {
+        let said = said.map_or_else(Head::default, |head| Head::clone(head));
+        Arc::new(Head { session: None, trace: trace.cloned(), ..said })
+    });
     Buried {
         message,
         info: context.message(),

@@ -6,6 +6,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::traceparent::Trace;
 use crate::session::{Scope, SessionId};
 use crate::sync::shared;
 
@@ -91,6 +92,8 @@ shared! {
         pub(crate) principal: Option<Principal>,
         /// Where it was sent, if that is asked for.
         pub(crate) sent_from: Option<&'static Location<'static>>,
+        /// The trace that a dead letter had inherited, from what is gone when it is run again.
+        pub(crate) trace: Option<Arc<Trace>>,
     }
 }
 

@@ -11,7 +11,11 @@ use crate::pipeline::cancel::Cancel;
 /// One such event, as the queue sees it.
 pub(super) struct Parked {
     number: u64,
-    pub(super) since: Option<Instant>,
+    /// When it was queued, or earlier. Never later than that of those behind it, so that the first says how long the
+    /// oldest has waited.
+    pub(super) since: Instant,
+    /// It has not been through a group of handlers, or waited before: it waits as the bus is behind.
+    pub(super) is_first: bool,
     /// Fires when it is dropped: the handlers that wait do not get it.
     given_up: Arc<Cancel>,
 }
@@ -161,8 +165,10 @@ impl BoundedEventQueue {
             None => state.counts.dropped += 1,
             Some(number) => {
                 state.counts.parked += 1;
-                let since = state.batch_since;
-                state.parked.push_back(Parked { number, since, given_up });
+                // One that has left the hand is queued again from now on.
+                let pushed = state.batch_since.filter(|_| in_hand);
+                let since = pushed.unwrap_or_else(|| self.clock.now());
+                state.park(Parked { number, since, is_first: in_hand, given_up });
                 let occupied = self.occupied(&state);
                 state.counts.largest = state.counts.largest.max(occupied);
             }
@@ -198,6 +204,13 @@ impl BoundedEventQueue {
 }
 
 impl State {
+    fn park(&mut self, parked: Parked) {
+        let since = parked.since;
+        let younger = self.parked.iter_mut().rev().take_while(|other| other.since > since);
+        younger.for_each(|other| other.since = since);
+        self.parked.push_back(parked);
+    }
+
     /// Drops the event that has waited longest for a slot.
     pub(super) fn give_up_parked(&mut self, then: &mut Then) -> bool {
         let oldest = self.parked.pop_front();

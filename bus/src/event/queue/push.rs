@@ -159,7 +159,7 @@ impl BoundedEventQueue {
         waker: &Waker,
     ) -> Push {
         let now = self.clock.now();
-        let delay = self.oldest(state).map(|oldest| now.saturating_duration_since(oldest));
+        let delay = self.oldest_new(state).map(|oldest| now.saturating_duration_since(oldest));
         state.rate.observe(now, delay.unwrap_or_default());
         let not_before = delay.and_then(|_| state.rate.not_before(now));
         if place.ticket.is_some() || !state.waiters.is_empty() || not_before.is_some() {

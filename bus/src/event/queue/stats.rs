@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::parked::Parked;
 use super::{BoundedEventQueue, State};
 
 /// What has passed.
@@ -41,7 +42,8 @@ pub struct QueueStats {
     /// The most that were ever queued.
     pub largest: usize,
     /// For how long the oldest has waited. Never too short; too long by at most the time between
-    /// two visits of the dispatcher.
+    /// two visits of the dispatcher. One that waits for a retry, or for a slot after others of its handlers have run, is
+    /// queued since then.
     pub oldest: Option<Duration>,
     /// Events accepted. A dead letter that is run again is not accepted again.
     pub accepted: u64,
@@ -149,8 +151,18 @@ impl BoundedEventQueue {
 
     /// When the oldest of what is queued was pushed, or earlier.
     pub(super) fn oldest(&self, state: &State) -> Option<Instant> {
-        let parked = state.parked.front().and_then(|parked| parked.since);
+        self.oldest_of(state, |_| true)
+    }
+
+    /// The same, of what the rate follows: that an event waits for its retry says nothing of how far behind the bus is.
+    pub(super) fn oldest_new(&self, state: &State) -> Option<Instant> {
+        self.oldest_of(state, |parked| parked.is_first)
+    }
+
+    fn oldest_of(&self, state: &State, counts: impl Fn(&Parked) -> bool) -> Option<Instant> {
+        let parked = state.parked.front().filter(|parked| counts(parked));
         let batch = state.batch_since.filter(|_| self.claims.look().untouched() > 0);
+        let parked = parked.map(|parked| parked.since);
         parked.into_iter().chain(batch).chain(state.ages.oldest()).min()
     }
 }

@@ -62,7 +62,7 @@ impl BoundedEventQueue {
     fn take_events(&self, state: &mut State, batch: &mut Batch) {
         let n = state.events.len().min(self.config.batch_size).min(MOST);
         // What waits for a slot of a handler has waited for longer than what lies here.
-        let waited_longest = self.oldest(state);
+        let waited_longest = self.oldest_new(state);
         let oldest = state.ages.oldest();
         batch.events.extend(state.events.drain(..n));
         state.ages.left(n);
