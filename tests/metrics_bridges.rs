@@ -137,9 +137,19 @@ async fn a_recorder_is_told_every_so_often_until_the_bus_is_gone() {
     bus.execute(Brew(2)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(matches!(recorded(&told)[&sent], DebugValue::Counter(2)));
+    bus.execute(Brew(3)).await.unwrap();
     bus.shutdown().await;
+    telling.await.unwrap();
+    assert!(matches!(recorded(&told)[&sent], DebugValue::Counter(3)), "what came last is told too");
+    // Nobody shuts it down.
+    let bus = self::bus();
+    let telling = tokio::spawn(bus.metrics().to_facade().every(Duration::from_secs(10)));
+    for _ in 0..4 {
+        bus.execute(Brew(1)).await.unwrap();
+    }
     drop(bus);
-    tokio::time::timeout(Duration::from_secs(20), telling).await.expect("it ends").unwrap();
+    telling.await.unwrap();
+    assert!(matches!(recorded(&told)[&sent], DebugValue::Counter(4)));
 }
 
 /// A sample as both have it; buckets each for itself.

@@ -69,17 +69,19 @@ fn events(core: &Core, on: &mut On<'_>) {
     on.count("events_unhandled_total", help, counters.unhandled.sum());
     let help = "Events that were queued for longer than their ttl.";
     on.count("events_expired_total", help, queue.expired);
-    on.family("events_dropped_total", MetricKind::Counter, "Events that were lost.", None);
-    for (reason, count) in core.losses.by_reason() {
-        on.to.sample(&[("reason", reason.label())], MetricReading::Counter(count));
+    if on.family("events_dropped_total", MetricKind::Counter, "Events that were lost.", None) {
+        for (reason, count) in core.losses.by_reason() {
+            on.to.sample(&[("reason", reason.label())], MetricReading::Counter(count));
+        }
     }
     let help = "Events that a filter has kept out, of the bus or of one handler.";
-    on.family("events_filtered_total", MetricKind::Counter, help, None);
-    // Two filters of one name are one series.
-    core.settings.metrics.filtered.each(|(filter, handler), count| {
-        let labels = [("filter", &**filter), ("handler", &**handler)];
-        on.to.sample(&labels, MetricReading::Counter(count.sum()));
-    });
+    if on.family("events_filtered_total", MetricKind::Counter, help, None) {
+        // Two filters of one name are one series.
+        core.settings.metrics.filtered.each(|(filter, handler), count| {
+            let labels = [("filter", &**filter), ("handler", &**handler)];
+            on.to.sample(&labels, MetricReading::Counter(count.sum()));
+        });
+    }
     let retries = core.settings.metrics.retries.load(Ordering::Relaxed);
     on.count("retries_total", "Calls of handlers after the first.", retries);
     let help = "Retries that were not made, as the budget was used up.";
@@ -101,8 +103,16 @@ fn gauges(core: &Core, on: &mut On<'_>) {
     on.gauge("active_sessions", "Sessions that are open.", core.sessions.len() as u64);
     let handlers = core.wired.table().map_or_else(|| core.table.handlers(), |t| t.handlers());
     on.gauge("registered_handlers", "Handlers of the bus.", handlers as u64);
+    breakers(core, on);
+    let budget = core.settings.budget.remaining(core.settings.clock.now());
+    on.budget("retry_budget_remaining", "Retries that the budget of the bus has left.", budget);
+}
+
+fn breakers(core: &Core, on: &mut On<'_>) {
     let help = "What a circuit breaker does: 0 closed, 1 open, 2 half-open.";
-    on.family("circuit_breaker_state", MetricKind::Gauge, help, None);
+    if !on.family("circuit_breaker_state", MetricKind::Gauge, help, None) {
+        return;
+    }
     let (mut left, mut others) = (core.settings.metrics.config.series, None);
     let mut show = |name: &str, state: u8| {
         on.to.sample(&[("breaker", name)], MetricReading::Gauge(f64::from(state)));
@@ -120,7 +130,8 @@ fn gauges(core: &Core, on: &mut On<'_>) {
     paged(
         |offer| core.each_breaker(&mut |breaker| offer(breaker.shared_name(), state(breaker))),
         |former, state| *former = worst(*former, state),
-        |name, state| match left.checked_sub(1) {
+        // One may bear the name of those that share a series.
+        |name, state| match left.checked_sub(1).filter(|_| **name != *OTHERS) {
             Some(less) => {
                 left = less;
                 show(name, *state);
@@ -129,8 +140,6 @@ fn gauges(core: &Core, on: &mut On<'_>) {
         },
     );
     others.into_iter().for_each(|state| show(OTHERS, state));
-    let budget = core.settings.budget.remaining(core.settings.clock.now());
-    on.gauge("retry_budget_remaining", "Retries that the budget of the bus has left.", budget);
 }
 
 const OPEN: u8 = 1;
@@ -144,17 +153,15 @@ fn state(breaker: &CircuitBreaker) -> u8 {
 }
 
 fn messages(core: &Core, on: &mut On<'_>) {
-    let name = "message_published_total";
-    if on.to.wants(MetricKind::Counter, name) {
-        on.family(name, MetricKind::Counter, "Events of a type that were accepted.", None);
+    let help = "Events of a type that were accepted.";
+    if on.family("message_published_total", MetricKind::Counter, help, None) {
         core.settings.metrics.messages.each(|message, count| {
             let count = count.load(Ordering::Relaxed);
             on.to.sample(&[("message", message)], MetricReading::Counter(count));
         });
     }
-    let name = "message_dropped_total";
-    if on.to.wants(MetricKind::Counter, name) {
-        on.family(name, MetricKind::Counter, "Messages of a type that were lost.", None);
+    let help = "Messages of a type that were lost.";
+    if on.family("message_dropped_total", MetricKind::Counter, help, None) {
         core.losses.by_message(|message, reason, count| {
             let labels = [("message", message), ("reason", reason.label())];
             on.to.sample(&labels, MetricReading::Counter(count));
@@ -174,20 +181,18 @@ const OF_HANDLER: [OfHandler; 3] = [
 fn handlers(metrics: &Metrics, on: &mut On<'_>) {
     let mut read = Metered::default();
     for (name, help, value) in OF_HANDLER {
-        if !on.to.wants(MetricKind::Counter, name) {
+        if !on.family(name, MetricKind::Counter, help, None) {
             continue;
         }
-        on.family(name, MetricKind::Counter, help, None);
         metrics.meters.each(|meter| {
             meter.read(&mut read);
             on.to.sample(&labels(meter), MetricReading::Counter(value(&read)));
         });
     }
-    if !on.to.wants(MetricKind::Histogram, "handler_duration_seconds") {
+    let help = "How long a handler took with a message, with all attempts and what it waits for in between.";
+    if !on.family("handler_duration_seconds", MetricKind::Histogram, help, Some("seconds")) {
         return;
     }
-    let help = "How long a handler took with a message, with all attempts.";
-    on.family("handler_duration_seconds", MetricKind::Histogram, help, Some("seconds"));
     let bounds = &metrics.commands.grid().bounds;
     metrics.meters.each(|meter| {
         meter.read(&mut read);
@@ -210,37 +215,59 @@ struct On<'v> {
 }
 
 impl On<'_> {
+    /// Begins a family. `false`: it is not wanted, and nothing of it is shown.
     fn family(
         &mut self,
         name: &'static str,
         kind: MetricKind,
         help: &'static str,
         unit: Option<&'static str>,
-    ) {
-        self.to.family(&MetricInfo { namespace: self.namespace, name, kind, help, unit });
+    ) -> bool {
+        let is_wanted = self.to.wants(kind, name);
+        if is_wanted {
+            self.to.family(&MetricInfo { namespace: self.namespace, name, kind, help, unit });
+        }
+        is_wanted
     }
 
     fn count(&mut self, name: &'static str, help: &'static str, count: u64) {
-        self.family(name, MetricKind::Counter, help, None);
-        self.to.sample(&[], MetricReading::Counter(count));
+        if self.family(name, MetricKind::Counter, help, None) {
+            self.to.sample(&[], MetricReading::Counter(count));
+        }
     }
 
     #[allow(clippy::cast_precision_loss)]
     fn gauge(&mut self, name: &'static str, help: &'static str, value: u64) {
-        self.family(name, MetricKind::Gauge, help, None);
-        self.to.sample(&[], MetricReading::Gauge(value as f64));
+        self.value(name, help, None, value as f64);
+    }
+
+    /// What has no limit is infinite.
+    #[allow(clippy::cast_precision_loss)]
+    fn budget(&mut self, name: &'static str, help: &'static str, left: u64) {
+        let left = if left == u64::MAX { f64::INFINITY } else { left as f64 };
+        self.value(name, help, None, left);
     }
 
     fn seconds(&mut self, name: &'static str, help: &'static str, value: f64) {
-        self.family(name, MetricKind::Gauge, help, Some("seconds"));
-        self.to.sample(&[], MetricReading::Gauge(value));
+        self.value(name, help, Some("seconds"), value);
+    }
+
+    fn value(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        unit: Option<&'static str>,
+        value: f64,
+    ) {
+        if self.family(name, MetricKind::Gauge, help, unit) {
+            self.to.sample(&[], MetricReading::Gauge(value));
+        }
     }
 
     fn histogram(&mut self, name: &'static str, help: &'static str, histogram: &Histogram) {
-        if !self.to.wants(MetricKind::Histogram, name) {
+        if !self.family(name, MetricKind::Histogram, help, Some("seconds")) {
             return;
         }
-        self.family(name, MetricKind::Histogram, help, Some("seconds"));
         let (grid, counted) = (histogram.grid(), histogram.counted());
         let counts = counted.buckets(grid);
         let (bounds, sum) = (&*grid.bounds, counted.sum);

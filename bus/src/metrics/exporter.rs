@@ -51,7 +51,7 @@ pub trait MetricsExporter {
     /// A sample. Its labels are in an order that does not change; their values are any text.
     fn sample(&mut self, labels: &[(&'static str, &str)], reading: MetricReading<'_>);
 
-    /// `false` of a family that is of no use to it, which may then not even be read. `name` is that of the table,
+    /// `false` of a family that is of no use to it: it is shown nothing of that. `name` is that of the table,
     /// without a namespace.
     fn wants(&self, kind: MetricKind, name: &str) -> bool {
         let _ = (kind, name);

@@ -12,6 +12,7 @@ use super::deltas::Deltas;
 use super::exporter::{MetricInfo, MetricReading, MetricsExporter};
 use super::snapshot::MetricKind;
 use crate::core::Core;
+use crate::resilience::timer::within;
 use crate::sync::{Mutex, lock};
 
 impl MetricsCollector<'_> {
@@ -61,25 +62,22 @@ impl MetricsFacade {
         true
     }
 
-    /// Hands over what there is after each such time, by the clock of the bus, until the bus is gone. At most every
-    /// millisecond.
+    /// Hands over what there is after each such time, by the clock of the bus, and when the bus has been shut down or
+    /// its last handle is gone: what is counted until then is not lost. At most every millisecond. Then it ends.
     ///
     /// # Cancel safety
     /// When the future is dropped, nothing is handed over any more.
     pub async fn every(self, interval: Duration) {
         let interval = interval.max(Duration::from_millis(1));
-        loop {
-            let Some(core) = self.core.upgrade() else { return };
-            let clock = core.settings.clock.clone();
-            drop(core);
-            match clock.now().checked_add(interval) {
-                Some(until) => clock.sleep_until(until).await,
-                None => std::future::pending().await,
-            }
-            if !self.flush() {
-                return;
-            }
+        // The core: not a handle, whose end this waits for.
+        let Some(core) = self.core.upgrade() else { return };
+        while !within(&core, interval, core.work.abort.fired()).await {
+            self.flush();
         }
+        // What is cut off at the end counts too.
+        let is_over = || !core.work.is_dispatching() && !core.work.is_due();
+        within(&core, core.settings.grace, core.until(is_over)).await;
+        self.flush();
     }
 }
 
