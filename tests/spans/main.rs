@@ -1,5 +1,6 @@
 //! The spans of commands and events, as a subscriber sees them; and the levels of the log.
 
+mod lost;
 mod seen;
 
 use std::cell::RefCell;

@@ -15,7 +15,7 @@ use crate::envelope::Envelope;
 use crate::message::MessageInfo;
 use crate::metrics::OTHERS;
 use crate::metrics::bounded::Bounded;
-use crate::observe::{What, tap};
+use crate::observe::{What, spans, tap};
 use crate::pipeline::announce;
 use crate::probe;
 use crate::sync::{Mutex, SHARDS, Shard, Sharded, lock};
@@ -172,6 +172,7 @@ impl Losses {
             };
             tap::of_envelope(core, event, what);
         }
+        spans::lost(event.links.as_ref(), why);
         self.note(core, event.info, 1, why);
     }
 

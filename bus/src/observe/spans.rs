@@ -27,6 +27,7 @@ use crate::context::Context;
 use crate::core::Core;
 use crate::envelope::Envelope;
 use crate::error::{CommandErrorKind, PublishErrorKind};
+use crate::event::DropReason;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::command::Reply;
 use crate::pipeline::command::request::Request;
@@ -200,6 +201,11 @@ pub(crate) fn not_published(links: Option<&Links>, why: &PublishErrorKind) {
 /// Its publisher has gone away while it waited for room.
 pub(crate) fn given_up(links: Option<&Links>) {
     links.into_iter().flat_map(|links| links.iter()).for_each(|span| failed(span, "dropped"));
+}
+
+/// It was queued, and is lost.
+pub(crate) fn lost(links: Option<&Links>, why: DropReason) {
+    links.into_iter().flat_map(|links| links.iter()).for_each(|span| failed(span, why.label()));
 }
 
 /// What keeps an event that is emitted back remembers who emits it.
