@@ -9,6 +9,7 @@ use bus::{BackpressureStrategy, EventFilter, filters};
 use super::{NoLuck, Order, Ordered, Shipped, build, kinds};
 
 const MS: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 #[event]
 struct Flaky;
@@ -205,6 +206,23 @@ async fn callers_that_go_away_sessions_and_timers() {
         ]
     );
     assert!(all[1].1 == Some(scheduled.id()) && all[7].1 == all[1].1, "it keeps its id");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_goes_away_while_it_waits_for_room() {
+    let (bus, seen) = build(|b| {
+        b.event_queue_size(1).backpressure_strategy(BackpressureStrategy::Block { timeout: MINUTE })
+    });
+    // Nothing is taken in between.
+    bus.try_publish(Shipped).unwrap();
+    seen.take();
+    {
+        let mut publish = Box::pin(bus.publish(Shipped).into_future());
+        assert!(futures_poll(publish.as_mut()).await.is_none());
+    }
+    assert_eq!(seen.kinds(), ["Shipped abandoned"]);
+    bus.idle().await;
+    assert_eq!(bus.stats().published, 1);
 }
 
 async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {

@@ -37,7 +37,8 @@ pub enum What<'a> {
         /// What has become of it, unless it has succeeded.
         error: Option<&'a str>,
     },
-    /// The future of a command was dropped before it was ready.
+    /// The future of a command was dropped before it was ready; or that of a publish, while it waited for room: the
+    /// event was not queued.
     Abandoned,
     /// An event was queued, or kept out by a filter before it was.
     #[non_exhaustive]

@@ -12,8 +12,8 @@ use crate::envelope::Envelope;
 use crate::error::PublishErrorKind;
 use crate::event::queue::{BackpressureStrategy, Place, Push};
 use crate::message::MessageId;
-use crate::observe::spans;
-use crate::observe::tap::Queued;
+use crate::observe::tap::{self, Queued};
+use crate::observe::{What, spans};
 use crate::resilience::timer::Timer;
 
 pin_project! {
@@ -33,6 +33,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             if let Some(event) = &this.event {
                 spans::given_up(event.links.as_ref());
+                if this.core.observers.is_on() {
+                    tap::of_envelope(this.core, event, What::Abandoned);
+                }
             }
         }
     }
