@@ -23,7 +23,7 @@ async fn place(_: Place, emit: Emit<Placed>) -> bus::Result<()> {
 }
 #[handler]
 async fn mail(_: &Placed) -> bus::Result<()> {
-    Err(bus::Error::msg("two\nlines and \"quotes\""))
+    Err(bus::Error::msg("two\nlines\u{1b}and \"quotes\""))
 }
 
 #[derive(Clone, Default)]
@@ -132,7 +132,7 @@ async fn a_file_of_all_that_happens() {
     assert!(executed.get("error").is_none(), "what says nothing is left out");
     let handled = of("handled");
     assert_eq!(handled["handler"], "mail");
-    assert_eq!(handled["error"], "two\nlines and \"quotes\"");
+    assert_eq!(handled["error"], "two\nlines\u{1b}and \"quotes\"");
     assert_eq!(handled["parent"], report.command_id.to_string());
     assert_eq!(handled["correlation"], report.command_id.to_string());
     let stats = log.stats();

@@ -56,8 +56,8 @@ impl Observer for Console {
         let begun = *self.begun.get_or_init(|| happening.at());
         let since = happening.at().saturating_duration_since(begun);
         let depth = usize::from(happening.depth());
-        // A message that says more than one line is still one.
-        let text = happening.to_string().replace(['\n', '\r'], " ");
+        // A message that says more than one line is still one, and none moves the cursor of a terminal.
+        let text = happening.to_string().replace(char::is_control, " ");
         let line =
             format!("{:>10.6} {:indent$}{text}\n", since.as_secs_f64(), "", indent = 2 * depth);
         let written = lock(&self.to).write_all(line.as_bytes());
