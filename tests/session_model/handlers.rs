@@ -26,10 +26,10 @@ fn act(does: Does, cx: OwnedContext, record: Arc<Record>, token: Arc<()>) -> Act
             Does::Publishes => drop(cx.publish(send(vec![])).await?),
             Does::Executes => drop(cx.execute(Who).await?),
             Does::Closes => {
-                if let Some(session) = cx.session() {
-                    if !session.close().await.is_deferred {
-                        record.wrong("an end was awaited inside");
-                    }
+                if let Some(session) = cx.session()
+                    && !session.close().await.is_deferred
+                {
+                    record.wrong("an end was awaited inside");
                 }
             }
             Does::Opens { then } => {
