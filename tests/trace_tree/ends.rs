@@ -2,7 +2,18 @@
 
 use std::time::Duration;
 
+use bus::testing::Step;
+use bus::{Context, Error, command, handler};
+
 use super::{Charge, Place, bus};
+
+#[command]
+struct Long;
+#[handler]
+async fn long(_: Long, cx: &Context) -> bus::Result<()> {
+    cx.sleep(Duration::from_secs(10)).await;
+    Err(Error::msg("too long"))
+}
 
 #[tokio::test]
 async fn what_is_refused_is_in_it() {
@@ -14,4 +25,17 @@ async fn what_is_refused_is_in_it() {
     assert!(report.result.is_err());
     let text = bus.trace_tree(report.command_id).to_string();
     assert!(text.contains("trace_tree::Charge") && text.contains("rejected: "), "{text}");
+}
+
+#[tokio::test]
+async fn a_handler_whose_caller_went_away_was_cancelled() {
+    let bus = bus(|builder| builder.trace_history(10));
+    let gone = bus.run_for(Duration::from_millis(5), bus.execute(Long)).await;
+    assert!(gone.is_none());
+    bus.advance(Duration::from_secs(60)).await;
+    let abandoned = bus.record().into_iter().find(|entry| entry.step == Step::Abandoned);
+    let id = abandoned.and_then(|entry| entry.id).unwrap();
+    let text = bus.trace_tree(id).to_string();
+    assert!(text.contains(": was abandoned by its caller\n"), "{text}");
+    assert!(text.ends_with(": was cancelled, 1 attempt, 5ms\n"), "{text}");
 }

@@ -1,7 +1,9 @@
 //! `bus.trace_tree(..)`: what has followed from a message, drawn.
 
 mod ends;
+mod letters;
 mod missing;
+mod same_name;
 mod tree;
 
 use std::sync::Arc;

@@ -167,6 +167,10 @@ impl Store {
         Some(DeadLetterEntry(Arc::clone(&self.lock().slot(id)?.data)))
     }
 
+    pub(crate) fn has(&self, id: DeadLetterId) -> bool {
+        self.lock().slot(id).is_some()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.lock().line.len()
     }

@@ -1,0 +1,44 @@
+//! What has happened to the last messages, for [`Bus::trace_tree`](crate::Bus::trace_tree). Off by default.
+
+mod handler;
+mod latest;
+mod memory;
+mod record;
+
+use std::sync::Arc;
+
+pub(super) use handler::{End, HandlerRecord};
+use memory::Memory;
+pub(super) use record::Record;
+
+use super::happening::Happening;
+use super::observer::Observer;
+use crate::message::MessageId;
+use crate::sync::{Mutex, lock};
+
+/// Of at most so many messages; the oldest is forgotten for a new one.
+pub(crate) struct History(Mutex<Memory>);
+
+impl History {
+    /// `None` if nothing is to be kept.
+    pub(crate) fn of(messages: usize) -> Option<Arc<Self>> {
+        (messages > 0).then(|| Arc::new(Self(Mutex::new(Memory::new(messages)))))
+    }
+
+    /// All that is known of a conversation, in the order in which it was heard of; and how many of its
+    /// messages were forgotten.
+    pub(super) fn of_conversation(&self, root: MessageId) -> (Vec<Record>, u64) {
+        lock(&self.0).of_conversation(root)
+    }
+}
+
+/// A history, told of what happens.
+pub(crate) struct Writes(pub(crate) Arc<History>);
+
+impl Observer for Writes {
+    fn observe(&self, happening: &Happening<'_>) {
+        if let (Some(id), Some(info)) = (happening.id(), happening.message()) {
+            lock(&self.0.0).note(happening, id, info);
+        }
+    }
+}
