@@ -116,6 +116,34 @@ async fn one_that_was_discarded_is_not_there_any_more() {
     has(&bus, id, &[&format!(": no mail server, 1 attempt, 1ms, was dead letter {letter}")]);
 }
 
+#[tokio::test]
+async fn a_copy_that_was_put_right_stands_below_the_original() {
+    let (bus, id, letter) = unpaid().await;
+    let edited = bus.dead_letters().edit_and_retry(letter, |_: &Paid| Paid { to: "grace" });
+    let copy = bus.run(edited).await.unwrap().message_id;
+    bus.run(bus.idle()).await;
+    let text = bus.trace_tree(id).to_string();
+    let lines: Vec<_> = text.lines().skip(2).collect();
+    let expected = [
+        ("└─ event trace_tree::letters::Paid ", ""),
+        (
+            "   ├─ by confirm ",
+            &*format!(": no mail server, 1 attempt, 1ms, was dead letter {letter}"),
+        ),
+        (
+            &*format!("   └─ event trace_tree::letters::Paid {copy}"),
+            &*format!(" (a copy, in place of dead letter {letter})"),
+        ),
+        ("      ├─ by confirm ", ": ok, 1 attempt, 1ms"),
+        ("      └─ event trace_tree::letters::Confirmed ", ""),
+        ("         └─ by confirmed ", ": ok, 1 attempt, 0ns"),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{text}");
+    for (line, (begin, end)) in lines.iter().zip(expected) {
+        assert!(line.starts_with(begin) && line.ends_with(end), "{line}\n{text}");
+    }
+}
+
 #[event(key = "order")]
 struct Step {
     order: u32,
@@ -140,4 +168,16 @@ async fn one_that_is_parked_has_one_line() {
     bus.run(bus.idle()).await;
     has(&bus, parked, &[&format!(": ok, 1 attempt, 1ms, was dead letter {}", letters[1].id)]);
     assert_eq!(bus.trace_tree(parked).to_string().lines().count(), 2);
+}
+
+/// Nobody has to forget them by hand.
+#[tokio::test]
+async fn of_many_copies_the_last_ones_are_shown() {
+    let (bus, id, letter) = unpaid().await;
+    for _ in 0..20 {
+        let edited = bus.dead_letters().edit_and_retry(letter, |_: &Paid| Paid { to: "ada" });
+        bus.run(edited).await.unwrap_err();
+    }
+    let text = bus.trace_tree(id).to_string();
+    assert_eq!(text.matches("(a copy, in place of dead letter").count(), 16, "{text}");
 }

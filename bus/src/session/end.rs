@@ -76,7 +76,11 @@ fn forget(core: &Core, scope: &Arc<Scope>) {
     }
     core.sessions.remove(scope);
     core.listeners.end_of(scope);
-    drop(catch_unwind(AssertUnwindSafe(|| drop(core.timers.end_of(scope)))));
+    let recurring = core.timers.end_of(scope);
+    if let Some(history) = &core.history {
+        recurring.iter().for_each(|entry| history.taken_back(entry.what.id));
+    }
+    drop(catch_unwind(AssertUnwindSafe(|| drop(recurring))));
     if let Some(parent) = &scope.parent {
         let removed = lock(&parent.state).children.remove(&scope.number);
         drop(removed);

@@ -45,6 +45,9 @@ impl Scheduled {
     pub fn cancel(&self) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
         let taken = core.timers.remove(self.number);
+        if let (Some(_), Some(history)) = (&taken, &core.history) {
+            history.taken_back(self.id);
+        }
         taken.is_some()
     }
 

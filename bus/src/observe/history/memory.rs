@@ -52,6 +52,10 @@ impl Memory {
         }
     }
 
+    pub(super) fn get(&mut self, id: MessageId) -> Option<&mut Record> {
+        self.messages.get_mut(&id)
+    }
+
     pub(super) fn note(
         &mut self,
         happening: &Happening<'_>,

@@ -14,6 +14,7 @@ pub(super) use record::Record;
 use super::happening::Happening;
 use super::observer::Observer;
 use crate::message::MessageId;
+use crate::resilience::dead_letters::DeadLetterId;
 use crate::sync::{Mutex, lock};
 
 /// Of at most so many messages; the oldest is forgotten for a new one.
@@ -29,6 +30,21 @@ impl History {
     /// messages were forgotten.
     pub(super) fn of_conversation(&self, root: MessageId) -> (Vec<Record>, u64) {
         lock(&self.0).of_conversation(root)
+    }
+
+    /// A copy of a message is run in place of its dead letter: a root, of which observers are not told where it comes
+    /// from.
+    pub(crate) fn copied(&self, message: MessageId, copy: MessageId, letter: DeadLetterId) {
+        if let Some(record) = lock(&self.0).get(message) {
+            record.copied(copy, letter);
+        }
+    }
+
+    /// An event was taken back before it was due, or will not come again: of that observers are not told.
+    pub(crate) fn taken_back(&self, event: MessageId) {
+        if let Some(record) = lock(&self.0).get(event) {
+            record.fate = Some("is not scheduled any more".to_owned());
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::observe::details::Details;
 use crate::observe::happening::Happening;
 use crate::observe::what::What;
 use crate::registry::HandlerInfo;
+use crate::resilience::dead_letters::DeadLetterId;
 
 /// What is known of a message.
 #[derive(Clone)]
@@ -25,10 +26,14 @@ pub(in crate::observe) struct Record {
     pub(in crate::observe) handlers: Vec<HandlerRecord>,
     /// The runs that have taken it together with others.
     pub(in crate::observe) batches: Vec<MessageId>,
+    /// The last copies that were run in place of its dead letters.
+    pub(in crate::observe) copies: Vec<(MessageId, DeadLetterId)>,
 }
 
 /// So much of an error is kept.
 const ERROR: usize = 256;
+/// So many copies are kept of one message: a person makes them, who may go on for long.
+const COPIES: usize = 16;
 
 impl Record {
     pub(super) fn new(
@@ -48,6 +53,7 @@ impl Record {
             fate: None,
             handlers: Vec::new(),
             batches: Vec::new(),
+            copies: Vec::new(),
         }
     }
 
@@ -92,12 +98,21 @@ impl Record {
         }
     }
 
+    /// A copy is run in place of a dead letter of it.
+    pub(super) fn copied(&mut self, copy: MessageId, letter: DeadLetterId) {
+        if self.copies.len() >= COPIES {
+            self.copies.remove(0);
+        }
+        self.copies.push((copy, letter));
+    }
+
     /// Of the conversations that what follows from it may belong to, beside its own: what a batch sends may belong to
-    /// one that the batch has begun, and a dead letter is run as a root.
+    /// one that the batch has begun, and a dead letter or its copy is run as a root.
     pub(super) fn roots(&self) -> impl Iterator<Item = MessageId> {
         let batches = self.batches.iter().copied();
+        let copies = self.copies.iter().map(|(copy, _)| *copy);
         let is_letter = self.handlers.iter().any(|handler| handler.dead_letter.is_some());
-        batches.chain(is_letter.then_some(self.id))
+        batches.chain(copies).chain(is_letter.then_some(self.id))
     }
 
     fn handler(&mut self, handler: &HandlerInfo, at: Instant) -> &mut HandlerRecord {

@@ -6,39 +6,45 @@ use std::fmt;
 use crate::message::MessageId;
 use crate::observe::history::{End, HandlerRecord, Record};
 use crate::pipeline::origin::MAX_DEPTH;
+use crate::resilience::dead_letters::DeadLetterId;
 
 /// Who follows from whom.
 pub(super) struct Tree<'t> {
     children: HashMap<MessageId, Vec<&'t Record>>,
     /// Those whose parent is not known.
     tops: Vec<&'t Record>,
+    /// The copies that were run in place of dead letters: of which message, and which letter.
+    copies: HashMap<MessageId, (MessageId, DeadLetterId)>,
 }
 
 impl<'t> Tree<'t> {
     pub(super) fn of(records: &'t [Record]) -> Self {
         // What a batch has sent stands below the first of its events.
-        let mut owners = HashMap::new();
+        let (mut owners, mut copies) = (HashMap::new(), HashMap::new());
         for record in records {
             owners.insert(record.id, record.id);
             for batch in &record.batches {
                 owners.entry(*batch).or_insert(record.id);
             }
+            let of = |(copy, letter): &(_, _)| (*copy, (record.id, *letter));
+            copies.extend(record.copies.iter().map(of));
         }
         let (mut children, mut tops) = (HashMap::<_, Vec<_>>::new(), Vec::new());
         for record in records {
-            match record.parent.and_then(|parent| owners.get(&parent)) {
+            let original = copies.get(&record.id).map(|(original, _)| *original);
+            match record.parent.or(original).and_then(|parent| owners.get(&parent)) {
                 Some(parent) => children.entry(*parent).or_default().push(record),
                 None => tops.push(record),
             }
         }
-        Self { children, tops }
+        Self { children, tops, copies }
     }
 
     /// Not by calling itself: events that are published later may follow each other without end.
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut left: Vec<_> = self.tops.iter().rev().map(|top| Line::top(top)).collect();
         while let Some(line) = left.pop() {
-            line.write(f)?;
+            line.write(f, self.copies.get(&line.record.id).map(|(_, letter)| *letter))?;
             let children = self.children.get(&line.record.id).map_or(&[][..], Vec::as_slice);
             let (handlers, rest) = (&line.record.handlers, &line.rest);
             for (at, handler) in handlers.iter().enumerate() {
@@ -80,7 +86,8 @@ impl<'t> Line<'t> {
         Self { record, first: format!("{above}{first}"), rest, depth }
     }
 
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// `letter`: it is a copy that was run in place of that.
+    fn write(&self, f: &mut fmt::Formatter<'_>, letter: Option<DeadLetterId>) -> fmt::Result {
         let Record { id, info, parent, sent_from, fate, .. } = self.record;
         let kind = if info.is_command() { "command" } else { "event" };
         write!(f, "{}{kind} {} {id}", self.first, info.name())?;
@@ -89,6 +96,9 @@ impl<'t> Line<'t> {
         }
         if let Some(fate) = fate {
             write!(f, ": {fate}")?;
+        }
+        if let Some(letter) = letter {
+            write!(f, " (a copy, in place of dead letter {letter})")?;
         }
         if let (Some(parent), 0) = (parent, self.depth) {
             write!(f, " (followed from {parent}, which is not in the history)")?;

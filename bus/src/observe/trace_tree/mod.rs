@@ -27,7 +27,11 @@ impl Bus {
     /// How long a handler took is from its first call to its end, with the waits between its attempts. If it has
     /// given up on the message, and the [dead letter](crate::DeadLetters) is retried, each of these runs is added;
     /// the time it lay there is not. A letter that is not there any more is named in the past tense, whether it was
-    /// retried with success, discarded or evicted.
+    /// retried with success, discarded or evicted. A copy that was run in its place
+    /// ([`edit_and_retry`](crate::DeadLetters::edit_and_retry)) stands below the message; of many, the last 16 do.
+    ///
+    /// An event that was [cancelled](crate::Scheduled::cancel) before it was due is not scheduled any more, nor one that
+    /// recurs in a session that has ended. What recurs until the bus is shut down reads as scheduled after that too.
     ///
     /// ```standalone_crate
     /// use bus::prelude::*;

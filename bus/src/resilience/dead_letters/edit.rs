@@ -54,7 +54,10 @@ impl DeadLetters<'_> {
             letter.lane = lane;
         }
         letter.message = Arc::new(copy);
-        letter.message_id = MessageId::next(core.number);
+        let original = std::mem::replace(&mut letter.message_id, MessageId::next(core.number));
+        if let Some(history) = &core.history {
+            history.copied(original, letter.message_id, id);
+        }
         letter.attempts = 0;
         let mut head = letter.head.as_deref().map_or_else(Head::default, Head::clone);
         head.headers.set(DEAD_LETTER_OF.into(), id.to_string());
