@@ -197,13 +197,15 @@ async fn nobody_waits_and_what_is_dropped_is_said() {
         bus.execute(Place).await.unwrap();
         bus.idle().await;
     }
-    assert!(log.flush(LONG), "what cannot be written is not waited for");
+    assert!(!log.flush(LONG), "what cannot be written is not waited for, and is lost");
     let stats = log.stats();
     assert_eq!(stats.written, 0);
     assert!(stats.errors > 0 && stats.dropped > 100, "{stats:?}");
     fs::create_dir(&inner).unwrap();
     bus.execute(Place).await.unwrap();
-    assert!(log.flush(LONG));
+    // Some may have found no room.
+    log.flush(LONG);
+    assert!(log.flush(LONG), "that was told");
     drop(bus);
     let written = log.stats().written;
     let dropped = log.stats().dropped;
@@ -211,6 +213,7 @@ async fn nobody_waits_and_what_is_dropped_is_said() {
     let lines = Folder::lines(&folder, "inner/bus.jsonl");
     let said: u64 = lines.iter().filter_map(|line| line["dropped"].as_u64()).sum();
     assert_eq!(said, dropped, "each is said once");
+    assert!(lines[0]["dropped"].as_u64().is_some_and(|missing| missing > 100), "it stands first");
     let others = lines.iter().filter(|line| line.get("dropped").is_none()).count() as u64;
-    assert!(others >= written, "{others} {written}");
+    assert_eq!(others, written);
 }

@@ -139,7 +139,8 @@ pub struct ObserverHandle {
 }
 
 impl ObserverHandle {
-    /// Takes the observer out. What is being told on other threads at this moment may still reach it.
+    /// Takes the observer out. What is being told on other threads at this moment may still reach it. It is dropped by
+    /// who is the last to have it, most often this call: one that waits for a file when it is dropped waits here.
     pub fn remove(self) {
         if let Some(core) = self.core.upgrade() {
             core.observers.change(|all| all.retain(|other| !Arc::ptr_eq(other, &self.entry)));

@@ -1,169 +1,168 @@
-//! The file: written, and begun anew when it is large.
+//! The file: locked while it is looked at and written, and begun anew when it is large, or not there any more.
+//!
+//! Others may write to it too, of this process or another. So each locks the file that it has opened, and then looks
+//! whether that is still the one of this name: who rotates has locked it as well. Only then its size and its last byte
+//! are what they seem, and stay so until the lines are written. Where files cannot be locked this is done without.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
-use super::buffer::{Buffer, Lines};
+use super::entry::Entry;
+use super::rotation::Rotation;
 
-/// Which file, how large it may grow, and how many former ones are kept.
-#[derive(Clone)]
-pub(super) struct Rotation {
-    pub(super) path: PathBuf,
-    pub(super) at: u64,
-    pub(super) keep: usize,
+/// So many bytes are written at once, and the lock is held no longer.
+const CHUNK: u64 = 64 << 10;
+
+/// How often a file may be taken away between opening and locking it, before it is given up for now.
+const TRIES: u32 = 100;
+
+pub(super) struct LogFile {
+    rotation: Rotation,
+    opened: Option<Opened>,
 }
 
-impl Rotation {
-    /// The former file of this number; the latest is 1.
-    fn former(&self, number: usize) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(format!(".{number}"));
-        name.into()
+impl LogFile {
+    pub(super) fn new(rotation: Rotation) -> Self {
+        Self { rotation, opened: None }
     }
 
-    /// Makes room for a new file, and for a line of so many bytes in it, unless another observer has done so.
-    fn rotate(&self, line: u64) -> io::Result<()> {
-        static ROTATING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = ROTATING.lock().unwrap_or_else(PoisonError::into_inner);
-        match fs::metadata(&self.path) {
-            Ok(at) if at.len() > 0 && at.len() + line > self.at => {}
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => return Ok(()),
-        }
-        if self.keep == 0 {
-            return fs::remove_file(&self.path);
-        }
-        for number in (1..self.keep).rev() {
-            match fs::rename(self.former(number), self.former(number + 1)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        fs::rename(&self.path, self.former(1))
+    pub(super) fn path(&self) -> &Path {
+        &self.rotation.path
     }
 
-    fn open(&self) -> io::Result<Opened> {
-        let mut options = OpenOptions::new();
-        let mut file = options.create(true).append(true).read(true).open(&self.path)?;
-        let mut size = file.metadata()?.len();
-        if size > 0 {
-            // Whoever wrote it last may have been cut off in the middle of a line: that one ends here.
-            let mut last = [b'\n'];
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-            if last != [b'\n'] {
-                file.write_all(b"\n")?;
-                size += 1;
+    /// Writes the first of these, and of the others as many as fit in the same file. How many, and what was wrong with
+    /// the next.
+    pub(super) fn append(&mut self, entries: &[Entry]) -> (usize, Option<io::Error>) {
+        let Some(first) = entries.first() else { return (0, None) };
+        let mut opened = match self.ready(first.text().len() as u64) {
+            Ok(opened) => opened,
+            Err(error) => return (0, Some(error)),
+        };
+        let room = self.rotation.at.saturating_sub(opened.size);
+        let most = if opened.is_file { room.min(CHUNK) } else { CHUNK };
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for entry in entries {
+            let line = entry.text();
+            if !text.is_empty() && (text.len() + line.len()) as u64 > most {
+                break;
             }
+            text.push_str(&line);
+            ends.push(text.len());
         }
-        Ok(Opened { file: BufWriter::new(file), size })
+        let (bytes, error) = write(&mut opened.file, text.as_bytes());
+        if error.is_none() {
+            opened.size += bytes as u64;
+            self.opened = opened.unlocked();
+        }
+        (ends.partition_point(|end| *end <= bytes), error)
+    }
+
+    /// The file of this name, locked, with room for a line of so many bytes.
+    fn ready(&mut self, line: u64) -> io::Result<Opened> {
+        for _ in 0..TRIES {
+            let mut opened = match self.opened.take() {
+                Some(opened) => opened,
+                None => Opened::new(&self.rotation.path)?,
+            };
+            opened.lock();
+            if !opened.is_at(&self.rotation.path)? {
+                continue;
+            }
+            opened.look()?;
+            if !opened.is_file || !self.rotation.is_full(opened.size, line) {
+                return Ok(opened);
+            }
+            self.rotation.rotate(line)?;
+        }
+        Err(io::Error::other("it is taken away again and again"))
     }
 }
 
+/// Dropping it unlocks it.
 struct Opened {
-    file: BufWriter<File>,
+    file: File,
+    /// Neither a pipe nor a device: these have no size, and no end to look at.
+    is_file: bool,
+    is_locked: bool,
+    /// When it was last looked at, or written. `None`: not looked at yet.
+    left_at: Option<u64>,
     size: u64,
 }
 
-/// What runs on the thread.
-pub(super) struct Writer {
-    rotation: Rotation,
-    opened: Option<Opened>,
-    /// That it cannot be written, since it last could.
-    has_said: bool,
-}
-
-impl Writer {
-    pub(super) fn new(rotation: Rotation) -> Self {
-        Self { rotation, opened: None, has_said: false }
+impl Opened {
+    fn new(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        let is_file = file.metadata()?.is_file();
+        Ok(Self { file, is_file, is_locked: false, left_at: None, size: 0 })
     }
 
-    pub(super) fn run(mut self, buffer: &Buffer) {
-        // Also where it panics: nobody waits for what does not come.
-        let _ended = Ended(buffer);
-        while let Some(Lines { lines, dropped }) = buffer.take() {
-            let all = lines.len() as u64;
-            let (mut written, mut unsaid) = (0, dropped);
-            let mut write = || {
-                for line in &lines {
-                    self.write(line)?;
-                    written += 1;
-                }
-                if dropped > 0 {
-                    self.write(&format!("{{\"dropped\": {dropped}}}\n"))?;
-                    unsaid = 0;
-                }
-                self.flush()
-            };
-            let Err(error) = write() else {
-                buffer.done(written, 0, 0, 0);
-                self.has_said = false;
-                continue;
-            };
-            // What was in the file's own buffer is lost too; how much of it is not known. It is counted as
-            // lost, so that nothing is missed in silence.
-            let (written, unsaid) = if self.discard() { (0, dropped) } else { (written, unsaid) };
-            buffer.done(written, all - written, unsaid, 1);
-            if !std::mem::replace(&mut self.has_said, true) {
-                let path = self.rotation.path.display();
-                tracing::error!(%path, %error, "what happens cannot be written; it is tried again");
+    /// Waits for who else is writing. What cannot be locked is written all the same: most often there is nobody else.
+    fn lock(&mut self) {
+        while self.is_file && !self.is_locked {
+            match self.file.lock() {
+                Ok(()) => self.is_locked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
             }
         }
     }
 
-    fn write(&mut self, line: &str) -> io::Result<()> {
-        let length = line.len() as u64;
-        if let Some(full) = self.opened.take_if(|opened| is_full(opened, length, &self.rotation)) {
-            full.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            self.rotation.rotate(length)?;
-        }
-        let opened = match &mut self.opened {
-            Some(opened) => opened,
-            None => {
-                let mut opened = self.rotation.open()?;
-                if is_full(&opened, length, &self.rotation) {
-                    self.rotation.rotate(length)?;
-                    opened = self.rotation.open()?;
-                }
-                self.opened.insert(opened)
-            }
-        };
-        opened.file.write_all(line.as_bytes())?;
-        opened.size += length;
-        Ok(())
+    /// To be used again; unless it stays locked, when it has to be closed.
+    fn unlocked(mut self) -> Option<Self> {
+        self.left_at = Some(self.size);
+        let is_locked = std::mem::take(&mut self.is_locked);
+        (!is_locked || self.file.unlock().is_ok()).then_some(self)
     }
 
-    /// Others may write to the file too: how large it is by now is looked up, and one that they have begun anew is
-    /// opened.
-    fn flush(&mut self) -> io::Result<()> {
-        let Some(opened) = &mut self.opened else { return Ok(()) };
-        opened.file.flush()?;
-        opened.size = opened.file.get_ref().metadata()?.len();
-        let is_there = fs::metadata(&self.rotation.path).is_ok_and(|at| at.len() == opened.size);
-        if !is_there {
-            self.opened = None;
+    /// Is it the file of this name?
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        match fs::metadata(path) {
+            Ok(at) => Ok(is_same(&at, &self.file.metadata()?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How large it is; and whoever wrote it last may have been cut off in the middle of a line: that one ends here.
+    fn look(&mut self) -> io::Result<()> {
+        self.size = self.file.metadata()?.len();
+        if !self.is_file || self.size == 0 || self.left_at == Some(self.size) {
+            return Ok(());
+        }
+        let mut last = [b'\n'];
+        self.file.seek(SeekFrom::End(-1))?;
+        self.file.read_exact(&mut last)?;
+        if last != [b'\n'] {
+            self.file.write_all(b"\n")?;
+            self.size += 1;
         }
         Ok(())
     }
-
-    /// Lets go of a file that could not be written. Was there one?
-    fn discard(&mut self) -> bool {
-        // Without another try to write what is in its buffer, which might hang.
-        self.opened.take().map(|opened| drop(opened.file.into_parts())).is_some()
-    }
 }
 
-struct Ended<'b>(&'b Buffer);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.ended();
-    }
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// A line that is longer than a file may be has one of its own.
-fn is_full(opened: &Opened, line: u64, rotation: &Rotation) -> bool {
-    opened.size > 0 && opened.size + line > rotation.at
+/// As far as that can be told: files have no number there that is to be had.
+#[cfg(not(unix))]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.len(), one.created().ok()) == (other.len(), other.created().ok())
+}
+
+/// How many bytes were written, and why not all of them.
+fn write(file: &mut File, mut bytes: &[u8]) -> (usize, Option<io::Error>) {
+    let all = bytes.len();
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return (all - bytes.len(), Some(io::ErrorKind::WriteZero.into())),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (all - bytes.len(), Some(error)),
+        }
+    }
+    (all, None)
 }

@@ -1,11 +1,16 @@
 //! An observer that writes a file of JSON lines, on a thread of its own.
 //!
-//! [`line`] makes a line of a happening, on the thread where it happens; [`buffer`] hands it over, without
-//! waiting; [`file`] writes and rotates.
+//! [`line`] makes a line of a happening, on the thread where it happens; [`buffer`] hands it over as an [`entry`],
+//! without waiting, and [`flushes`] are told of what was lost; [`writer`] runs on the thread, [`file`] is what it writes
+//! to, and [`rotation`] which one that is.
 
 mod buffer;
+mod entry;
 mod file;
+mod flushes;
 mod line;
+mod rotation;
+mod writer;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +19,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use self::buffer::Buffer;
-use self::file::{Rotation, Writer};
+use self::rotation::Rotation;
+use self::writer::Writer;
 use super::happening::Happening;
 use super::observer::Observer;
 
@@ -34,19 +40,32 @@ use super::observer::Observer;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The bus never waits for it. The file is written by a thread, which begins with the first line; what does
-/// not fit the [buffer](Jsonl::buffer) is dropped and counted, and when there is room again a line says so:
-/// `{"dropped": 12}`. So is what cannot be written; that is logged once for as long as it lasts, and tried again with each line.
+/// No message waits for it. The file is written by a thread, which begins with the first line; what does not fit the
+/// [buffer](Jsonl::buffer) is dropped and counted, and where it is missing a line says so: `{"dropped": 12}`. So is what
+/// cannot be written; that is logged once for as long as it lasts, and tried again with each line.
 #[must_use]
 pub fn jsonl(path: impl Into<PathBuf>) -> Jsonl {
     let rotation = Rotation { path: path.into(), at: 64 << 20, keep: 4 };
     Jsonl { rotation, room: 8192, lifecycle: false, shared: Arc::default() }
 }
 
-/// The observer of [`jsonl`]. Clones write to the same file, and so may others of this name. What is configured after the first line, or on
-/// another clone, changes nothing.
+/// The observer of [`jsonl`]. Clones write to the same file, and so may others of this name, of this process or another.
+/// What is configured after the first line, or on another clone, changes nothing.
 ///
-/// When the last clone is dropped, what is in the buffer is written first, for at most 5 seconds.
+/// Dropping the last clone blocks the thread until what is in the buffer is written, at most for 5 seconds: so long
+/// if the file hangs, as a pipe does that nobody reads; after that the rest is written only if the process lives
+/// on. A bus that it was given to has a clone, so the last may go with the bus, or with
+/// [`ObserverHandle::remove`](crate::ObserverHandle::remove). Where that would hold up a runtime, keep a clone
+/// until then, and let go of it where it may block:
+///
+/// ```no_run
+/// # async fn stop(bus: bus::Bus, log: bus::observe::Jsonl) -> Result<(), Box<dyn std::error::Error>> {
+/// bus.shutdown().await;
+/// drop(bus);
+/// tokio::task::spawn_blocking(move || drop(log)).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Jsonl {
     rotation: Rotation,
@@ -66,7 +85,7 @@ struct Shared {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JsonlStats {
-    /// Lines that were written.
+    /// Lines that were written: given to the operating system.
     pub written: u64,
     /// Lines that were not: there was no room in the buffer, or they could not be written.
     pub dropped: u64,
@@ -104,8 +123,12 @@ impl Jsonl {
         self
     }
 
-    /// Waits until all lines that were made by now are written, at most for `limit`. `false`: they are not.
-    /// Blocks the thread.
+    /// Waits until the writer is done with all lines that were made by now, at most for `limit`. Blocks the thread.
+    ///
+    /// `true`: all of them were given to the operating system, but for those that a flush before this one has told of.
+    /// `false`: there are some that are not written yet, or were lost since the last flush that has returned, as
+    /// [`stats`](Self::stats) has it: they found no room in the buffer, or could not be written. What is made after the
+    /// call does not count.
     pub fn flush(&self, limit: Duration) -> bool {
         self.shared.buffer.get().is_none_or(|buffer| buffer.flush(limit))
     }
