@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bus::observe::jsonl;
 use bus::prelude::*;
 use bus::{BackpressureStrategy, EventFilter, FilterView, filters};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const MS: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(60);
@@ -42,6 +43,8 @@ async fn audit(_: &Ordered) -> Result<(), NoLuck> {
 }
 #[handler(filter = never)]
 async fn count(_: &Ordered) {}
+#[handler(batch = 2)]
+async fn weigh(_: &[Arc<Ordered>]) {}
 #[event(ttl = "1ms")]
 struct Brief;
 #[handler(concurrency = 1)]
@@ -83,6 +86,7 @@ async fn lines() -> Vec<Value> {
         .filter(filters::header("no").not())
         .backpressure_strategy(BackpressureStrategy::DropOldest)
         .event_queue_size(4)
+        .configure::<audit>(|handler| handler.delayed_retries([2 * MS]))
         .build()
         .unwrap();
     bus.execute(Order(true)).await.unwrap();
@@ -129,7 +133,11 @@ async fn the_guide_has_each_key_of_each_line() {
     for line in &lines {
         let keys = seen.entry(line["what"].as_str().unwrap().to_owned()).or_default();
         for (key, value) in line.as_object().unwrap() {
-            let kind = if value.is_number() { "number" } else { "text" };
+            let kind = match value {
+                Value::Number(_) => "number",
+                Value::Bool(_) => "truth",
+                _ => "text",
+            };
             assert_eq!(*types.entry(key.clone()).or_insert(kind), kind, "{line}");
             keys.insert(key.clone());
         }
@@ -141,9 +149,11 @@ async fn the_guide_has_each_key_of_each_line() {
     let whats = table("| what | with | meaning |");
     let own = |row: &Vec<&str>| (name(row[0]), row[1].split(", ").map(name).collect());
     let said: BTreeMap<String, BTreeSet<String>> = whats.iter().map(own).collect();
-    let of_some = ["handler", "attempts", "error", "dead_letter", "count", "id"];
+    // The keys that have nothing to do with what happens.
+    let of_all =
+        ["at", "time", "what", "message", "parent", "correlation", "session", "from", "text"];
     for keys in seen.values_mut() {
-        keys.retain(|key| of_some.contains(&&**key));
+        keys.retain(|key| !of_all.contains(&&**key));
         if keys.is_empty() {
             keys.insert(String::new());
         }
@@ -151,12 +161,46 @@ async fn the_guide_has_each_key_of_each_line() {
     assert_eq!(seen, said);
 }
 
+/// Nobody has to read the words to know what they say.
+#[tokio::test(start_paused = true)]
+async fn what_the_words_say_has_a_key_of_its_own() {
+    let lines = lines().await;
+    let has = |what: &str, keys: Value| {
+        let keys = keys.as_object().unwrap();
+        let is_it = |line: &&Value| {
+            line["what"] == what && keys.iter().all(|(key, value)| line[key] == *value)
+        };
+        let same: Vec<_> = lines.iter().filter(|line| line["what"] == what).collect();
+        assert!(lines.iter().any(|line| is_it(&line)), "{what} {keys:?}: {same:#?}");
+    };
+    has("dropped", json!({ "reason": "queue_full", "count": 1 }));
+    has("published", json!({ "displaced": 1 }));
+    has("filtered", json!({ "filter": "never", "handler": "count" }));
+    has("filtered", json!({ "filter": "not header no", "handler": null }));
+    has("retrying", json!({ "delay_seconds": 0.001, "delayed": null }));
+    has("retrying", json!({ "delay_seconds": 0.002, "delayed": true }));
+    has("scheduled", json!({ "delay_seconds": 60.0 }));
+    has("queue_mark", json!({ "mark": "high", "queued": 3 }));
+    has("queue_mark", json!({ "mark": "low", "queued": 2 }));
+    let change = json!({
+        "circuit": "order", "state_before": "closed", "state": "open", "reason": "failures", "failures": 2, "calls": 3,
+        "change": 1,
+    });
+    has("circuit_changed", change);
+    let batches = lines.iter().filter(|line| line.get("batch").is_some());
+    assert!(batches.clone().all(|line| line["what"] == "handling" && line["handler"] == "weigh"));
+    assert!(batches.count() > 0);
+    // Outside of sessions there is none to be named.
+    let named: BTreeSet<_> = lines.iter().filter_map(|line| line["session"].as_str()).collect();
+    assert_eq!(named, BTreeSet::from(["desk"]));
+}
+
 /// Two buses, or one with two observers, which write to one file.
 #[tokio::test(start_paused = true)]
 async fn several_that_write_one_file_rotate_it_once_and_lose_nothing() {
     const LIMIT: u64 = 4_000;
     let folder = Folder::new();
-    let log = || jsonl(folder.0.join("bus.jsonl")).rotate_at(LIMIT).keep(100);
+    let log = || jsonl(folder.0.join("bus.jsonl")).rotate_at(LIMIT).keep(300);
     let (first, second) = (log(), log());
     let bus = Bus::builder().observer(first.clone()).observer(second.clone()).build().unwrap();
     for _ in 0..60 {

@@ -23,6 +23,16 @@ async fn a_flush_says_whether_lines_were_lost_since_the_one_before() {
     assert!(log.stats().written > 0 && log.stats().dropped > 0);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_flush_says_that_the_disk_is_full() {
+    let log = jsonl("/dev/full");
+    bus(&log).execute(Count(1)).await.unwrap();
+    assert!(!log.flush(LONG));
+    let stats = log.stats();
+    assert!(stats.written == 0 && stats.dropped > 0 && stats.errors > 0, "{stats:?}");
+}
+
 /// What was lost stands before what was written after it.
 #[tokio::test]
 async fn what_is_missing_is_said_where_it_is_missing() {

@@ -4,8 +4,10 @@ use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 
+use super::own::Own;
+use crate::observe::Happening;
 use crate::observe::details::Details;
-use crate::observe::{Happening, What};
+use crate::session::SessionId;
 
 /// Keys that say nothing are left out.
 #[derive(Serialize)]
@@ -23,7 +25,8 @@ struct Line<'a> {
     parent: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
-    session: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,10 +35,8 @@ struct Line<'a> {
     attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dead_letter: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<u64>,
+    #[serde(flatten)]
+    own: Own<'a>,
     /// All of it in words.
     text: String,
 }
@@ -52,19 +53,14 @@ pub(super) fn of(happening: &Happening<'_>, begun: Instant) -> String {
         id: happening.id().map(|id| id.to_string()),
         parent: happening.parent().map(|id| id.to_string()),
         correlation: happening.correlation().map(|id| id.to_string()),
-        session: happening.session_id().to_string(),
+        session: Some(happening.session_id())
+            .filter(|id| *id != SessionId::BUS)
+            .map(|id| id.to_string()),
         from: happening.sent_from().map(|at| format!("{}:{}", at.file(), at.line())),
         handler: handler.map(|handler| &*handler.name),
         attempts,
         error,
-        dead_letter: match what {
-            What::DeadLettered { letter, .. } => Some(letter.to_string()),
-            _ => None,
-        },
-        count: match what {
-            What::Dropped { count, .. } => Some(*count),
-            _ => None,
-        },
+        own: Own::of(happening),
         text: what.to_string(),
     };
     // Nothing in it cannot be written.

@@ -1,6 +1,6 @@
 //! An observer that writes a file of JSON lines, on a thread of its own.
 //!
-//! [`line`] makes a line of a happening, on the thread where it happens; [`buffer`] hands it over as an [`entry`],
+//! [`line`] makes a line of a happening, with what is its [`own`], on the thread where it happens; [`buffer`] hands it over as an [`entry`],
 //! without waiting, and [`flushes`] are told of what was lost; [`writer`] runs on the thread, [`file`] is what it writes
 //! to, and [`rotation`] which one that is.
 
@@ -9,6 +9,7 @@ mod entry;
 mod file;
 mod flushes;
 mod line;
+mod own;
 mod rotation;
 mod writer;
 
