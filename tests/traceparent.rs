@@ -1,8 +1,11 @@
 //! The W3C trace of a request, through commands and events.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use bus::{Builder, Bus, Context, Emit, Res, TraceParent, async_trait, command, event, handler};
+use bus::{
+    Builder, Bus, Context, Emit, MessageId, Res, TraceParent, async_trait, command, event, handler,
+};
 
 const CAME: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const OTHER: &str = "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-00";
@@ -10,11 +13,12 @@ const OTHER: &str = "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-00";
 /// Who was called, and what it would send on.
 type Noted = (&'static str, Option<TraceParent>, Option<String>);
 #[derive(Default, Clone)]
-struct Log(Arc<Mutex<Vec<Noted>>>);
+struct Log(Arc<Mutex<Vec<Noted>>>, Arc<Mutex<BTreeSet<MessageId>>>);
 
 impl Log {
     fn note(&self, who: &'static str, cx: &Context) {
         self.0.lock().unwrap().push((who, cx.traceparent(), cx.tracestate()));
+        self.1.lock().unwrap().insert(cx.correlation_id());
     }
     fn take(&self) -> Vec<Noted> {
         std::mem::take(&mut self.0.lock().unwrap())
@@ -149,7 +153,8 @@ async fn a_dead_letter_that_is_run_again_is_in_the_trace_that_it_had() {
         let builder = builder.configure::<bill>(|handler| handler.dead_letters(true));
         builder.configure::<billed>(|handler| handler.dead_letters(true))
     });
-    bus.execute(Close).header("traceparent", CAME).header("tracestate", "a=1").await.unwrap();
+    let close = bus.execute(Close).header("traceparent", CAME).header("tracestate", "a=1");
+    let root = close.detailed().await.command_id;
     bus.idle().await;
     assert_eq!(bus.dead_letters().list().len(), 2);
     let first = log.take();
@@ -166,4 +171,9 @@ async fn a_dead_letter_that_is_run_again_is_in_the_trace_that_it_had() {
     let _ = bus.dead_letters().edit_and_retry::<Billed>(letter, |_| Billed).await;
     let edited = log.take();
     assert!(!edited.is_empty() && edited.iter().all(|(_, parent, _)| parent.is_some()));
+    assert_eq!(
+        *log.1.lock().unwrap(),
+        BTreeSet::from([root]),
+        "all of it follows from one request"
+    );
 }

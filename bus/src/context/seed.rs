@@ -60,7 +60,9 @@ pub(crate) struct Scratch {
 
 impl Seed {
     pub(super) fn correlation_id(&self) -> MessageId {
-        self.origin.as_ref().map_or(self.id, |origin| origin.correlation)
+        let inherited = self.origin.as_ref().map(|origin| origin.correlation);
+        let kept = || self.head.as_ref()?.correlation;
+        inherited.or_else(kept).unwrap_or(self.id)
     }
 
     /// The caller's word, else what was inherited.

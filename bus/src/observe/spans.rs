@@ -14,7 +14,6 @@
 //! A span is entered for each poll, wherever that is, and never held across an await. While no subscriber
 //! is interested, each place costs one relaxed load.
 
-use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -78,6 +77,8 @@ pub(crate) fn of_execute(
 fn begin_execute(core: &Core, request: &mut Request<'_>) {
     let id = request.sent.name(core);
     let (info, origin) = (request.sent.info, request.origin());
+    // Of a dead letter.
+    let kept = request.head.as_ref().and_then(|head| head.correlation);
     let span = debug_span!(
         target: TARGET,
         "execute",
@@ -89,7 +90,7 @@ fn begin_execute(core: &Core, request: &mut Request<'_>) {
         "messaging.operation.type" = "send",
         messaging.destination.name = info.name(),
         messaging.message.id = %id,
-        messaging.message.conversation_id = %conversation(id, origin),
+        messaging.message.conversation_id = %kept.unwrap_or_else(|| conversation(id, origin)),
         bus.attempts = Empty,
         "error.type" = Empty,
     );
@@ -278,7 +279,7 @@ fn keep(span: Span) -> Option<Box<Span>> {
     if span.is_none() || span.is_disabled() { None } else { Some(Box::new(span)) }
 }
 
-fn conversation(id: MessageId, origin: Option<&Arc<Origin>>) -> impl fmt::Display + use<> {
+fn conversation(id: MessageId, origin: Option<&Arc<Origin>>) -> MessageId {
     origin.map_or(id, |origin| origin.correlation)
 }
 

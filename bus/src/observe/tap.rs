@@ -49,7 +49,8 @@ pub(crate) fn of_context(core: &Core, context: &Context, what: What<'_>) {
     let message = (Some(context.message()), Some(context.id()));
     let (origin, session) = (context.origin(), context.scope().map(id_of));
     let told = happening(core, what, message, origin, session, context.is_lifecycle());
-    core.observers.tell(&Happening { sent_from: context.sent_from(), ..told });
+    let correlation = Some(context.correlation_id());
+    core.observers.tell(&Happening { correlation, sent_from: context.sent_from(), ..told });
 }
 
 /// To an event.
@@ -58,7 +59,9 @@ pub(crate) fn of_envelope(core: &Core, envelope: &Envelope, what: What<'_>) {
     let message = (Some(envelope.info), Some(envelope.id));
     let (origin, session) = (envelope.origin.as_deref(), envelope.scope().map(id_of));
     let told = happening(core, what, message, origin, session, envelope.lifecycle);
-    core.observers.tell(&Happening { sent_from: envelope.sent_from(), ..told });
+    let kept = envelope.head.as_ref().and_then(|head| head.correlation);
+    let correlation = kept.or(told.correlation);
+    core.observers.tell(&Happening { correlation, sent_from: envelope.sent_from(), ..told });
 }
 
 /// To a message of which there is no context, or not any more: what is known is what its sender has said, and
@@ -77,7 +80,9 @@ pub(crate) fn of_sent(
         None => origin.and_then(|origin| origin.session.as_ref()).map(id_of),
     };
     let told = happening(core, what, (Some(info), id), origin, session, false);
-    core.observers.tell(&Happening { sent_from: head.and_then(|head| head.sent_from), ..told });
+    let correlation = head.and_then(|head| head.correlation).or(told.correlation);
+    let sent_from = head.and_then(|head| head.sent_from);
+    core.observers.tell(&Happening { correlation, sent_from, ..told });
 }
 
 /// To a dead letter.

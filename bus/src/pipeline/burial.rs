@@ -157,6 +157,7 @@ fn head(core: &Core, letter: &Letter) -> Head {
     let open = letter.session.as_ref().and_then(|id| core.sessions.find(id));
     head.session = Some(open.map_or(InScope::Named(SessionId::BUS), InScope::Of));
     head.principal = letter.principal.clone();
+    head.correlation = Some(letter.correlation);
     head
 }
 

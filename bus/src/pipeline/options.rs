@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::traceparent::Trace;
+use crate::message::MessageId;
 use crate::session::{Scope, SessionId};
 use crate::sync::shared;
 
@@ -94,6 +95,8 @@ shared! {
         pub(crate) sent_from: Option<&'static Location<'static>>,
         /// The trace that a dead letter had inherited, from what is gone when it is run again.
         pub(crate) trace: Option<Arc<Trace>>,
+        /// The root of all that a dead letter belongs to, which it had inherited as well.
+        pub(crate) correlation: Option<MessageId>,
     }
 }
 
