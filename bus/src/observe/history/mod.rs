@@ -32,8 +32,7 @@ impl History {
         lock(&self.0).of_conversation(root)
     }
 
-    /// A copy of a message is run in place of its dead letter: a root, of which observers are not told where it comes
-    /// from.
+    /// A copy of a message is run in place of its dead letter: of which message, observers are not told.
     pub(crate) fn copied(&self, message: MessageId, copy: MessageId, letter: DeadLetterId) {
         if let Some(record) = lock(&self.0).get(message) {
             record.copied(copy, letter);

@@ -107,12 +107,9 @@ impl Record {
     }
 
     /// Of the conversations that what follows from it may belong to, beside its own: what a batch sends may belong to
-    /// one that the batch has begun, and a dead letter or its copy is run as a root.
+    /// one that the batch has begun.
     pub(super) fn roots(&self) -> impl Iterator<Item = MessageId> {
-        let batches = self.batches.iter().copied();
-        let copies = self.copies.iter().map(|(copy, _)| *copy);
-        let is_letter = self.handlers.iter().any(|handler| handler.dead_letter.is_some());
-        batches.chain(copies).chain(is_letter.then_some(self.id))
+        self.batches.iter().copied()
     }
 
     fn handler(&mut self, handler: &HandlerInfo, at: Instant) -> &mut HandlerRecord {
