@@ -1,10 +1,12 @@
 //! Expectations: what has to have been published, and what must not. One that fails prints what happened.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::record::{Entry, Step};
+use super::unrecorded::must_be_recorded;
 use super::{Pending, TestBus};
 use crate::message::{Command, Event, Message, MessageId};
 use crate::registry::HandlerInfo;
@@ -30,9 +32,11 @@ impl TestBus {
     /// At least one event of this type was published.
     ///
     /// # Panics
-    /// When there is none: with the tree of what happened.
+    /// When there is none: with the tree of what happened. And, as all that is said of events, of those that are not
+    /// recorded: the bus's own, and [`AnyEvent`](crate::AnyEvent).
     #[track_caller]
     pub fn expect<E: Event>(&self) -> Expected<'_, E> {
+        must_be_recorded(<E as Message>::INFO);
         let found = |entry: Entry| Some(Found { id: entry.id?, event: entry.event()?, entry });
         let found: Vec<_> = self.published_entries::<E>().into_iter().filter_map(found).collect();
         let what = <E as Message>::INFO.short_name().to_owned();
@@ -48,6 +52,7 @@ impl TestBus {
     /// When there is one: with the tree of what happened. And when the bus has not settled.
     #[track_caller]
     pub fn expect_none<E: Event>(&self) {
+        must_be_recorded(<E as Message>::INFO);
         self.must_have_settled();
         let name = <E as Message>::INFO.short_name();
         let there = self.published_entries::<E>();
@@ -64,6 +69,7 @@ impl TestBus {
     /// When there are more or fewer: with the tree of what happened. And when the bus has not settled.
     #[track_caller]
     pub fn expect_count<E: Event>(&self, count: usize) {
+        must_be_recorded(<E as Message>::INFO);
         self.must_have_settled();
         let name = <E as Message>::INFO.short_name();
         let there = self.published_entries::<E>();
@@ -73,16 +79,19 @@ impl TestBus {
         }
     }
 
-    /// A command of this type was executed so often, and no more: its handler has come to its end, well or not. Only
-    /// a bus that has [settled](Self::settle) can show that.
+    /// A command of this type was executed so often, and no more: its handler was called, and has come to its end, well or
+    /// not. One that was refused or answered before that does not count. Only a bus that has [settled](Self::settle) can
+    /// show that.
     ///
     /// # Panics
     /// When it was not: with the tree of what happened. And when the bus has not settled.
     #[track_caller]
     pub fn expect_executed<C: Command>(&self, times: usize) {
         self.must_have_settled();
-        let executed =
-            |entry: &&Entry| entry.is_of::<C>() && matches!(entry.step, Step::Executed { .. });
+        let executed = |entry: &&Entry| {
+            let was_called = matches!(entry.step, Step::Executed { attempts: 1.., .. });
+            was_called && entry.is_of::<C>()
+        };
         let count = self.recent().iter().filter(executed).count();
         if count != times {
             let name = <C as Message>::INFO.short_name();
@@ -96,6 +105,7 @@ impl TestBus {
     /// When none has: with the tree of what happened.
     #[track_caller]
     pub fn expect_dead_letter<M: Message>(&self) {
+        must_be_recorded(M::INFO);
         let buried =
             |entry: &Entry| entry.is_of::<M>() && matches!(entry.step, Step::DeadLettered { .. });
         if !self.recent().iter().any(buried) {
@@ -108,6 +118,7 @@ impl TestBus {
     #[doc(hidden)]
     #[track_caller]
     pub fn expect_types(&self, expected: &[&'static crate::MessageInfo], in_order: bool) {
+        expected.iter().for_each(|message| must_be_recorded(message));
         self.must_have_settled();
         let recent = self.recent();
         let published = recent.iter().filter(|entry| entry.is_published());
@@ -134,8 +145,13 @@ impl TestBus {
     }
 
     /// The events of this type that were published.
+    ///
+    /// # Panics
+    /// When they are not recorded: the bus's own, and [`AnyEvent`](crate::AnyEvent).
     #[must_use]
+    #[track_caller]
     pub fn published<E: Event>(&self) -> Vec<Arc<E>> {
+        must_be_recorded(<E as Message>::INFO);
         self.published_entries::<E>().iter().filter_map(Entry::event).collect()
     }
 
@@ -146,7 +162,7 @@ impl TestBus {
     }
 
     #[track_caller]
-    fn must_have_settled(&self) {
+    pub(super) fn must_have_settled(&self) {
         if !self.is_settled() {
             let unsettled = self.unsettled();
             let goes_on = fmt::from_fn(|f| unsettled.goes_on(f));
@@ -199,9 +215,14 @@ impl<E: Event> Expected<'_, E> {
     /// Those that a handler of a message of this type has sent itself: not what followed from that.
     #[track_caller]
     pub fn caused_by<M: Message>(self) -> Self {
-        let of_parent = |entry: &Entry| if entry.is_of::<M>() { entry.id } else { None };
+        must_be_recorded(M::INFO);
         let all = self.bus.record();
-        let parents: Vec<_> = all.iter().filter_map(of_parent).collect();
+        // What a handler of several events sends has the run for its parent, and is caused by each of them.
+        let ids = all.iter().filter(|entry| entry.is_of::<M>()).map(|entry| match entry.step {
+            Step::Handling { batch: Some(run), .. } => Some(run),
+            _ => entry.id,
+        });
+        let parents: BTreeSet<MessageId> = ids.flatten().collect();
         let what = format!("sent by a handler of {}", M::INFO.short_name());
         self.narrowed(&what, |found| found.entry.parent.is_some_and(|id| parents.contains(&id)))
     }
@@ -211,13 +232,13 @@ impl<E: Event> Expected<'_, E> {
     #[track_caller]
     pub fn at(self, time: Duration) -> Self {
         if !self.found.iter().any(|found| found.entry.at == time) {
-            let (what, others) = (&self.what, list(self.found.iter().map(|found| &found.entry)));
+            let (what, others) = (&self.what, listed(self.found.iter().map(|found| &found.entry)));
             self.bus.fail(format_args!("expected {what} at +{time:?}, and there was none{others}"));
         }
         self.narrowed(&format!("at +{time:?}"), |found| found.entry.at == time)
     }
 
-    /// Those that this handler has handled well: `.handled_by::<ship>()`.
+    /// Those that this handler was called with, and has handled well: `.handled_by::<ship>()`.
     #[track_caller]
     pub fn handled_by<H: HandlerType>(self) -> Self {
         let meta = &H::ENTRY.meta;
@@ -229,7 +250,7 @@ impl<E: Event> Expected<'_, E> {
         let handled = |id: MessageId| {
             let mut of_event = all.iter().filter(|entry| entry.id == Some(id));
             of_event.any(|entry| {
-                matches!(entry.step, Step::Handled { error: None, .. })
+                matches!(entry.step, Step::Handled { attempts: 1.., error: None, .. })
                     && entry.handler.as_ref().is_some_and(is_it)
             })
         };
@@ -308,15 +329,20 @@ const LISTED: usize = 10;
 /// The events that were looked at, a line for each, where their type is `Debug`.
 pub(super) fn values<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> String {
     let is_debug = |entry: &&Entry| entry.message.is_some_and(|info| info.capabilities().debug);
-    list(entries.into_iter().filter(is_debug))
+    listed(entries.into_iter().filter(is_debug))
 }
 
-fn list<'e>(entries: impl Iterator<Item = &'e Entry>) -> String {
+fn listed<'e>(entries: impl Iterator<Item = &'e Entry>) -> String {
+    list(entries.map(|entry| entry.shown() + &entry.shown_time()))
+}
+
+/// `:`, and a line for each.
+pub(super) fn list(lines: impl Iterator<Item = String>) -> String {
     let (mut text, mut more) = (String::new(), 0);
-    for (n, entry) in entries.enumerate() {
+    for (n, line) in lines.enumerate() {
         if n < LISTED {
             let before = if n == 0 { ":\n  " } else { "\n  " };
-            text.extend([before, &entry.shown(), &entry.shown_time()]);
+            text.extend([before, &line]);
         } else {
             more += 1;
         }

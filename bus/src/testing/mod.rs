@@ -12,12 +12,14 @@ mod expect;
 mod explore;
 mod fake;
 mod faulty;
+mod no_failure;
 mod record;
 mod run;
 mod scenario;
 mod settle;
 mod standstill;
 mod test_bus;
+mod unrecorded;
 mod watchdog;
 mod wiring;
 

@@ -21,13 +21,16 @@ pub(in crate::testing) struct Recorder(Arc<State>);
 struct State {
     began: Instant,
     entries: Mutex<Vec<Entry>>,
+    /// What the handlers of the bus's own events have failed with, unless it was forgotten.
+    own_failures: Mutex<Vec<Entry>>,
     /// The events that may still be handled. The record itself keeps no event that it has forgotten.
     events: Mutex<BTreeMap<MessageId, Weak<dyn Any + Send + Sync>>>,
 }
 
 impl Recorder {
     pub(in crate::testing) fn new(began: Instant) -> Self {
-        Self(Arc::new(State { began, entries: Mutex::default(), events: Mutex::default() }))
+        let (entries, own_failures) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(State { began, entries, own_failures, events: Mutex::default() }))
     }
 
     /// All of it in causal order.
@@ -39,6 +42,11 @@ impl Recorder {
     pub(in crate::testing) fn since(&self, from: usize) -> Vec<Entry> {
         let entries = lock(&self.0.entries).get(from..).map(<[_]>::to_vec);
         causal(&entries.unwrap_or_default())
+    }
+
+    /// What the handlers of the bus's own events have failed with, since that was forgotten.
+    pub(in crate::testing) fn own_failures(&self) -> Vec<Entry> {
+        lock(&self.0.own_failures).clone()
     }
 
     /// Lets go of the events of all entries that there are: of those that are `Debug`, the text is kept. How many there are.
@@ -57,6 +65,7 @@ impl Recorder {
         drop(all);
         let len = entries.len();
         drop((entries, forgotten));
+        lock(&self.0.own_failures).clear();
         lock(&self.0.events).retain(|_, event| event.strong_count() > 0);
         len
     }
@@ -110,11 +119,12 @@ fn causal(all: &[Entry]) -> Vec<Entry> {
 
 impl Observer for Recorder {
     fn observe(&self, happening: &Happening<'_>) {
-        // What the bus tells of itself is no traffic of the test's; what that causes is.
-        if happening.message().is_some_and(MessageInfo::is_own) {
+        let Some(step) = Step::of(happening) else { return };
+        // What the bus tells of itself is no traffic of the test's; what that causes is, and that it fails.
+        let is_own = happening.message().is_some_and(MessageInfo::is_own);
+        if is_own && !step.is_failure() {
             return;
         }
-        let Some(step) = Step::of(happening) else { return };
         let handler = match happening.what() {
             What::Handled { handler, .. } => Some(HandlerInfo::clone(handler)),
             _ => None,
@@ -144,7 +154,8 @@ impl Observer for Recorder {
             event,
             text,
         };
-        lock(&self.0.entries).push(entry);
+        let kept = if is_own { &self.0.own_failures } else { &self.0.entries };
+        lock(kept).push(entry);
     }
 
     fn lifecycle(&self) -> bool {

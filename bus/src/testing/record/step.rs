@@ -94,6 +94,11 @@ impl Step {
 }
 
 impl Step {
+    /// Has a run of a handler ended in failure, for good?
+    pub(in crate::testing) fn is_failure(&self) -> bool {
+        matches!(self, Self::Executed { error: Some(_), .. } | Self::Handled { error: Some(_), .. })
+    }
+
     /// Can it not happen to an event that is not queued?
     pub(super) fn comes_after_publishing(&self) -> bool {
         match self {
@@ -126,6 +131,9 @@ impl fmt::Display for Step {
         let times = |n: &u32| if *n == 1 { String::new() } else { format!(" ({n} attempts)") };
         match self {
             Self::Executing { handler } => write!(f, "executed by {handler}"),
+            Self::Executed { handler, attempts: 0, error: None } => {
+                write!(f, "answered in place of {handler}")
+            }
             Self::Executed { handler, attempts, error: None } => {
                 write!(f, "{handler} succeeded{}", times(attempts))
             }
@@ -143,6 +151,12 @@ impl fmt::Display for Step {
             }
             Self::Handling { handler, attempt, .. } => {
                 write!(f, "{handler} is called (attempt {attempt})")
+            }
+            Self::Handled { handler, attempts: 0, error: None } => {
+                write!(f, "{handler} was not called")
+            }
+            Self::Handled { handler, attempts: 0, error: Some(error) } => {
+                write!(f, "{handler} was not called: {error}")
             }
             Self::Handled { handler, attempts, error: None } => {
                 write!(f, "handled by {handler}{}", times(attempts))

@@ -61,6 +61,20 @@ impl<'e> Tree<'e> {
         entry.sender.as_ref().filter(|_| parent.is_none_or(|parent| !parent.is_command()))
     }
 
+    /// The line of a message. That a command is about to be executed is told before anything can refuse it.
+    fn head(&self, id: MessageId, entry: &Entry) -> String {
+        let under = self.under.get(&id).map_or(&[][..], Vec::as_slice);
+        let was_refused = under.iter().any(|line| {
+            matches!(line, Line::Entry(e) if matches!(e.step, Step::Executed { attempts: 0, .. }))
+        });
+        match &entry.step {
+            Step::Executing { handler } if was_refused => {
+                format!("{}: for {handler}, which was not called", entry.shown())
+            }
+            _ => entry.to_string(),
+        }
+    }
+
     fn write(&self, lines: &[Line<'e>], depth: usize, text: &mut String) {
         for line in lines {
             let entry = match line {
@@ -71,9 +85,9 @@ impl<'e> Tree<'e> {
             let _ = match line {
                 Line::Entry(entry) if entry.id.is_some() => write!(text, "{}", entry.step),
                 Line::Entry(entry) => write!(text, "{entry}"),
-                Line::Message(_) => match self.sender(entry) {
-                    Some(sender) => write!(text, "{entry}, sent by {}", sender.name),
-                    None => write!(text, "{entry}"),
+                Line::Message(id) => match (self.head(*id, entry), self.sender(entry)) {
+                    (head, Some(sender)) => write!(text, "{head}, sent by {}", sender.name),
+                    (head, None) => write!(text, "{head}"),
                 },
             };
             text.push_str(&entry.shown_time());

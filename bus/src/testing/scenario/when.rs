@@ -18,6 +18,7 @@ use crate::probe;
 use crate::testing::TestBus;
 use crate::testing::expect::values;
 use crate::testing::record::Entry;
+use crate::testing::unrecorded::must_be_recorded;
 
 /// What happens: [`TestBus::when`], and what is expected of it. Awaiting it does all of that, in its order, and gives what
 /// has become of the message that was sent: a `Result`; after [`succeeds`](Self::succeeds) or [`gives`](Self::gives) what it
@@ -54,6 +55,7 @@ impl<'b, R: Send + 'b, G: Send + 'b> When<'b, R, G> {
     /// An event of this type was published, of which this is true.
     #[track_caller]
     pub fn expect<E: Event>(self, is_so: impl Fn(&E) -> bool + Send + 'b) -> Self {
+        must_be_recorded(<E as Message>::INFO);
         self.checked(Location::caller(), move |bus, _| {
             let there = bus.published_entries::<E>();
             if there.iter().filter_map(Entry::event).any(|event| is_so(&event)) {
@@ -68,6 +70,7 @@ impl<'b, R: Send + 'b, G: Send + 'b> When<'b, R, G> {
     /// So many events of this type were published.
     #[track_caller]
     pub fn expect_count<E: Event>(self, count: usize) -> Self {
+        must_be_recorded(<E as Message>::INFO);
         self.checked(Location::caller(), move |bus, _| {
             let there = bus.published_entries::<E>();
             if there.len() == count {
