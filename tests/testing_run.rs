@@ -83,12 +83,14 @@ async fn a_test_waits_by_the_clock_of_the_test() {
 #[tokio::test]
 async fn what_is_never_ready_says_what_happened() {
     let text = fails(async {
-        let bus = build();
+        let limit = Duration::from_millis(20);
+        let bus = TestBus::builder().only("testing_run").settle_limit(limit).build().unwrap();
         let _ = bus.run_for(SECOND, bus.execute(Brew { seconds: 0 })).await;
         bus.run(pending::<()>()).await;
     });
     let text = text.await;
-    let start = "nothing is due, and the future is not ready\nat tests/testing_run.rs:";
+    let start = "nothing is due, and the future is not ready after 20ms of real time\n\
+                 at tests/testing_run.rs:";
     assert!(text.starts_with(start), "{text}");
     assert!(text.contains("what happened:\n  Brew { seconds: 0 }: executed by brew\n"), "{text}");
     let text = fails(async {

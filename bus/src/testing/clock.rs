@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use crate::clock::{Clock, Sleep};
 use crate::probe::Rest;
 use crate::sync::{Mutex, lock};
@@ -23,6 +26,8 @@ struct Shared {
     began: Instant,
     wall: SystemTime,
     state: Mutex<State>,
+    /// Somebody waits who did not before.
+    added: Notify,
 }
 
 struct State {
@@ -47,7 +52,7 @@ impl TestClock {
     pub fn at(wall: SystemTime) -> Self {
         let began = Instant::now();
         let state = State { now: began, sleepers: BTreeMap::new(), next: 0 };
-        Self(Arc::new(Shared { began, wall, state: Mutex::new(state) }))
+        Self(Arc::new(Shared { began, wall, state: Mutex::new(state), added: Notify::new() }))
     }
 
     /// How far it has gone.
@@ -98,6 +103,11 @@ impl TestClock {
     /// When the first of those who wait is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         lock(&self.0.state).sleepers.keys().next().map(|(due, _)| *due)
+    }
+
+    /// Resolves when somebody waits who did not when this was called.
+    pub(super) fn added(&self) -> Notified<'_> {
+        self.0.added.notified()
     }
 
     /// Goes on to this time, and wakes those who are due by then, in their order.
@@ -155,6 +165,7 @@ impl Future for Sleeping {
             self.rest = None;
             return Poll::Ready(());
         }
+        let is_new = self.number.is_none();
         let number = *self.number.get_or_insert_with(|| {
             state.next += 1;
             state.next
@@ -163,6 +174,9 @@ impl Future for Sleeping {
         drop(state);
         // A waker's destructor is foreign code.
         drop(former);
+        if is_new {
+            clock.0.added.notify_waiters();
+        }
         self.rest.get_or_insert_with(Rest::begin);
         Poll::Pending
     }

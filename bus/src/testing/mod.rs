@@ -8,6 +8,7 @@
 mod builder;
 mod clock;
 mod context;
+mod driven;
 mod expect;
 mod explore;
 mod fake;

@@ -18,6 +18,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::TestBus;
+use super::driven::must_not_be_driven;
 use super::watchdog::TooLong;
 use crate::clock::Clock;
 use crate::event::dispatcher;
@@ -75,7 +76,8 @@ impl TestBus {
     ///
     /// # Panics
     /// When something goes on running for longer than the [limit](super::TestBusBuilder::settle_limit), in real
-    /// time: the text says which handlers, and what for.
+    /// time: the text says which handlers, and what for. At once inside of what [`run`](Self::run) drives, as that would
+    /// wait for itself.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
@@ -83,6 +85,7 @@ impl TestBus {
     pub fn settle(&self) -> impl Future<Output = ()> + Send + use<'_> {
         let caller = Location::caller();
         async move {
+            must_not_be_driven(&self.tracker, Some(caller));
             if let Err(hangs) = self.try_settle().await {
                 panic!("{hangs}\nat {caller}");
             }
@@ -101,6 +104,7 @@ impl TestBus {
         &self,
         mut too_long: Pin<&mut TooLong>,
     ) -> Result<(), Unsettled> {
+        must_not_be_driven(&self.tracker, None);
         loop {
             dispatcher::start(self.core());
             let mut rest = pin!(self.tracker.rest());
@@ -152,6 +156,7 @@ impl TestBus {
         // Here, where the panic names the caller.
         let _ = self.clock.after(time);
         async move {
+            must_not_be_driven(&self.tracker, Some(caller));
             if let Err(hangs) = self.try_advance(time).await {
                 panic!("{hangs}\nat {caller}");
             }
