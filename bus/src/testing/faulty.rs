@@ -86,7 +86,8 @@ impl Faulty {
         self.set(|state| (state.after, state.failing) = (calls, None));
     }
 
-    /// Whether trying again is of use: it is, unless this says no. See [`Classify`].
+    /// Whether trying again is of use: it is, unless this says no. See [`Classify`]. A [`bus::Error`](crate::Error) that is
+    /// made of a [`Fault`] keeps that; another error that holds one says itself what it is.
     pub fn permanently(&self, permanent: bool) {
         self.set(|state| state.permanent = permanent);
     }

@@ -14,6 +14,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -120,6 +121,9 @@ impl TestBus {
             if self.is_settled() {
                 return Ok(());
             }
+            if self.untaken() > 0 {
+                return Err(self.unsettled());
+            }
         }
     }
 
@@ -128,7 +132,13 @@ impl TestBus {
     pub fn is_settled(&self) -> bool {
         // Who waits until something is due is woken by the clock, and runnable from then on. What is due and lies
         // there still waits for room in the queue, or for a runtime.
-        self.tracker.is_at_rest()
+        self.tracker.is_at_rest() && self.untaken() == 0
+    }
+
+    /// How many events are queued that nobody takes, as there was no runtime so far.
+    pub(super) fn untaken(&self) -> usize {
+        let core = self.core();
+        if core.work.dispatching.load(Ordering::SeqCst) { 0 } else { core.queue.waiting() }
     }
 
     /// The handlers that are pending.
@@ -142,7 +152,8 @@ impl TestBus {
     pub(super) fn unsettled(&self) -> Unsettled {
         let (_, _, runnable) = self.tracker.pending();
         let next_due = self.next_due();
-        Unsettled { limit: self.limit, pending: self.pending(), runnable, next_due }
+        let untaken = self.untaken();
+        Unsettled { limit: self.limit, pending: self.pending(), runnable, untaken, next_due }
     }
 
     /// Moves the clock by so much, from one time at which something is due to the next: what is due comes in
@@ -201,6 +212,8 @@ pub struct Unsettled {
     pub pending: Vec<Pending>,
     /// How many tasks and commands are about to go on. A command is, when nobody polls it.
     pub runnable: usize,
+    /// How many events are queued that nobody takes, as there is no tokio runtime.
+    pub untaken: usize,
     /// How long it is until something is due.
     pub next_due: Option<Duration>,
 }
@@ -209,7 +222,10 @@ impl std::error::Error for Unsettled {}
 
 impl fmt::Display for Unsettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the bus did not settle within {:?} of real time", self.limit)?;
+        match self.untaken {
+            0 => write!(f, "the bus did not settle within {:?} of real time", self.limit)?,
+            _ => f.write_str("the bus cannot settle")?,
+        }
         self.goes_on(f)
     }
 }
@@ -219,6 +235,18 @@ impl Unsettled {
     pub(super) fn goes_on(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for pending in &self.pending {
             write!(f, "\n  {pending}")?;
+        }
+        let queued = match self.untaken {
+            0 => None,
+            1 => Some("1 event is".to_owned()),
+            n => Some(format!("{n} events are")),
+        };
+        if let Some(queued) = queued {
+            write!(
+                f,
+                "\n  {queued} queued, and there is no tokio runtime to handle it in: `#[tokio::test]` is one, or \
+                 `.with(|builder| builder.runtime(handle))` names one"
+            )?;
         }
         match self.runnable {
             0 => {}
