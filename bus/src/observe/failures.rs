@@ -54,7 +54,7 @@ impl Failures {
         error: String,
     ) {
         let failure = RecentFailure {
-            at: SystemTime::now(),
+            at: context.core().settings.clock.system_time(),
             message: context.message().name(),
             message_id: context.id(),
             session_id: context.session_id(),

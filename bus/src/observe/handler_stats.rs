@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use crate::context::Context;
 use crate::core::Core;
 use crate::message::{MessageId, MessageInfo};
 use crate::pipeline::ended::{Ended, FAILED};
@@ -106,11 +107,12 @@ impl Counts {
         }
     }
 
-    pub(crate) fn failed(&self, message: MessageId, ended: &Ended<'_>) {
+    pub(crate) fn failed(&self, context: &Context, ended: &Ended<'_>) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.consecutive.fetch_add(1, Ordering::Relaxed);
-        let failure = LastFailure { at: SystemTime::now(), error: ended.to_string() };
-        *lock(&self.last) = Some(Box::new((message, failure)));
+        let at = context.core().settings.clock.system_time();
+        let failure = LastFailure { at, error: ended.to_string() };
+        *lock(&self.last) = Some(Box::new((context.id(), failure)));
     }
 
     /// The text of the error that this message has failed with last, unless another has failed since: so that it

@@ -280,7 +280,7 @@ impl Plan {
         match ended {
             Ended::Ok => self.counts.ended_well(),
             Ended::Dropped | Ended::Cancelled(_) => {}
-            failed => self.counts.failed(context.id(), failed),
+            failed => self.counts.failed(context, failed),
         }
         if !self.hooks.is_empty() {
             hook::after(&self.hooks, context, &self.handler, ended);

@@ -86,7 +86,7 @@ impl Scope {
             core: core.weak(),
             depth: parent.as_ref().map_or(0, |parent| parent.depth + 1),
             parent,
-            since: SystemTime::now(),
+            since: core.settings.clock.system_time(),
             opened: core.settings.clock.now(),
             close_timeout,
             inside: Gate::new(),

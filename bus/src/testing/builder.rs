@@ -28,7 +28,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[must_use = "a builder does nothing until `.build()`"]
 pub struct TestBusBuilder {
     builder: Builder,
+    /// Something was set on the builder, that another one would not have.
+    is_set: bool,
     clock: TestClock,
+    /// Who has said what the wall clock shows.
+    shown_by: Option<&'static str>,
     seed: Option<u64>,
     limit: Duration,
     fakes: Vec<(TypeId, MakeFake)>,
@@ -39,7 +43,8 @@ type MakeFake = Box<dyn FnOnce(&TestBus) + Send>;
 impl Default for TestBusBuilder {
     fn default() -> Self {
         let (builder, clock) = (Builder::default(), TestClock::new());
-        Self { builder, clock, seed: None, limit: LIMIT, fakes: Vec::new() }
+        let (seed, fakes) = (None, Vec::new());
+        Self { builder, is_set: false, clock, shown_by: None, seed, limit: LIMIT, fakes }
     }
 }
 
@@ -114,25 +119,55 @@ impl TestBusBuilder {
     /// there is replaced by the test's.
     pub fn with(mut self, set: impl FnOnce(Builder) -> Builder) -> Self {
         self.builder = set(self.builder);
+        self.is_set = true;
         self
     }
 
     /// This is what is configured, in place of a builder of its own: `TestBus::builder().of(app::builder())` tests
-    /// what an application builds.
+    /// what an application builds. Comes before all that is set as of a [`Builder`].
+    ///
+    /// # Panics
+    /// When something was set before.
+    #[track_caller]
     pub fn of(self, builder: Builder) -> Self {
+        assert!(
+            !self.is_set,
+            "`.of(..)` comes first: it would drop what was set before it: \
+             `TestBus::builder().of(builder).provide(..)`"
+        );
         self.with(|_| builder)
     }
 
     /// What the wall clock shows at first.
+    ///
+    /// # Panics
+    /// When there is a [`test_clock`](Self::test_clock).
+    #[track_caller]
     pub fn system_time(mut self, time: SystemTime) -> Self {
+        self.is_shown_by("system_time");
         self.clock = TestClock::at(time);
         self
     }
 
     /// A clock that is shared with another bus, or with what is tested.
+    ///
+    /// # Panics
+    /// When there is a [`system_time`](Self::system_time).
+    #[track_caller]
     pub fn test_clock(mut self, clock: TestClock) -> Self {
+        self.is_shown_by("test_clock");
         self.clock = clock;
         self
+    }
+
+    #[track_caller]
+    fn is_shown_by(&mut self, by: &'static str) {
+        let other = self.shown_by.replace(by);
+        assert!(
+            other.is_none_or(|other| other == by),
+            "`.test_clock(..)` has a time of its own: `TestClock::at(time)` makes one that shows what \
+             `.system_time(time)` says, and one of the two is enough"
+        );
     }
 
     /// How long, in real time, something may go on running until [`settle`](TestBus::settle) says that it
@@ -167,7 +202,7 @@ impl TestBusBuilder {
     /// # Errors
     /// All that is wrong with the wiring and the settings, at once and sorted.
     pub fn build(self) -> Result<TestBus, BuildError> {
-        let Self { builder, clock, seed, limit, fakes } = self;
+        let Self { builder, clock, seed, limit, fakes, .. } = self;
         let (recorder, tracker) = (Recorder::new(clock.began()), Tracker::new(seed));
         let faked = fakes.iter().map(|(id, _)| *id).collect();
         let builder = builder.clock(clock.clone()).observer(recorder.clone());

@@ -81,22 +81,46 @@ impl Context {
 impl TestContext {
     /// Of this bus: what the handler executes and publishes goes there, and its resources are there. A
     /// [`TestBus`] will do.
+    ///
+    /// # Panics
+    /// When something was [provided](Self::provide).
+    #[track_caller]
     pub fn on(mut self, bus: &Bus) -> Self {
         self.bus = Some(bus.clone());
+        self.must_have_one_source();
         self
     }
 
     /// In this session, and of its bus.
+    ///
+    /// # Panics
+    /// When something was [provided](Self::provide).
+    #[track_caller]
     pub fn in_session(mut self, session: &Session) -> Self {
         self.bus = Some(session.bus().clone());
         self.session = Some(session.clone());
+        self.must_have_one_source();
         self
     }
 
     /// Provides a resource, where the context is of no bus: with [`on`](Self::on), the resources are that bus's.
+    ///
+    /// # Panics
+    /// When it is of one.
+    #[track_caller]
     pub fn provide<T: Resource>(self, value: T) -> Self {
         lock(&self.resources).push(Provided::new(value));
+        self.must_have_one_source();
         self
+    }
+
+    #[track_caller]
+    fn must_have_one_source(&self) {
+        assert!(
+            self.bus.is_none() || lock(&self.resources).is_empty(),
+            "`.provide(..)` is for a context without a bus: with `.on(&bus)` or `.in_session(..)` the resources are that \
+             bus's. Provide it there: `TestBus::builder().provide(..)`, or when the session is opened"
+        );
     }
 
     /// Sets a header.

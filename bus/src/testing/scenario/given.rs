@@ -9,11 +9,12 @@ use super::said::Said;
 use super::when::{Executed, When};
 use super::{Act, Place};
 use crate::error::PublishError;
+use crate::event::Outcome;
 use crate::event::publish::Published;
 use crate::handler::slot::BoxFuture;
-use crate::message::{Command, Event, Message, MessageInfo};
+use crate::message::{Command, Event, Message, MessageId, MessageInfo};
 use crate::testing::TestBus;
-use crate::testing::record::{Entry, Step};
+use crate::testing::no_failure::failures;
 
 /// What was before: [`TestBus::given`].
 #[must_use = "nothing happens until the chain is awaited"]
@@ -103,22 +104,21 @@ impl TestBus {
 }
 
 impl<'b> Given<'b> {
-    /// And an event that was published, and that no handler has failed with.
+    /// And an event that was published, that no filter has kept out, and that no handler has failed with.
     #[track_caller]
     pub fn event<E: IsGiven>(self, event: E) -> Self {
         self.step(Location::caller(), move |bus| {
             Box::pin(async move {
                 let published = bus.run(bus.bus().publish(event)).await;
-                let id = published.map_err(|error| error.to_string())?.id;
+                let Published { id, outcome } = published.map_err(|error| error.to_string())?;
+                if let Outcome::Filtered { by } = outcome {
+                    let name = <E as Message>::INFO.short_name();
+                    return Err(format!("{name} was kept out by {by}"));
+                }
                 bus.try_settle().await.map_err(|error| error.to_string())?;
-                let failed = |entry: &Entry| {
-                    let is_failure = matches!(entry.step, Step::Handled { error: Some(_), .. });
-                    entry.id == Some(id) && is_failure
-                };
-                bus.record()
-                    .iter()
-                    .find(|&entry| failed(entry))
-                    .map_or(Ok(()), |entry| Err(entry.to_string()))
+                let mut failed = failures(&bus.record()).into_iter();
+                let failed = failed.find(|entry| entry.id == Some(id));
+                failed.map_or(Ok(()), |entry| Err(entry.to_string()))
             })
         })
     }
@@ -155,7 +155,7 @@ impl<'b> Given<'b> {
     #[track_caller]
     pub fn when<C: Command>(self, command: C) -> When<'b, Executed<C>> {
         let (place, info) = (Location::caller(), <C as Message>::INFO);
-        self.act(place, info, move |bus| Box::pin(bus.bus().execute(command)))
+        self.act((place, info), |_| None, move |bus| Box::pin(bus.bus().execute(command)))
     }
 
     /// Then this event is published.
@@ -165,17 +165,18 @@ impl<'b> Given<'b> {
         event: E,
     ) -> When<'b, Result<Published, PublishError<E>>> {
         let (place, info) = (Location::caller(), <E as Message>::INFO);
-        self.act(place, info, move |bus| Box::pin(bus.bus().publish(event)))
+        let id = |reply: &Result<Published, _>| reply.as_ref().ok().map(|published| published.id);
+        self.act((place, info), id, move |bus| Box::pin(bus.bus().publish(event)))
     }
 
     fn act<R>(
         self,
-        place: Place,
-        info: &'static MessageInfo,
+        (place, info): (Place, &'static MessageInfo),
+        event: fn(&R) -> Option<MessageId>,
         act: impl FnOnce(&'b TestBus) -> BoxFuture<'b, R> + Send + 'b,
     ) -> When<'b, R> {
         let (act, after, checks, gives) = (Box::new(act), Duration::ZERO, Vec::new(), identity);
-        When { given: self, place, info, act, after, checks, gives }
+        When { given: self, place, info, act, after, checks, event, gives }
     }
 }
 

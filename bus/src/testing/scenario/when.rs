@@ -13,10 +13,11 @@ use super::{Act, Check, Place};
 use crate::clock::Clock;
 use crate::error::{CommandError, CommandErrorKind};
 use crate::handler::slot::BoxFuture;
-use crate::message::{Command, Event, Message, MessageInfo};
+use crate::message::{Command, Event, Message, MessageId, MessageInfo};
 use crate::probe;
 use crate::testing::TestBus;
 use crate::testing::expect::values;
+use crate::testing::no_failure::failures;
 use crate::testing::record::Entry;
 use crate::testing::unrecorded::must_be_recorded;
 
@@ -33,6 +34,8 @@ pub struct When<'b, R, G = R> {
     pub(super) act: Act<'b, R>,
     pub(super) after: Duration,
     pub(super) checks: Vec<(Place, Check<'b, R>)>,
+    /// The event that it is about, if it is about one.
+    pub(super) event: fn(&R) -> Option<MessageId>,
     /// What is given of a reply that has passed the checks.
     pub(super) gives: fn(R) -> G,
 }
@@ -107,8 +110,8 @@ impl<'b, R: Send + 'b, G: Send + 'b> When<'b, R, G> {
     }
 
     fn giving<H>(self, gives: fn(R) -> H) -> When<'b, R, H> {
-        let Self { given, place, info, act, after, checks, .. } = self;
-        When { given, place, info, act, after, checks, gives }
+        let Self { given, place, info, act, after, checks, event, .. } = self;
+        When { given, place, info, act, after, checks, event, gives }
     }
 }
 
@@ -126,13 +129,19 @@ impl<'b, T: Send + 'b, X: Send + 'b, G: Send + 'b> When<'b, Result<T, X>, G>
 where
     X: Said,
 {
-    /// It has gone well. Awaited, the chain gives what it has succeeded with.
+    /// It has gone well: also with the handlers of an event. Awaited, the chain gives what it has succeeded with.
     #[track_caller]
     pub fn succeeds(self) -> When<'b, Result<T, X>, T> {
-        let info = self.info;
-        self.checked(Location::caller(), move |_, reply| match reply {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("expected success, and {}", error.said(info))),
+        let (info, event) = (self.info, self.event);
+        self.checked(Location::caller(), move |bus, reply| {
+            if let Err(error) = reply {
+                return Err(format!("expected success, and {}", error.said(info)));
+            }
+            let mut failed = failures(&bus.recent()).into_iter();
+            match event(reply).and_then(|id| failed.find(|entry| entry.id == Some(id))) {
+                Some(entry) => Err(format!("expected success, and {}", entry.step)),
+                None => Ok(()),
+            }
         })
         .giving(output)
     }
