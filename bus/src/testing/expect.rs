@@ -165,7 +165,8 @@ impl TestBus {
     pub(super) fn must_have_settled(&self) {
         if !self.is_settled() {
             let unsettled = self.unsettled();
-            let goes_on = fmt::from_fn(|f| unsettled.goes_on(f));
+            // What it takes to settle it is said: no riddle is made of it.
+            let goes_on = fmt::from_fn(|f| unsettled.goes_on(f, ""));
             self.fail(format_args!(
                 "that something has not happened can be said only when the bus has settled: \
                  `bus.settle().await` comes before{goes_on}"

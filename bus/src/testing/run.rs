@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::TestBus;
 use super::driven::{driven, must_not_be_driven};
+use super::settle::HELD;
 use super::watchdog::TooLong;
 use crate::probe;
 
@@ -114,7 +115,7 @@ impl TestBus {
                 Ok(output) => return Some(output),
                 // Time was over while it settled: that says nothing of what was settled before.
                 Err(Err(hangs)) if has_moved => {
-                    let goes_on = fmt::from_fn(|f| hangs.goes_on(f));
+                    let goes_on = fmt::from_fn(|f| hangs.goes_on(f, HELD));
                     self.takes_too_long(caller, format_args!("{goes_on}"))
                 }
                 Err(Err(hangs)) => panic!("{hangs}\nat {caller}"),

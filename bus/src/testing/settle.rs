@@ -62,7 +62,8 @@ impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, line) = self.place;
         let for_what = if self.is_running {
-            "something that is neither the clock of the bus nor the bus"
+            "something that is neither the clock of the bus nor the bus: a sleep should be `cx.sleep(..)`, or one of the \
+             bus's `Clock`, and none of tokio's"
         } else {
             "the clock of the bus, or for the bus"
         };
@@ -218,6 +219,9 @@ pub struct Unsettled {
     pub next_due: Option<Duration>,
 }
 
+/// What may be so where a task is not polled for long.
+pub(super) const HELD: &str = ": is the future of a command held, and not awaited?";
+
 impl std::error::Error for Unsettled {}
 
 impl fmt::Display for Unsettled {
@@ -226,13 +230,13 @@ impl fmt::Display for Unsettled {
             0 => write!(f, "the bus did not settle within {:?} of real time", self.limit)?,
             _ => f.write_str("the bus cannot settle")?,
         }
-        self.goes_on(f)
+        self.goes_on(f, HELD)
     }
 }
 
 impl Unsettled {
-    /// A line for each that does.
-    pub(super) fn goes_on(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// A line for each that does. Of what is not polled, what that may be.
+    pub(super) fn goes_on(&self, f: &mut fmt::Formatter<'_>, held: &str) -> fmt::Result {
         for pending in &self.pending {
             write!(f, "\n  {pending}")?;
         }
@@ -254,7 +258,7 @@ impl Unsettled {
             n => write!(f, "\n  {n} tasks were woken and are not polled")?,
         }
         if self.runnable > 0 {
-            f.write_str(": is the future of a command held, and not awaited?")?;
+            f.write_str(held)?;
         }
         if let Some(due) = self.next_due {
             write!(f, "\n  the next is due in {due:?}, when the clock of the bus is moved")?;

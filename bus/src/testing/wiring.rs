@@ -51,20 +51,42 @@ impl Manifest {
         format!("{{\n  \"messages\": {messages},\n  \"handlers\": {handlers}\n}}\n")
     }
 
-    /// Reads what [`to_json`](Self::to_json) has written.
-    fn parse(text: &str) -> Self {
-        let mut read = Self::default();
-        let mut list = &mut read.messages;
-        for line in text.lines().map(|line| line.trim().trim_end_matches(',')) {
-            if line.starts_with("\"messages\"") {
-                list = &mut read.messages;
-            } else if line.starts_with("\"handlers\"") {
-                list = &mut read.handlers;
-            } else if let Some(entry) = line.strip_prefix('"').and_then(|l| l.strip_suffix('"')) {
-                list.push(unescaped(entry));
+    /// Reads what [`to_json`](Self::to_json) has written, and nothing else: what is left of a merge, or in another
+    /// layout, would be read as a manifest with less in it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn parse(text: &str) -> Result<Self, String> {
+        let (mut read, mut has) = (Self::default(), (false, false));
+        let mut list = None;
+        for (number, whole) in text.lines().enumerate() {
+            let line = whole.trim().trim_end_matches(',');
+            let is_list = |name: &str| {
+                let rest = line.strip_prefix(name)?.trim_start().strip_prefix(':')?;
+                matches!(rest.trim(), "[" | "[]").then_some(())
+            };
+            let entry = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
+            match (line, entry, &mut list) {
+                ("" | "{" | "}" | "]", ..) => {}
+                _ if is_list("\"messages\"").is_some() => {
+                    (has.0, list) = (true, Some(&mut read.messages));
+                }
+                _ if is_list("\"handlers\"").is_some() => {
+                    (has.1, list) = (true, Some(&mut read.handlers));
+                }
+                (_, Some(entry), Some(list)) => list.push(unescaped(entry)),
+                _ => {
+                    let (number, start) = (number + 1, whole.trim().chars().take(60));
+                    let start: String = start.collect();
+                    return Err(format!("line {number} is `{start}`, and not of a manifest"));
+                }
             }
         }
-        read
+        match has {
+            (true, true) => Ok(read),
+            (false, _) => Err("it has no `messages`".to_owned()),
+            (_, false) => Err("it has no `handlers`".to_owned()),
+        }
     }
 
     fn diff(&self, now: &Self) -> String {
@@ -152,8 +174,9 @@ pub fn check_wiring(folder: &str, file: &str, within: &[&str]) {
         }
         return;
     }
-    let then = match fs::read_to_string(&path) {
-        Ok(text) => Manifest::parse(&text),
+    let then = fs::read_to_string(&path).map_err(|error| error.to_string());
+    let then = match then.and_then(|text| Manifest::parse(&text)) {
+        Ok(then) => then,
         Err(error) => panic!("{} cannot be read: {error}\n{fix}", path.display()),
     };
     if then != now {
@@ -161,7 +184,8 @@ pub fn check_wiring(folder: &str, file: &str, within: &[&str]) {
         let diff = if diff.is_empty() { "  the order of its lines\n".to_owned() } else { diff };
         panic!(
             "what is linked into this program is not what {file} says\n{diff}\
-             - what is gone: does the program name its crate (`bus::link!`), and is the feature on?\n\
+             - what is gone: does the program name its crate (`bus::link!`), and is the feature on? If it was removed on \
+             purpose: {fix}\n\
              + what is new: {fix}"
         );
     }
@@ -208,7 +232,7 @@ mod tests {
         for manifest in [Manifest::default(), Manifest { messages, handlers: lines(&["a::f: B"]) }]
         {
             let json = manifest.to_json();
-            assert_eq!(Manifest::parse(&json), manifest, "{json}");
+            assert_eq!(Manifest::parse(&json).as_ref(), Ok(&manifest), "{json}");
             #[cfg(feature = "json")]
             assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
         }
