@@ -338,6 +338,13 @@ async fn none_is_a_count_too() {
 }
 
 #[test]
+fn what_is_explored_has_files_and_sockets() {
+    bus::testing::explore([1], |_| async {
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    });
+}
+
+#[test]
 fn what_is_explored_by_no_seed_is_not_tested() {
     let panic = catch_unwind(|| bus::testing::explore(0..0, |_| async {})).unwrap_err();
     assert!(panic.downcast_ref::<&str>().unwrap().contains("no seed to explore"));

@@ -15,17 +15,22 @@ use crate::sync::{Mutex, lock};
 struct Look {
     tracker: Weak<Tracker>,
     every: Duration,
+    seed: Option<u64>,
     /// What had gone on when it looked last.
     before: Mutex<Option<u64>>,
 }
 
 /// Says, to the error output, that the bus stands still when it has done so for this long of real time. Nothing is
 /// decided by that: it may be that the test has something else to do.
-pub(super) fn watch(tracker: &Arc<Tracker>, limit: Duration) {
-    // Two looks fit into the limit.
-    let every = limit / 2;
-    let look = Look { tracker: Arc::downgrade(tracker), every, before: Mutex::default() };
+pub(super) fn watch(tracker: &Arc<Tracker>, limit: Duration, seed: Option<u64>) {
+    let every = looks_every(limit);
+    let look = Look { tracker: Arc::downgrade(tracker), every, seed, before: Mutex::default() };
     wake_after(every, Arc::new(look).into());
+}
+
+/// Two looks fit into the limit; but looking is not all that the watchdog is to do.
+fn looks_every(limit: Duration) -> Duration {
+    (limit / 2).max(Duration::from_millis(10))
 }
 
 impl Wake for Look {
@@ -37,7 +42,7 @@ impl Wake for Look {
         if before == Some(now) && tracker.is_at_rest() && !waiting.is_empty() {
             let waiting = waiting.iter().map(|waits| Pending::of(waits, false));
             // Past the capture of output: a test that hangs shows nothing of that.
-            let _ = writeln!(stderr(), "{}", note(self.every, waiting));
+            let _ = writeln!(stderr(), "{}", note(self.every, self.seed, waiting));
             return;
         }
         drop(tracker);
@@ -45,9 +50,29 @@ impl Wake for Look {
     }
 }
 
-fn note(time: Duration, waiting: impl Iterator<Item = Pending>) -> String {
+fn note(time: Duration, seed: Option<u64>, waiting: impl Iterator<Item = Pending>) -> String {
     let mut text = format!("nothing has gone on on a test bus for {time:?} of real time:\n");
     waiting.for_each(|pending| text.push_str(&format!("  {pending}\n")));
+    if let Some(seed) = seed {
+        text.push_str(&format!("its handlers are interleaved by seed {seed}\n"));
+    }
     text + "its clock stands still until the test moves it. If the test waits for this: `bus.run(..).await` drives \
             what takes time, and `bus.advance(..).await` moves the clock"
+}
+
+#[cfg(all(test, not(bus_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_looks_seldom_whatever_the_limit_is() {
+        assert_eq!(looks_every(Duration::from_secs(10)), Duration::from_secs(5));
+        assert!(looks_every(Duration::ZERO) >= Duration::from_millis(10), "it would spin");
+    }
+
+    #[test]
+    fn the_note_names_the_seed() {
+        assert!(note(Duration::from_secs(5), Some(7), std::iter::empty()).contains("by seed 7"));
+        assert!(!note(Duration::from_secs(5), None, std::iter::empty()).contains("seed"));
+    }
 }
