@@ -80,7 +80,7 @@ async fn what_waits_for_its_own_bus_says_so() {
 #[tokio::test]
 async fn what_waits_for_real_work_is_waited_for() {
     let bus = build();
-    let work = tokio::task::spawn_blocking(|| std::thread::yield_now());
+    let work = tokio::task::spawn_blocking(std::thread::yield_now);
     bus.run(work).await.unwrap();
     let cx = Context::for_test().on(&bus);
     assert_eq!(bus.run(read(&Read, &cx)).await.unwrap(), 7);
