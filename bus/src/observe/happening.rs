@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::what::What;
+use crate::clock::Clock;
 use crate::message::{Message, MessageId, MessageInfo};
 use crate::session::SessionId;
 
@@ -19,9 +20,19 @@ pub struct Happening<'a> {
     pub(super) correlation: Option<MessageId>,
     pub(super) session: Option<&'a SessionId>,
     pub(super) at: Instant,
+    pub(super) clock: Of<'a>,
     pub(super) lifecycle: bool,
     pub(super) depth: u16,
     pub(super) sent_from: Option<&'static Location<'static>>,
+}
+
+/// The clock of the bus.
+pub(super) struct Of<'a>(pub(super) &'a dyn Clock);
+
+impl fmt::Debug for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
 }
 
 impl<'a> Happening<'a> {
@@ -72,6 +83,12 @@ impl<'a> Happening<'a> {
     #[must_use]
     pub fn at(&self) -> Instant {
         self.at
+    }
+
+    /// What the wall clock of the bus shows now: while an observer is told, that is when it happens.
+    #[must_use]
+    pub fn system_time(&self) -> SystemTime {
+        self.clock.0.system_time()
     }
 
     /// Is it of the bus's own events, or of what their handlers did?

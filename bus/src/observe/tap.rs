@@ -4,7 +4,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::happening::Happening;
+use super::happening::{Happening, Of};
 use super::what::What;
 use crate::context::Context;
 use crate::core::Core;
@@ -18,7 +18,7 @@ use crate::resilience::dead_letters::DeadLetterData;
 use crate::session::{Scope, SessionId};
 
 fn happening<'a>(
-    core: &Core,
+    core: &'a Core,
     what: What<'a>,
     (info, id): (Option<&'static MessageInfo>, Option<MessageId>),
     origin: Option<&Origin>,
@@ -33,6 +33,7 @@ fn happening<'a>(
         correlation: origin.map(|origin| origin.correlation).or(id),
         session,
         at: core.settings.clock.now(),
+        clock: Of(&*core.settings.clock),
         lifecycle: lifecycle || origin.is_some_and(|origin| origin.lifecycle),
         depth: origin.map_or(0, |origin| origin.depth.saturating_add(1)),
         sent_from: None,

@@ -44,7 +44,7 @@ struct Line<'a> {
 pub(super) fn of(happening: &Happening<'_>, begun: Instant) -> String {
     let what = happening.what();
     let Details { kind, handler, attempts, error } = Details::of(what);
-    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let time = happening.system_time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let line = Line {
         at: happening.at().saturating_duration_since(begun).as_secs_f64(),
         time: time.as_secs_f64(),

@@ -1,11 +1,13 @@
 //! The test kit: what a bus, a context or a fault is told is so, or is refused.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bus::Resilience;
 use bus::prelude::*;
 use bus::testing::{Fault, Faulty, TestBus, TestClock};
+use bus::{Happening, Resilience};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -42,7 +44,7 @@ fn fails(work: impl FnOnce()) -> String {
 #[tokio::test]
 async fn a_fault_that_is_permanent_is_so_in_any_error() {
     let faulty = Faulty::new("the disk");
-    let builder = TestBus::builder().only("testing_builds").provide(faulty.clone());
+    let builder = TestBus::builder().only("testing_settings").provide(faulty.clone());
     let bus = builder.resilient(Resilience::default()).build().unwrap();
     faulty.fail_always();
     faulty.permanently(true);
@@ -68,7 +70,7 @@ fn what_an_application_builds_comes_first() {
     assert!(text.starts_with("`.of(..)` comes first: it would drop what was set"), "{text}");
     // What belongs to the test alone is kept.
     let builder = TestBus::builder().seed(3).settle_limit(SECOND);
-    let builder = builder.of(Bus::builder().only("testing_builds").provide(Faulty::new("a")));
+    let builder = builder.of(Bus::builder().only("testing_settings").provide(Faulty::new("a")));
     let bus = builder.provide(Faulty::new("b")).build().unwrap();
     bus.resource::<Faulty>().unwrap().fail_next(1);
     let fault = bus.resource::<Faulty>().unwrap().check().unwrap_err();
@@ -77,7 +79,8 @@ fn what_an_application_builds_comes_first() {
 
 #[test]
 fn a_context_of_a_bus_has_the_resources_of_that() {
-    let bus = TestBus::builder().only("testing_builds").provide(Faulty::new("a")).build().unwrap();
+    let bus =
+        TestBus::builder().only("testing_settings").provide(Faulty::new("a")).build().unwrap();
     let why = "`.provide(..)` is for a context without a bus";
     let text = fails(|| drop(Context::for_test().on(&bus).provide(1_u8)));
     assert!(text.starts_with(why), "{text}");
@@ -98,11 +101,16 @@ fn a_clock_that_is_shared_shows_its_own_time() {
 #[tokio::test]
 async fn what_a_bus_remembers_goes_by_its_clock() {
     let start = UNIX_EPOCH + 1000 * SECOND;
-    let builder = TestBus::builder().only("testing_builds").provide(Faulty::new("a"));
+    let builder = TestBus::builder().only("testing_settings").provide(Faulty::new("a"));
     let bus = builder.system_time(start).build().unwrap();
     let faulty = bus.resource::<Faulty>().unwrap();
     faulty.permanently(true);
     faulty.fail_next(2);
+    let told = Arc::new(Mutex::new(BTreeSet::new()));
+    let times = Arc::clone(&told);
+    let _ = bus.observe(move |happening: &Happening<'_>| {
+        times.lock().unwrap().insert(happening.system_time());
+    });
     bus.advance(5 * SECOND).await;
     let _session = bus.session("s").open().await.unwrap();
     bus.execute(SaveAlone).await.unwrap_err();
@@ -113,4 +121,5 @@ async fn what_a_bus_remembers_goes_by_its_clock() {
     let last = bus.handler_stats().into_iter().filter_map(|stats| stats.last_failure);
     assert!(last.map(|last| last.at).eq([start + 5 * SECOND; 2]));
     assert_eq!(bus.sessions()[0].since, start + 5 * SECOND);
+    assert_eq!(*told.lock().unwrap(), BTreeSet::from([start + 5 * SECOND]));
 }
