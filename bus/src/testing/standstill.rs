@@ -5,15 +5,18 @@ use std::sync::{Arc, Weak};
 use std::task::Wake;
 use std::time::Duration;
 
+use super::TestClock;
 use super::settle::Pending;
 use super::watchdog::wake_after;
+use crate::clock::Clock;
 use crate::probe::Tracker;
 use crate::sync::{Mutex, lock};
 
 /// Looks at a test bus again and again, until nothing has gone on between two looks though a handler waits for the
-/// clock, or for the bus.
+/// clock, or for the bus; or somebody else does, as a retry or a circuit, and so whoever waits for that.
 struct Look {
     tracker: Weak<Tracker>,
+    clock: TestClock,
     every: Duration,
     seed: Option<u64>,
     /// What had gone on when it looked last.
@@ -22,9 +25,10 @@ struct Look {
 
 /// Says, to the error output, that the bus stands still when it has done so for this long of real time. Nothing is
 /// decided by that: it may be that the test has something else to do.
-pub(super) fn watch(tracker: &Arc<Tracker>, limit: Duration, seed: Option<u64>) {
+pub(super) fn watch(tracker: &Arc<Tracker>, clock: &TestClock, limit: Duration, seed: Option<u64>) {
     let every = looks_every(limit);
-    let look = Look { tracker: Arc::downgrade(tracker), every, seed, before: Mutex::default() };
+    let (tracker, clock) = (Arc::downgrade(tracker), clock.clone());
+    let look = Look { tracker, clock, every, seed, before: Mutex::default() };
     wake_after(every, Arc::new(look).into());
 }
 
@@ -39,10 +43,12 @@ impl Wake for Look {
         let now = tracker.changes();
         let before = lock(&self.before).replace(now);
         let (_, waiting, _) = tracker.pending();
-        if before == Some(now) && tracker.is_at_rest() && !waiting.is_empty() {
+        let due = self.clock.next_due().map(|due| due.saturating_duration_since(self.clock.now()));
+        let waits = !waiting.is_empty() || due.is_some();
+        if before == Some(now) && tracker.is_at_rest() && waits {
             let waiting = waiting.iter().map(|waits| Pending::of(waits, false));
             // Past the capture of output: a test that hangs shows nothing of that.
-            let _ = writeln!(stderr(), "{}", note(self.every, self.seed, waiting));
+            let _ = writeln!(stderr(), "{}", note(self.every, self.seed, waiting, due));
             return;
         }
         drop(tracker);
@@ -50,9 +56,17 @@ impl Wake for Look {
     }
 }
 
-fn note(time: Duration, seed: Option<u64>, waiting: impl Iterator<Item = Pending>) -> String {
+fn note(
+    time: Duration,
+    seed: Option<u64>,
+    waiting: impl Iterator<Item = Pending>,
+    due: Option<Duration>,
+) -> String {
     let mut text = format!("nothing has gone on on a test bus for {time:?} of real time:\n");
     waiting.for_each(|pending| text.push_str(&format!("  {pending}\n")));
+    if let Some(due) = due {
+        text.push_str(&format!("  the next is due in {due:?}\n"));
+    }
     if let Some(seed) = seed {
         text.push_str(&format!("its handlers are interleaved by seed {seed}\n"));
     }
@@ -72,7 +86,8 @@ mod tests {
 
     #[test]
     fn the_note_names_the_seed() {
-        assert!(note(Duration::from_secs(5), Some(7), std::iter::empty()).contains("by seed 7"));
-        assert!(!note(Duration::from_secs(5), None, std::iter::empty()).contains("seed"));
+        let note = |seed| note(Duration::from_secs(5), seed, std::iter::empty(), None);
+        assert!(note(Some(7)).contains("by seed 7"));
+        assert!(!note(None).contains("seed"));
     }
 }

@@ -52,7 +52,7 @@ impl TestBus {
     pub(super) fn new(bus: Bus, parts: Parts) -> Self {
         let Parts { clock, recorder, tracker, limit, seed } = parts;
         let (mark, fakes) = (AtomicUsize::new(0), Mutex::default());
-        standstill::watch(&tracker, limit, seed);
+        standstill::watch(&tracker, &clock, limit, seed);
         Self { bus, clock, recorder, tracker, limit, seed, mark, fakes }
     }
 
