@@ -46,8 +46,10 @@ impl<C> fmt::Debug for Fake<C> {
 }
 
 impl TestBus {
-    /// From now on answers a command in place of its handler. All that stands around that handler on the bus stays:
-    /// middleware, hooks, and what is said of the command's failures.
+    /// From now on answers a command in place of its handler. What stands around the command stays: middleware and hooks
+    /// of the bus, and what `#[command]` says of its failures. What `#[handler]` says is that handler's, and goes with it; a
+    /// handler that a session has registered answers in that session still. A stand-in that waits, takes parameters or
+    /// emits is a handler: `.without::<f>().handler::<g>()` on the builder.
     ///
     /// ```standalone_crate
     /// use bus::prelude::*;
