@@ -19,7 +19,8 @@ pub type ErasedEvent = Arc<dyn Any + Send + Sync>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum What<'a> {
-    /// A command's handler is about to be called for the first time.
+    /// A command has found its handler, which is about to be called, unless its circuit breaker or its bulkhead says no:
+    /// what it has come to is told in the end.
     #[non_exhaustive]
     Executing {
         /// The handler.
